@@ -1,0 +1,3 @@
+"""Real-time push analytics for Django."""
+
+__version__ = "1.0.0"

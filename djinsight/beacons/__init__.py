@@ -1,0 +1,1 @@
+"""What comes in, pure: no I/O."""

@@ -1,0 +1,56 @@
+"""ObjectRef: the name of one tracked object, ``app_label.model_name:pk``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from djinsight.exceptions import InvalidRef
+
+MAX_LENGTH = 200
+
+_SHAPE = re.compile(r"([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*):([^\x00-\x1f\x7f\ud800-\udfff]+)", re.DOTALL)
+
+
+class ObjectRef(NamedTuple):
+    """One object of any primary key type (int, UUID, string), by its model's label and its key as text."""
+
+    app_label: str
+    model_name: str
+    pk: str
+
+    def __str__(self) -> str:
+        return f"{self.app_label}.{self.model_name}:{self.pk}"
+
+    @classmethod
+    def parse(cls, text: str) -> ObjectRef:
+        """Read ``"blog.article:5"``. Raises InvalidRef."""
+        match = _SHAPE.fullmatch(text)
+        if match is None or len(text) > MAX_LENGTH:
+            raise InvalidRef(f"expected app_label.model:pk of at most {MAX_LENGTH} characters but got {text[:80]!r}")
+        return cls(*match.groups())
+
+    @classmethod
+    def of(cls, obj: Any) -> ObjectRef:
+        """Name a saved model instance. Raises InvalidRef for one without a primary key.
+
+        Where several models of a multi-table inheritance have the mixin, the object is named by the topmost of
+        them, so that a view of the child is a view of the parent.
+        """
+        model = tracked_model(type(obj))
+        pk = getattr(obj, model._meta.pk.attname)
+        if pk is None:
+            raise InvalidRef(f"expected a saved {model._meta.label} but got one without a primary key")
+        return cls.parse(f"{model._meta.app_label}.{model._meta.model_name}:{pk}")
+
+
+def tracked_model(model: Any) -> Any:
+    """The model that names the objects of ``model``: its topmost concrete ancestor with the mixin, else itself."""
+    concrete = model._meta.concrete_model
+    tracked = [base for base in concrete.__mro__ if getattr(base, "djinsight_tracked", False) and _concrete(base)]
+    return tracked[-1] if tracked else concrete
+
+
+def _concrete(base: type) -> bool:
+    meta = getattr(base, "_meta", None)
+    return meta is not None and not meta.abstract and not meta.proxy

@@ -1,0 +1,47 @@
+"""System checks. The ids are stable: E0xx a setting that cannot work, W0xx something that works badly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+from djinsight.conf import conf
+
+PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
+
+
+def register() -> None:
+    checks.register(check_settings, "djinsight")
+    checks.register(check_channel_layer, "djinsight")
+    checks.register(check_session_engine, "djinsight")
+
+
+def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E001: a setting has a value that cannot work."""
+    return [
+        checks.Error(f"{setting.name} must be {problem}.", id="djinsight.E001", obj=setting.name)
+        for setting in conf
+        if (problem := setting.problem())
+    ]
+
+
+def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E002: there is no channel layer. W001: it is one that drops messages or does not reach other processes."""
+    backend = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
+    if backend is None:
+        hint = f'Set CHANNEL_LAYERS["default"]["BACKEND"] to "{PUBSUB_LAYER}".'
+        return [checks.Error("There is no default channel layer: no page would get a number.", hint, id="djinsight.E002")]
+    if backend != PUBSUB_LAYER and backend.startswith(("channels_redis.core.", "channels.layers.InMemory")):
+        hint = f'Use "{PUBSUB_LAYER}".'
+        return [checks.Warning(f"{backend} loses messages or keeps them in its process.", hint, id="djinsight.W001")]
+    return []
+
+
+def check_session_engine(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W002: sessions in signed cookies have no stable key, so each write would make a new visitor."""
+    if conf.visitor == "session" and settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
+        hint = 'Set DJINSIGHT_VISITOR = "cookie".'
+        return [checks.Warning("A session in a signed cookie does not identify a visitor.", hint, id="djinsight.W002")]
+    return []

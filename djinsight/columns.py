@@ -1,0 +1,153 @@
+"""The mixin and its virtual columns: statistics that look like fields of the host model, but are not in its table.
+
+Each column is a private, non-editable model field without a database column. In a query it compiles to a correlated
+subquery on ``PageViewStatistics``; on an instance it reads the live number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.expressions import Col
+from django.db.models.signals import class_prepared
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from djinsight.beacons.refs import ObjectRef, tracked_model
+from djinsight.counting import days, totals
+from djinsight.counting.snapshot import Snapshot
+
+Sql = tuple[str, tuple[Any, ...]]
+
+
+class PageViewStatisticsMixin:
+    """Gives a model the statistics of its views. A plain class: first or last among the bases, no migration.
+
+    ``total_views``, ``unique_views`` (numbers), ``first_viewed_at``, ``last_viewed_at`` (aware datetimes, or None)
+    are live on an instance, persisted plus pending, and can be filtered, ordered, aggregated and joined in queries,
+    which read what is persisted.
+    """
+
+    djinsight_tracked = True
+
+
+class VirtualCol(Col):
+    """A virtual column of the table under ``alias``."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> Sql:
+        target: StatisticsColumn = self.target  # type: ignore[assignment]
+        return target.subquery(self.alias, connection), ()
+
+
+class StatisticsColumn(models.Field):  # type: ignore[type-arg]
+    """Base of the virtual columns. ``default`` is the SQL literal for an object that was never viewed."""
+
+    never = "NULL"
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.update(editable=False, null=True, blank=True)
+        super().__init__(**kwargs)
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only=True)
+        setattr(cls, name, self)
+
+    def get_attname_column(self) -> tuple[str, Any]:
+        return self.get_attname(), None
+
+    def get_col(self, alias: str, output_field: models.Field[Any, Any] | None = None) -> Col:
+        return VirtualCol(alias, self, output_field)
+
+    @cached_property
+    def cached_col(self) -> Col:
+        return VirtualCol(self.model._meta.db_table, self)
+
+    def subquery(self, alias: str, connection: Any) -> str:
+        """The correlated subquery, without parameters: the labels are Python identifiers."""
+        quote = connection.ops.quote_name
+        statistics = self.model._meta.apps.get_model("djinsight", "PageViewStatistics")
+        content_type = self.model._meta.apps.get_model("contenttypes", "ContentType")
+        tracked = tracked_model(self.model)
+        # By label, not by id: reading the id could write a row, and the database looks it up once a query.
+        type_id = (
+            f"SELECT {quote('id')} FROM {quote(content_type._meta.db_table)} "
+            f"WHERE {quote('app_label')} = '{tracked._meta.app_label}' AND {quote('model')} = '{tracked._meta.model_name}'"
+        )
+        pk = _as_text(f"{quote(alias)}.{quote(self.model._meta.pk.column)}", self.model._meta.pk, connection)
+        inner = quote("djinsight_statistics")
+        select = (
+            f"SELECT {inner}.{quote(self.name)} FROM {quote(statistics._meta.db_table)} {inner} "
+            f"WHERE {inner}.{quote('content_type_id')} = ({type_id}) AND {inner}.{quote('object_id')} = {pk}"
+        )
+        return f"COALESCE(({select}), {self.never})" if self.never != "NULL" else f"({select})"
+
+    def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
+        if instance is None:
+            return self
+        if instance.pk is None:
+            return None
+        ref = ObjectRef.of(instance)
+        return self.live(totals.read([ref])[ref])
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        raise AttributeError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
+
+    def live(self, snapshot: Snapshot) -> Any:
+        """This column's value in ``snapshot``."""
+        raise TypeError(f"expected a column with a value but got {type(self).__name__}")
+
+
+class CountColumn(StatisticsColumn, models.BigIntegerField):
+    """A number of views."""
+
+    never = "0"
+
+    def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
+        value = super().__get__(instance, owner)
+        return 0 if value is None else value
+
+    def live(self, snapshot: Snapshot) -> int:
+        value: int = getattr(snapshot, self.name)
+        return value
+
+
+class TimeColumn(StatisticsColumn, models.DateTimeField):
+    """The time of a view, None where there was none."""
+
+    def live(self, snapshot: Snapshot) -> Any:
+        return days.to_datetime(getattr(snapshot, self.name.replace("_at", "_ms")))
+
+
+def _as_text(column: str, pk: models.Field[Any, Any], connection: Any) -> str:
+    """``str(pk)`` in SQL."""
+    field: Any = pk
+    while field.remote_field is not None:
+        field = field.target_field
+    if isinstance(field, models.UUIDField) and not connection.features.has_native_uuid_field:
+        parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
+        cut = [f"SUBSTR({column}, {start}, {length})" for start, length in parts]
+        if connection.vendor == "mysql":
+            return "CONCAT(" + ", '-', ".join(cut) + ")"
+        return " || '-' || ".join(cut)
+    if isinstance(field, models.CharField | models.TextField):
+        return column
+    return f"CAST({column} AS {'CHAR' if connection.vendor == 'mysql' else 'VARCHAR'})"
+
+
+def add_columns(sender: type[models.Model], **kwargs: Any) -> None:
+    """Give a model with the mixin its columns, when Django has prepared the class."""
+    if not issubclass(sender, PageViewStatisticsMixin):
+        return
+    present = {field.name for field in sender._meta.private_fields}
+    for name, column in (
+        ("total_views", CountColumn(verbose_name=_("total views"))),
+        ("unique_views", CountColumn(verbose_name=_("unique views"))),
+        ("first_viewed_at", TimeColumn(verbose_name=_("first viewed"))),
+        ("last_viewed_at", TimeColumn(verbose_name=_("last viewed"))),
+    ):
+        if name not in present:
+            column.contribute_to_class(sender, name)
+
+
+class_prepared.connect(add_columns, dispatch_uid="djinsight.columns")

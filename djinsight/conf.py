@@ -1,0 +1,126 @@
+"""The settings: typed, optional, read at every access, never kept.
+
+``from djinsight.conf import conf`` and ``conf.push_interval``. A setting is one line of ``Conf``: its name, its
+default and the check that says what is wrong with a value. ``djinsight.checks`` runs the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings
+
+T = TypeVar("T")
+Check = Callable[[Any], "str | None"]
+
+MAX_SHARDS = 64
+
+
+def _boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "True or False"
+
+
+def _whole(low: int, high: int | None = None) -> Check:
+    def check(value: Any) -> str | None:
+        number = isinstance(value, int) and not isinstance(value, bool)
+        if number and value >= low and (high is None or value <= high):
+            return None
+        return f"a whole number from {low}" + ("" if high is None else f" to {high}")
+
+    return check
+
+
+def _seconds(value: Any) -> str | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return None if number and value > 0 else "a number of seconds above 0"
+
+
+def _prefix(value: Any) -> str | None:
+    return None if isinstance(value, str) and value and "{" not in value else "a text, not empty, without '{'"
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda value: None if value in choices else f"one of {', '.join(map(repr, choices))}"
+
+
+def _urls(value: Any) -> str | None:
+    urls = [value] if isinstance(value, str) else value
+    schemes = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
+    if isinstance(urls, list | tuple) and urls and all(isinstance(u, str) and u.startswith(schemes) for u in urls):
+        return None
+    return "a Redis URL (redis://, rediss:// or unix://) or a list of them"
+
+
+class Setting(Generic[T]):
+    """One ``DJINSIGHT_*`` setting, as a property that reads ``django.conf.settings`` through."""
+
+    def __init__(self, default: T, expected: Check) -> None:
+        self.default = default
+        self.expected = expected
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"DJINSIGHT_{name.upper()}"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: Conf, owner: type) -> T: ...
+    def __get__(self, instance: Conf | None, owner: type) -> Setting[T] | T:
+        if instance is None:
+            return self
+        value: T = getattr(settings, self.name, self.default)
+        return value
+
+    def problem(self) -> str | None:
+        """What the value should have been, or None where it is fine."""
+        value = getattr(settings, self.name, self.default)
+        if value is self.default:
+            return None
+        return self.expected(value)
+
+
+class Conf:
+    """Every setting of the package."""
+
+    enable_tracking = Setting(True, _boolean)
+    admin_only = Setting(False, _boolean)
+    visitor = Setting("session", _one_of("session", "cookie", "anonymous"))
+    anonymize_ip = Setting(True, _boolean)
+
+    redis_url = Setting[Any](None, _urls)
+    redis_key_prefix = Setting("djinsight:", _prefix)
+    redis_expiration = Setting(7 * 24 * 3600, _whole(3600))
+    redis_timeout = Setting[float](5, _seconds)
+    redis_shards = Setting(1, _whole(1, MAX_SHARDS))
+    stream_max_views = Setting(1_000_000, _whole(1000))
+
+    push_interval = Setting[float](0.1, _seconds)
+    persist_interval = Setting[float](5, _seconds)
+    batch_size = Setting(1000, _whole(1, 100_000))
+    cleanup_days = Setting(90, _whole(1))
+
+    @property
+    def redis_urls(self) -> list[str]:
+        """The URLs of the Redis servers; shard k lives on server ``k % len(urls)``."""
+        value = self.redis_url
+        if value is None:
+            value = _cache_location()
+        return [value] if isinstance(value, str) else list(value)
+
+    def __iter__(self) -> Iterator[Setting[Any]]:
+        return (setting for setting in vars(Conf).values() if isinstance(setting, Setting))
+
+
+def _cache_location() -> str | list[str]:
+    """Where ``CACHES["default"]`` is django-redis, its location, else the Redis of this machine."""
+    cache = getattr(settings, "CACHES", {}).get("default", {})
+    if str(cache.get("BACKEND", "")).startswith("django_redis.") and cache.get("LOCATION"):
+        location: str | list[str] = cache["LOCATION"]
+        # Several locations are a primary and its replicas: only the primary takes writes.
+        return location if isinstance(location, str) else location[0]
+    return "redis://127.0.0.1:6379/0"
+
+
+conf = Conf()

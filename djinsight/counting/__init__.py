@@ -1,0 +1,1 @@
+"""Views counted in Redis."""

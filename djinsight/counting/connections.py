@@ -1,0 +1,127 @@
+"""Redis clients: an async one for each event loop and server, a sync one for each server. None is opened at import."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio
+from django.core.signals import setting_changed
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from djinsight.conf import conf
+
+SOCKET_PATH_TIMEOUT = 2.0  # seconds: a beacon gets its refusal within this time
+SYNC_POOL = 64  # connections: at most one a thread that renders
+
+T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """One ``T`` for each running event loop, made when first asked for and closed with the loop.
+
+    The same way as channels_redis keeps its connections: ``async_to_sync`` makes a loop a call, and what was
+    opened on it must be closed before it is gone.
+    """
+
+    def __init__(self, make: Callable[[], T], aclose: Callable[[T], Awaitable[None]]) -> None:
+        self._make = make
+        self._aclose = aclose
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def get(self) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return self._made[loop]
+        except KeyError:
+            made = self._made[loop] = self._make()
+            self._close_with(loop)
+            return made
+
+    async def aclose(self) -> None:
+        """Close what this loop has; the next ``get`` makes a new one."""
+        made = self._made.pop(asyncio.get_running_loop(), None)
+        if made is not None:
+            await self._aclose(made)
+
+    def _close_with(self, loop: asyncio.AbstractEventLoop) -> None:
+        original = loop.close
+
+        def close(self_: asyncio.AbstractEventLoop) -> None:
+            loop.close = original  # type: ignore[method-assign]
+            if not loop.is_closed():
+                loop.run_until_complete(self.aclose())
+            original()
+
+        loop.close = types.MethodType(close, loop)  # type: ignore[method-assign]
+
+
+def client(shard: int) -> redis.asyncio.Redis:
+    """The async client of this loop for ``shard``."""
+    clients = _clients.get()
+    url = _url(shard)
+    if url not in clients:
+        clients[url] = redis.asyncio.Redis.from_url(
+            url,
+            # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
+            retry=AsyncRetry(NoBackoff(), 0),
+            socket_timeout=min(SOCKET_PATH_TIMEOUT, conf.redis_timeout),
+            socket_connect_timeout=min(SOCKET_PATH_TIMEOUT, conf.redis_timeout),
+            health_check_interval=30,
+        )
+    return clients[url]
+
+
+def sync_client(shard: int) -> redis.Redis:
+    """The sync client for ``shard``, shared by the threads of this process."""
+    url = _url(shard)
+    if url not in _sync_clients:
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=SYNC_POOL,
+            timeout=conf.redis_timeout,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=conf.redis_timeout,
+            socket_connect_timeout=conf.redis_timeout,
+        )
+        _sync_clients[url] = redis.Redis(connection_pool=pool)
+    return _sync_clients[url]
+
+
+def close_sync() -> None:
+    """Close the sync clients; the next use opens new ones."""
+    while _sync_clients:
+        _sync_clients.popitem()[1].connection_pool.disconnect()
+
+
+async def aclose() -> None:
+    """Close this loop's clients; the next use opens new ones."""
+    await _clients.aclose()
+
+
+def _url(shard: int) -> str:
+    urls = conf.redis_urls
+    return urls[shard % len(urls)]
+
+
+async def _aclose_all(clients: dict[str, redis.asyncio.Redis]) -> None:
+    for each in clients.values():
+        await each.aclose(close_connection_pool=True)
+
+
+_clients: PerLoop[dict[str, redis.asyncio.Redis]] = PerLoop(dict, _aclose_all)
+_sync_clients: dict[str, redis.Redis] = {}
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting in {"DJINSIGHT_REDIS_URL", "DJINSIGHT_REDIS_TIMEOUT", "CACHES"}:
+        close_sync()
+
+
+setting_changed.connect(_forget)

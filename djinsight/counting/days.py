@@ -1,0 +1,63 @@
+"""Days: the calendar of the site, as the scripts and the rollups see it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from datetime import time as midnight
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.utils import timezone
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Moment(NamedTuple):
+    """One instant and the day it falls on in the site's time zone."""
+
+    ms: int  # Unix time in milliseconds
+    day: date
+
+    @property
+    def stamp(self) -> str:
+        """``yyyymmdd``, as in the key of a day's counter."""
+        return self.day.strftime("%Y%m%d")
+
+    @property
+    def number(self) -> int:
+        """The day as a number: days since 1970-01-01."""
+        return self.day.toordinal() - _EPOCH
+
+    @property
+    def day_began_ms(self) -> int:
+        """When this day began, Unix time in milliseconds."""
+        start = datetime.combine(self.day, midnight.min, tzinfo=timezone.get_default_timezone())
+        return int(start.timestamp() * 1000)
+
+
+def now() -> Moment:
+    """This instant."""
+    return at(int(time.time() * 1000))
+
+
+def at(ms: int) -> Moment:
+    """The instant ``ms`` (Unix time in milliseconds)."""
+    # Offsets change at whole quarters of an hour: all instants of one share their day.
+    return Moment(ms, _day_of_quarter(ms // 900_000, timezone.get_default_timezone_name()))
+
+
+def to_datetime(ms: int | None) -> datetime | None:
+    """An aware UTC datetime, or None for None."""
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def to_ms(when: datetime | None) -> int | None:
+    """The inverse of ``to_datetime``."""
+    return None if when is None else int(when.timestamp() * 1000)
+
+
+@lru_cache(maxsize=1024)
+def _day_of_quarter(quarter: int, zone: str) -> date:
+    return datetime.fromtimestamp(quarter * 900, timezone.get_default_timezone()).date()

@@ -1,0 +1,59 @@
+"""Every key, stream and group name in Redis."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+from zlib import crc32
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+
+
+class RefKeys(NamedTuple):
+    """The keys of one object, in the order in which every script takes them."""
+
+    counter: str  # integer: total views
+    unique_counter: str  # integer: unique visitors
+    day: str  # integer: views today
+    viewed: str  # hash: first, last (Unix ms), epoch they belong to
+
+
+class Keys:
+    """The names on one shard. With several shards each carries the hash tag ``{k}``, one slot of a Redis Cluster."""
+
+    def __init__(self, shard: int) -> None:
+        tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
+        self.prefix = f"{conf.redis_key_prefix}{tag}"
+        self.events = f"{self.prefix}events"  # stream: counted views, until persisted
+        self.meta = f"{self.prefix}meta"  # hash: epoch, seq, trimmed
+        self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
+
+    def of_ref(self, ref: ObjectRef, day: str) -> RefKeys:
+        """The keys of ``ref``; ``day`` is ``yyyymmdd``."""
+        return RefKeys(
+            f"{self.prefix}counter:{ref}",
+            f"{self.prefix}unique_counter:{ref}",
+            f"{self.prefix}day:{day}:{ref}",
+            f"{self.prefix}viewed:{ref}",
+        )
+
+    def of_visitor(self, visitor: str) -> str:
+        """Hash: the objects this visitor has seen, each with the number of the day it was last seen."""
+        return f"{self.prefix}session:{visitor}"
+
+    def view_ids(self, bucket: int) -> str:
+        """Set: the ids of the views that came in one stretch of time."""
+        return f"{self.prefix}ids:{bucket}"
+
+
+def shard_of(ref: ObjectRef) -> int:
+    """The shard that ``ref`` lives on."""
+    shards = conf.redis_shards
+    return crc32(str(ref).encode()) % shards if shards > 1 else 0
+
+
+def group_name(ref: ObjectRef) -> str:
+    """The channel layer's group of ``ref``: a hash, as group names allow few characters and 100 of them."""
+    name = f"{conf.redis_key_prefix}|{ref}".encode()
+    return "djinsight." + hashlib.blake2b(name, digest_size=16).hexdigest()

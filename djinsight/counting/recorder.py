@@ -1,0 +1,201 @@
+"""The recorder: beacons in, one script call for all that wait, snapshots out (group commit).
+
+While one call is in flight later views queue; when it returns, all that wait go in the next one. A busy process
+pays one round trip for hundreds of views, an idle one adds no delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+from djinsight.counting import connections, days, entries, scripts, snapshot, totals
+from djinsight.counting.entries import View
+from djinsight.counting.keys import Keys, shard_of
+from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import CountingUnavailable, Reason, Rejected
+
+logger = logging.getLogger("djinsight.counting")
+
+MAX_BATCH = 512  # views a script call
+MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
+VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
+MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
+MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
+
+OnUpdate = Callable[[Sequence[Snapshot]], None]
+Waiting = tuple[View, "asyncio.Future[bool]"]
+
+
+class Recorder:
+    """Counts the views of one event loop. ``on_update`` is given the snapshots of what was counted."""
+
+    def __init__(self, on_update: OnUpdate) -> None:
+        self._on_update = on_update
+        self._lanes: dict[int, Lane] = {}
+        self._loading: dict[ObjectRef, asyncio.Task[None]] = {}
+
+    def record(self, view: View) -> asyncio.Future[bool]:
+        """Count ``view``. The result is whether it is unique, and comes when Redis has it, never before.
+
+        Raises Rejected (``busy``) at the bound; the future raises Rejected (``busy`` or ``unavailable``).
+        """
+        if sum(len(lane.queue) for lane in self._lanes.values()) >= MAX_QUEUE:
+            raise Rejected(Reason.BUSY, view.beacon.view_id)
+        shard = shard_of(view.beacon.ref)
+        lane = self._lanes.get(shard)
+        if lane is None:
+            lane = self._lanes[shard] = Lane(shard, self._counted)
+        return lane.put(view)
+
+    def _counted(self, snapshots: Sequence[Snapshot], cold: Sequence[ObjectRef]) -> None:
+        if snapshots:
+            self._on_update(snapshots)
+        cold = [ref for ref in cold if ref not in self._loading]
+        if cold:
+            task = asyncio.ensure_future(self._load(cold))
+            self._loading.update(dict.fromkeys(cold, task))
+
+    async def _load(self, cold: Sequence[ObjectRef]) -> None:
+        try:
+            loaded = await totals.aload(cold)
+        except CountingUnavailable as error:
+            # The views are in the stream; the next view of the object or the next reader loads its counters.
+            logger.warning("counters could not be loaded: %s", error)
+        except Exception:
+            logger.exception("counters could not be loaded")
+        else:
+            self._on_update(list(loaded.values()))
+        finally:
+            for ref in cold:
+                del self._loading[ref]
+
+    async def aclose(self) -> None:
+        """Wait for what is being counted."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task] + list(self._loading.values())
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Lane:
+    """The queue of one shard and the task that empties it."""
+
+    def __init__(self, shard: int, counted: Callable[[Sequence[Snapshot], Sequence[ObjectRef]], None]) -> None:
+        self.shard = shard
+        self.queue: deque[Waiting] = deque()
+        self.task: asyncio.Task[None] | None = None
+        self._counted = counted
+
+    def put(self, view: View) -> asyncio.Future[bool]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self.queue.append((view, future))
+        if self.task is None:
+            self.task = loop.create_task(self._run())
+        return future
+
+    async def _run(self) -> None:
+        try:
+            while self.queue:
+                batch = [self.queue.popleft() for _ in range(min(MAX_BATCH, len(self.queue)))]
+                await self._commit(batch)
+        finally:
+            self.task = None
+
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        try:
+            call = Call(self.shard, [view for view, _ in batch])
+            codes, counters = await self._send(call)
+        except (redis.RedisError, OSError, CountingUnavailable) as error:
+            logger.warning("%d views not counted, Redis does not answer: %s", len(batch), error)
+            _refuse(batch, Reason.UNAVAILABLE)
+            return
+        except BaseException:
+            logger.exception("%d views not counted", len(batch))
+            _refuse(batch, Reason.UNAVAILABLE)
+            raise
+        for (view, future), code in zip(batch, codes, strict=True):
+            if future.done():
+                continue
+            if code < 0:
+                future.set_exception(Rejected(Reason.BUSY, view.beacon.view_id))
+            else:
+                future.set_result(code == 2)
+        self._counted(*call.snapshots(counters))
+
+    async def _send(self, call: Call) -> Any:
+        client = connections.client(self.shard)
+        try:
+            return await scripts.count_views.acall(client, call.keys, call.args)
+        except redis.TimeoutError:
+            raise  # the time for an answer is used up
+        except redis.ConnectionError:
+            # A connection that Redis closed while it was idle. Counted or not: the view ids make it once.
+            return await scripts.count_views.acall(client, call.keys, call.args)
+
+
+class Call:
+    """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure."""
+
+    def __init__(self, shard: int, views: Sequence[View]) -> None:
+        self.moment = days.now()
+        refs = list(dict.fromkeys(view.beacon.ref for view in views))
+        visitors = list(dict.fromkeys(view.visitor.key for view in views))
+        names = Keys(shard)
+        bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
+        stamp = self.moment.stamp
+        self.refs = refs
+        self.keys: list[str] = [
+            names.events,
+            names.meta,
+            names.shed,
+            names.view_ids(bucket),
+            names.view_ids(bucket - 1),
+            *(key for ref in refs for key in names.of_ref(ref, stamp)),
+            *(names.of_visitor(visitor) for visitor in visitors),
+        ]
+        self.args: list[Any] = [
+            self.moment.ms,
+            self.moment.number,
+            totals.new_epoch(),
+            conf.stream_max_views,
+            conf.redis_expiration,
+            2 * VIEW_ID_MEMORY,
+            MAX_VIEW_IDS,
+            MAX_SEEN,
+            max(conf.redis_expiration, 2 * 86_400),
+            len(refs),
+            *map(str, refs),
+        ]
+        object_at = {ref: i for i, ref in enumerate(refs, 1)}
+        visitor_at = {visitor: i for i, visitor in enumerate(visitors, 1)}
+        for view in views:
+            self.args += (
+                view.beacon.view_id,
+                object_at[view.beacon.ref],
+                visitor_at[view.visitor.key],
+                entries.encode(view),
+            )
+
+    def snapshots(self, counters: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:
+        """The snapshots in the reply, and the refs whose counters Redis does not have."""
+        warm, cold = [], []
+        for ref, reply in zip(self.refs, counters, strict=True):
+            each = snapshot.decode(ref, reply, self.moment.number)
+            if each is None:
+                cold.append(ref)
+            else:
+                warm.append(each)
+        return warm, cold
+
+
+def _refuse(batch: Sequence[Waiting], reason: Reason) -> None:
+    for view, future in batch:
+        if not future.done():
+            future.set_exception(Rejected(reason, view.beacon.view_id))

@@ -1,0 +1,59 @@
+"""The Lua scripts: one file a script, whose header lists KEYS and ARGV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError
+
+
+class Script:
+    """One script, called by its digest; Redis is sent the text only where it does not know it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def text(self) -> str:
+        return _text(self.name)
+
+    @property
+    def digest(self) -> str:
+        return _digest(self.name)
+
+    async def acall(self, client: redis.asyncio.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run it once; a NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
+        try:
+            return await client.evalsha(self.digest, len(keys), *keys, *args)  # type: ignore[misc]
+        except NoScriptError:
+            return await client.eval(self.text, len(keys), *keys, *args)  # type: ignore[misc]
+
+    def call(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """The same from a worker."""
+        try:
+            return client.evalsha(self.digest, len(keys), *keys, *args)
+        except NoScriptError:
+            return client.eval(self.text, len(keys), *keys, *args)
+
+
+@lru_cache(maxsize=16)
+def _text(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=16)
+def _digest(name: str) -> str:
+    return sha1(_text(name).encode(), usedforsecurity=False).hexdigest()
+
+
+count_views = Script("count_views")
+read_counters = Script("read_counters")
+load_counters = Script("load_counters")
+trim_stream = Script("trim_stream")
+spill_shed = Script("spill_shed")

@@ -1,0 +1,137 @@
+-- Count a batch of views, each at most once, and tell the new counters of the objects they touch.
+--
+-- KEYS  1 events (stream)   2 meta (hash: epoch, seq, trimmed)   3 shed (hash)
+--       4 ids of now (set)  5 ids of the stretch before (set)
+--       then 4 for each object: counter, unique_counter, day, viewed
+--       then 1 for each visitor: session (hash: ref -> number of the day last seen)
+-- ARGV  1 now (Unix ms)     2 number of today     3 an epoch, taken where there is none yet
+--       4 most views the stream may hold          5 lifetime of expiring keys (s)
+--       6 lifetime of the view ids (s)            7 most view ids to remember
+--       8 most objects to remember a visitor      9 lifetime of a day's counter (s)
+--       10 number of objects, then their refs
+--       then 4 for each view: id, object (from 1), visitor (from 1), payload
+-- Reply { a code for each view,
+--         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }
+--       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, try again later
+--
+-- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
+-- holds, never more. The counters of an object that are not loaded are left alone: they are loaded from the
+-- database and from the stream, which by then has these views.
+
+local events, meta, shed, ids, ids_before = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
+local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local objects = tonumber(ARGV[10])
+local first_view = 11 + objects
+local first_session = 5 + 4 * objects
+
+local head = redis.call('HMGET', meta, 'epoch', 'seq')
+local epoch, seq = head[1], tonumber(head[2] or 0)
+if not epoch then
+  epoch, seq = ARGV[3], 0
+  redis.call('HSET', meta, 'epoch', epoch, 'seq', 0)
+end
+
+local backlog = redis.call('XLEN', events)
+local known = redis.call('SCARD', ids)
+local before = seq
+local codes, views, uniques, expire = {}, {}, {}, {}
+
+local function append(ref, flags, payload)
+  if backlog >= max_stream then
+    -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
+    local field = ARGV[2] .. ':' .. ref
+    local kept = redis.call('HGET', shed, field)
+    local n, unique, unique_today = 0, 0, 0
+    if kept then
+      local a, b, c = kept:match('^(%d+):(%d+):(%d+):')
+      n, unique, unique_today = tonumber(a), tonumber(b), tonumber(c)
+    end
+    unique = unique + flags % 2
+    unique_today = unique_today + math.floor(flags / 2)
+    return redis.pcall('HSET', shed, field,
+      string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now))
+  end
+  local added = redis.pcall('XADD', events, '*', 's', string.format('%.0f', seq + 1), 'r', ref, 'u', flags,
+    't', now, 'd', payload)
+  if not (type(added) == 'table' and added.err) then
+    seq = seq + 1
+    backlog = backlog + 1
+  end
+  return added
+end
+
+local stopped = false
+for i = first_view, #ARGV, 4 do
+  local id, object, visitor, payload = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
+  local ref = ARGV[10 + object]
+  local code
+  if redis.call('SISMEMBER', ids, id) == 1 or redis.call('SISMEMBER', ids_before, id) == 1 then
+    code = 0
+  elseif stopped or known >= max_ids then
+    code = -1
+  else
+    local session = KEYS[first_session + visitor]
+    local seen = tonumber(redis.call('HGET', session, ref) or nil)
+    local room = seen or redis.call('HLEN', session) < max_seen
+    -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
+    local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
+    local unique_today = room and (not seen or seen < today)
+    local added = append(ref, (unique and 1 or 0) + (unique_today and 2 or 0), payload)
+    if type(added) == 'table' and added.err then
+      stopped = true
+      code = -1
+    else
+      redis.call('SADD', ids, id)
+      known = known + 1
+      if room and seen ~= today then
+        redis.call('HSET', session, ref, today)
+      end
+      expire[session] = true
+      views[object] = (views[object] or 0) + 1
+      uniques[object] = (uniques[object] or 0) + (unique and 1 or 0)
+      code = unique and 2 or 1
+    end
+  end
+  codes[#codes + 1] = code
+end
+
+if seq > before then
+  redis.call('HSET', meta, 'seq', string.format('%.0f', seq))
+end
+redis.call('EXPIRE', ids, ARGV[6])
+for session in pairs(expire) do
+  redis.call('EXPIRE', session, lifetime)
+end
+
+local counters = {}
+for object = 1, objects do
+  local k = 2 + 4 * object
+  local counter, unique_counter, day, viewed = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
+  local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last')
+  local total, unique = redis.call('GET', counter), redis.call('GET', unique_counter)
+  if times[1] == epoch and total and unique then
+    local n = views[object]
+    local today_total
+    if n then
+      total = redis.call('INCRBY', counter, n)
+      unique = uniques[object] > 0 and redis.call('INCRBY', unique_counter, uniques[object]) or tonumber(unique)
+      today_total = redis.call('INCRBY', day, n)
+      redis.call('EXPIRE', day, ARGV[9])
+      if times[2] == '' then
+        times[2] = now
+        redis.call('HSET', viewed, 'first', now, 'last', now)
+      else
+        redis.call('HSET', viewed, 'last', now)
+      end
+      times[3] = now
+    else
+      total, unique, today_total = tonumber(total), tonumber(unique), tonumber(redis.call('GET', day) or 0)
+    end
+    counters[object] = { total, unique, today_total, times[2], times[3] }
+  else
+    counters[object] = ''
+  end
+end
+
+return { codes, counters }

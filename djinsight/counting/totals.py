@@ -1,0 +1,234 @@
+"""Totals: the numbers of any object, also of one that Redis does not know (yet, or any more).
+
+A counter that is missing in Redis is not zero: it is what the database has, plus what is still in the stream. This
+room knows no tables; the function that reads the database is handed to ``use`` when the app is wired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+from djinsight.counting import connections, days, scripts, snapshot
+from djinsight.counting.keys import Keys, shard_of
+from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import CountingUnavailable
+
+logger = logging.getLogger("djinsight.counting")
+
+SCAN = 1000  # stream entries a read
+TRIES = 5  # times the database is read again because a worker wrote it meanwhile
+PAUSE = 5.0  # seconds without asking Redis after it did not answer
+
+
+@dataclass(slots=True)
+class Persisted:
+    """What the database has of one object; times in Unix ms."""
+
+    total_views: int = 0
+    unique_views: int = 0
+    views_today: int = 0
+    first_viewed_ms: int | None = None
+    last_viewed_ms: int | None = None
+
+    def add(self, views: int, uniques: int, ms: int, today: bool) -> None:
+        self.total_views += views
+        self.unique_views += uniques
+        self.views_today += views if today else 0
+        self.first_viewed_ms = ms if self.first_viewed_ms is None else min(self.first_viewed_ms, ms)
+        self.last_viewed_ms = ms if self.last_viewed_ms is None else max(self.last_viewed_ms, ms)
+
+
+@dataclass(slots=True)
+class Persistence:
+    """The database at one moment: how far one shard is persisted, and the totals up to there."""
+
+    epoch: str
+    last_id: str
+    totals: dict[ObjectRef, Persisted] = field(default_factory=dict)
+
+
+Loader = Callable[[int, Sequence[ObjectRef], days.Moment], Persistence]
+
+_loader: Loader | None = None
+_redis_back_at = 0.0
+# One thread: a cold object is loaded once, and loading never competes with the requests for threads.
+_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="djinsight-totals")
+
+
+def use(loader: Loader) -> None:
+    """Read the database with ``loader(shard, refs, today)`` from now on."""
+    global _loader
+    _loader = loader
+
+
+def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """The live numbers of ``refs``: one round trip to Redis, and one look at the database for what it lacks.
+
+    With Redis down the persisted numbers, without asking it again for a few seconds. Never an error of Redis.
+    """
+    global _redis_back_at
+    wanted = list(dict.fromkeys(refs))
+    if not wanted:
+        return {}
+    if time.monotonic() >= _redis_back_at:
+        try:
+            known = snapshot.read(wanted)
+            cold = [ref for ref, each in known.items() if each is None]
+            loaded = load(cold) if cold else {}
+            return {ref: each or loaded[ref] for ref, each in known.items()}
+        except (redis.RedisError, OSError) as error:
+            logger.warning("Redis does not answer, showing persisted numbers: %s", error)
+            _redis_back_at = time.monotonic() + PAUSE
+        except CountingUnavailable as error:
+            logger.warning("%s", error)
+    return _persisted(wanted)
+
+
+async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """The live numbers of ``refs`` on the socket path. Raises CountingUnavailable."""
+    try:
+        known = await snapshot.aread(refs)
+    except (redis.RedisError, OSError) as error:
+        raise CountingUnavailable(str(error)) from error
+    cold = [ref for ref, each in known.items() if each is None]
+    loaded = await aload(cold) if cold else {}
+    return {ref: each or loaded[ref] for ref, each in known.items()}
+
+
+async def aload(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """``load`` in its thread. Raises CountingUnavailable."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_thread, load, refs)
+    except (redis.RedisError, OSError) as error:
+        raise CountingUnavailable(str(error)) from error
+
+
+def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """Load the counters of ``refs`` into Redis. Raises CountingUnavailable or redis.RedisError."""
+    shards: dict[int, list[ObjectRef]] = {}
+    for ref in refs:
+        shards.setdefault(shard_of(ref), []).append(ref)
+    found: dict[ObjectRef, Snapshot] = {}
+    for shard, group in shards.items():
+        found.update(_load_shard(shard, group))
+    return found
+
+
+def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    client = connections.sync_client(shard)
+    for _ in range(TRIES):
+        moment = days.now()
+        found: dict[ObjectRef, Snapshot] = {}
+        persistence = _read_database(shard, refs, moment)
+        read_to = _add_pending(client, shard, persistence, moment)
+        for ref in refs:
+            reply = _store(client, shard, ref, persistence, read_to, moment)
+            if reply == b"stale":
+                break
+            each = snapshot.decode(ref, reply, moment.number)
+            assert each is not None
+            found[ref] = each
+        else:
+            return found
+    raise CountingUnavailable("the database was written to each time it was read")
+
+
+def _read_database(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
+    if _loader is None:
+        raise CountingUnavailable("expected djinsight in INSTALLED_APPS but its app is not ready")
+    return _loader(shard, refs, moment)
+
+
+def _add_pending(client: redis.Redis, shard: int, persistence: Persistence, moment: days.Moment) -> str:
+    """Add what the stream holds beyond the cursor, and return the id of the last entry that was read.
+
+    Read page by page, as a script that walks a long stream would hold everybody up; what comes in meanwhile is
+    left to the script.
+    """
+    keys = Keys(shard)
+    epoch = client.hget(keys.meta, "epoch")
+    at = persistence.last_id if epoch is not None and epoch.decode() == persistence.epoch else "0-0"
+    by_name = {str(ref).encode(): totals for ref, totals in persistence.totals.items()}
+    while True:
+        page = client.xrange(keys.events, min=f"({at}", count=SCAN)
+        for entry_id, fields in page:
+            at = entry_id.decode()
+            totals = by_name.get(fields.get(b"r", b""))
+            if totals is not None:
+                views = int(fields.get(b"n", 1))
+                uniques = int(fields[b"q"] if b"q" in fields else int(fields.get(b"u", 0)) % 2)
+                ms = int(fields[b"t"])
+                totals.add(views, uniques, ms, ms >= moment.day_began_ms)
+        if len(page) < SCAN:
+            return at
+
+
+def _store(
+    client: redis.Redis, shard: int, ref: ObjectRef, persistence: Persistence, read_to: str, moment: days.Moment
+) -> Any:
+    keys = Keys(shard)
+    totals = persistence.totals[ref]
+    return scripts.load_counters.call(
+        client,
+        [keys.events, keys.meta, keys.shed, *keys.of_ref(ref, moment.stamp)],
+        [
+            new_epoch(),
+            persistence.epoch,
+            persistence.last_id,
+            read_to,
+            str(ref),
+            moment.number,
+            moment.day_began_ms,
+            conf.redis_expiration,
+            totals.total_views,
+            totals.unique_views,
+            totals.views_today,
+            "" if totals.first_viewed_ms is None else totals.first_viewed_ms,
+            "" if totals.last_viewed_ms is None else totals.last_viewed_ms,
+        ],
+    )
+
+
+def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """The numbers of the database alone."""
+    moment = days.now()
+    shards: dict[int, list[ObjectRef]] = {}
+    for ref in refs:
+        shards.setdefault(shard_of(ref), []).append(ref)
+    found: dict[ObjectRef, Snapshot] = {}
+    for shard, group in shards.items():
+        for ref, each in _read_database(shard, group, moment).totals.items():
+            found[ref] = Snapshot(
+                ref,
+                each.total_views,
+                each.unique_views,
+                each.views_today,
+                each.first_viewed_ms,
+                each.last_viewed_ms,
+                moment.number,
+            )
+    return found
+
+
+def new_epoch() -> str:
+    """A name for the life of one data set of Redis."""
+    return secrets.token_hex(4)
+
+
+def forget(refs: Mapping[ObjectRef, Any] | Iterable[ObjectRef]) -> None:
+    """Delete the counters of deleted objects. Raises redis.RedisError."""
+    stamp = days.now().stamp
+    for ref in refs:
+        shard = shard_of(ref)
+        connections.sync_client(shard).delete(*Keys(shard).of_ref(ref, stamp))

@@ -1,0 +1,65 @@
+"""What can go wrong, as one tree.
+
+DjinsightError
+ ├── InvalidRef           a text that names no object, or an object that cannot be named
+ ├── Rejected             something a client sent was refused; ``reason`` says why
+ │    └── InvalidToken    the token is forged, expired or for something else
+ └── CountingUnavailable  Redis did not answer, or answered with an error
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a frame or a view was refused. The values go over the wire and are stable."""
+
+    # the frame
+    TOO_LARGE = "too_large"
+    BINARY = "binary"
+    MALFORMED = "malformed"
+    UNKNOWN_TYPE = "unknown_type"
+    # a field of the frame
+    ID = "id"
+    URL = "url"
+    REFERRER = "referrer"
+    # the token
+    TOKEN = "token"
+    EXPIRED = "expired"
+    SCOPE = "scope"
+    # the visitor
+    BOT = "bot"
+    DISABLED = "disabled"
+    SUBSCRIPTIONS = "subscriptions"
+    # the server; the client tries again later
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+
+
+class DjinsightError(Exception):
+    """The base of all errors of this package."""
+
+
+class InvalidRef(DjinsightError, ValueError):
+    """A text that names no object, or an object that cannot be named (no primary key, too long)."""
+
+
+class Rejected(DjinsightError):
+    """Something a client sent was refused.
+
+    ``reason`` is the typed reason, ``view_id`` the id of the refused view where the frame had a valid one.
+    """
+
+    def __init__(self, reason: Reason, view_id: str | None = None) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.view_id = view_id
+
+
+class InvalidToken(Rejected):
+    """The token is forged, expired, or does not have the scope that was asked of it."""
+
+
+class CountingUnavailable(DjinsightError):
+    """Redis did not answer in time, or answered with an error."""

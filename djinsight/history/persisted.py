@@ -1,0 +1,71 @@
+"""What the database has: how far each shard is persisted, and the totals up to there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import close_old_connections, connection
+from django.db.models import Q
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days
+from djinsight.counting.totals import TRIES, Persisted, Persistence
+from djinsight.exceptions import CountingUnavailable
+from djinsight.models import PageViewStatistics, PageViewSummary, PersistCursor
+
+
+def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
+    """The totals of ``refs`` and the cursor they belong to. Raises CountingUnavailable.
+
+    The cursor moves in the transaction that writes the totals: where it stands the same before and after, what was
+    read in between belongs to it, at any isolation level.
+    """
+    if not connection.in_atomic_block:
+        close_old_connections()
+    before = _cursor(shard)
+    for _ in range(TRIES):
+        totals = _totals(refs, moment)
+        after = _cursor(shard)
+        if after == before:
+            return Persistence(*before, totals)
+        before = after
+    raise CountingUnavailable("the database was written to each time it was read")
+
+
+def _cursor(shard: int) -> tuple[str, str]:
+    row = PersistCursor.objects.filter(shard=shard).values_list("epoch", "last_id").first()
+    return row or ("", "0-0")
+
+
+def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, Persisted]:
+    totals = {ref: Persisted() for ref in refs}
+    by_row: dict[tuple[int, str], ObjectRef] = {}
+    where = Q(pk__in=[])
+    for (app_label, model_name), group in _by_model(refs).items():
+        try:
+            type_id = ContentType.objects.get_by_natural_key(app_label, model_name).pk
+        except ContentType.DoesNotExist:
+            continue
+        by_row.update({(type_id, ref.pk): ref for ref in group})
+        where |= Q(content_type=type_id, object_id__in=[ref.pk for ref in group])
+    if not by_row:
+        return totals
+    rows = PageViewStatistics.objects.filter(where).values_list(
+        "content_type_id", "object_id", "total_views", "unique_views", "first_viewed_at", "last_viewed_at"
+    )
+    for type_id, object_id, total, unique, first, last in rows:
+        each = totals[by_row[type_id, object_id]]
+        each.total_views, each.unique_views = total, unique
+        each.first_viewed_ms, each.last_viewed_ms = days.to_ms(first), days.to_ms(last)
+    today = PageViewSummary.objects.filter(where, date=moment.day)
+    for type_id, object_id, total in today.values_list("content_type_id", "object_id", "total_views"):
+        totals[by_row[type_id, object_id]].views_today = total
+    return totals
+
+
+def _by_model(refs: Sequence[ObjectRef]) -> dict[tuple[str, str], list[ObjectRef]]:
+    models: dict[tuple[str, str], list[ObjectRef]] = {}
+    for ref in refs:
+        models.setdefault((ref.app_label, ref.model_name), []).append(ref)
+    return models

@@ -1,0 +1,152 @@
+"""The stream as persist reads it: entries after the cursor, each either readable or a bad one with its reason."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from djinsight.beacons import beacon, bots
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+from djinsight.counting import connections, entries, scripts
+from djinsight.counting.entries import Detail
+from djinsight.counting.keys import Keys
+from djinsight.exceptions import InvalidRef
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+PAGE = 2000  # entries a read: about 1 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One readable entry: one view with its detail, or ``views`` of them without (the stream had been full)."""
+
+    entry_id: str
+    seq: int
+    ref: ObjectRef
+    ms: int
+    views: int
+    unique: int
+    unique_today: int
+    detail: Detail | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadEntry:
+    """One entry that cannot be stored. ``seq`` is None where not even that could be read."""
+
+    entry_id: str
+    seq: int | None
+    payload: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What Redis says of one shard's stream."""
+
+    epoch: str
+    seq: int
+
+
+def head(shard: int) -> Head | None:
+    """The epoch and the number of entries ever appended, or None where nothing was ever counted."""
+    epoch, seq = connections.sync_client(shard).hmget(Keys(shard).meta, "epoch", "seq")
+    return None if epoch is None else Head(epoch.decode(), int(seq or 0))
+
+
+def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:
+    """The entries after ``last_id``, oldest first, at most ``limit``. Raises redis.RedisError."""
+    client, events = connections.sync_client(shard), Keys(shard).events
+    while limit > 0:
+        page = client.xrange(events, min=f"({last_id}", count=min(PAGE, limit))
+        for entry_id, fields in page:
+            last_id = entry_id.decode()
+            yield read(last_id, fields)
+        if len(page) < min(PAGE, limit):
+            return
+        limit -= len(page)
+
+
+def last_id(shard: int) -> str:
+    """The id of the newest entry, ``"0-0"`` where there is none."""
+    newest = connections.sync_client(shard).xrevrange(Keys(shard).events, count=1)
+    return newest[0][0].decode() if newest else "0-0"
+
+
+def begin_epoch(shard: int, epoch: str) -> None:
+    """Name the data set anew: every counter in it is loaded again from the database and the stream."""
+    connections.sync_client(shard).hset(Keys(shard).meta, mapping={"epoch": epoch, "trimmed": "0-0"})
+
+
+def trim(shard: int, epoch: str, last_id: str) -> int:
+    """Drop the entries up to ``last_id``, which are persisted. Returns how many."""
+    names = Keys(shard)
+    client = connections.sync_client(shard)
+    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta], [epoch, *last_id.split("-")])
+    return dropped
+
+
+def spill(shard: int) -> int:
+    """Put the views that were counted while the stream was full into it, as sums. Returns how many."""
+    names = Keys(shard)
+    client = connections.sync_client(shard)
+    moved: int = scripts.spill_shed.call(client, [names.events, names.meta, names.shed], [conf.stream_max_views])
+    return moved
+
+
+def read(entry_id: str, fields: dict[bytes, bytes]) -> Entry | BadEntry:
+    """Read one entry. Pure."""
+    seq: int | None = None
+    try:
+        seq = _number(fields, b"s")
+        ref = ObjectRef.parse(fields[b"r"].decode())
+        ms = _number(fields, b"t")
+        if ms >= 2**43:  # the year 2248
+            raise ValueError("expected a time in ms")
+        if b"d" not in fields:
+            counts = (_number(fields, b"n"), _number(fields, b"q"), _number(fields, b"w"))
+            return Entry(entry_id, seq, ref, ms, *counts, None)
+        flags = _number(fields, b"u")
+        detail = entries.decode(fields[b"d"].decode())
+        _check(detail)
+        return Entry(entry_id, seq, ref, ms, 1, flags & 1, flags >> 1 & 1, detail)
+    except KeyError as error:
+        return BadEntry(entry_id, seq, _raw(fields), f"expected a field {error} but there is none")
+    except InvalidRef:
+        return BadEntry(entry_id, seq, _raw(fields), "expected a ref but got something else")
+    except (ValueError, RecursionError) as error:
+        return BadEntry(entry_id, seq, _raw(fields), f"{type(error).__name__}: {error}"[:200])
+
+
+def _number(fields: dict[bytes, bytes], name: bytes) -> int:
+    value = fields[name]
+    if not value.isdigit() or len(value) > 18:
+        raise ValueError(f"expected a whole number in {name.decode()!r}")
+    return int(value)
+
+
+def _check(detail: Detail) -> None:
+    """Refuse what a column cannot hold: the tables must never fail a whole batch."""
+    limits: tuple[tuple[str, str, int], ...] = (
+        ("view id", detail.view_id, 36),
+        ("visitor", detail.visitor, 22),
+        ("url", detail.url, beacon.MAX_URL),
+        ("referrer", detail.referrer, beacon.MAX_URL),
+        ("user agent", detail.user_agent, bots.MAX_USER_AGENT),
+        ("IP address", detail.ip_address, 45),
+    )
+    for name, text, limit in limits:
+        if len(text) > limit:
+            raise ValueError(f"expected a {name} of at most {limit} characters but got {len(text)}")
+        if _UNSTORABLE.search(text):
+            raise ValueError(f"expected a {name} that can be stored but it has a NUL or a lone surrogate")
+    if detail.ip_address:
+        ipaddress.ip_address(detail.ip_address)
+
+
+def _raw(fields: dict[bytes, bytes]) -> bytes:
+    return b"\n".join(name + b"=" + value for name, value in fields.items())

@@ -1,0 +1,1 @@
+"""Counters pushed to open pages."""

@@ -1,0 +1,123 @@
+"""The consumer: the life of one socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+
+from djinsight.beacons import beacon, visitors
+from djinsight.beacons.beacon import Beacon, Pong, Subscribe, Unsubscribe
+from djinsight.beacons.visitors import Visitor
+from djinsight.conf import conf
+from djinsight.counting import days
+from djinsight.counting.entries import View
+from djinsight.exceptions import Reason, Rejected
+from djinsight.live import frames, hub
+from djinsight.live.frames import CloseCode
+from djinsight.live.hub import Hub
+from djinsight.live.sockets import MAX_ERRORS, MAX_IN_FLIGHT, MAX_SUBSCRIPTIONS, Socket
+
+logger = logging.getLogger("djinsight.live")
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
+    """Takes beacons and subscriptions from one page and answers it.
+
+    With a receive loop of its own: ``AsyncConsumer.dispatch`` awaits the shared sync thread for every message
+    (757 us against 168 us), and a channel of its own would cost a subscription a socket. The hub has the channel.
+    """
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if (await receive())["type"] != "websocket.connect":
+            return
+        self.scope = scope
+        self.hub: Hub = hub.get()
+        self.visitor: Visitor = visitors.from_scope(scope, days.now().number)
+        self.socket = Socket(send, asyncio.current_task(), asyncio.get_running_loop().time())
+        await send({"type": "websocket.accept"})
+        self.hub.join(self.socket)
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                self.on_frame(message.get("text"))
+        except asyncio.CancelledError:
+            if not self.socket.closed:
+                raise
+        finally:
+            self.socket.closed = True
+            self.hub.leave(self.socket)
+
+    def on_frame(self, text: str | None) -> None:
+        """Answer one frame. Never waits: what Redis has to say comes back through ``acknowledge`` and the hub."""
+        try:
+            if text is None:
+                raise Rejected(Reason.BINARY)
+            message = beacon.parse(text)
+            if isinstance(message, Beacon):
+                self.on_view(message)
+            elif isinstance(message, Subscribe):
+                self.on_subscribe(message)
+            elif isinstance(message, Unsubscribe):
+                self.hub.unsubscribe(self.socket, message.refs)
+            elif isinstance(message, Pong):
+                self.socket.pong(message.n, asyncio.get_running_loop().time())
+        except Rejected as error:
+            self.reject(error)
+
+    def on_view(self, view: Beacon) -> None:
+        refused = refusal(self.visitor)
+        if refused is None and self.socket.in_flight >= MAX_IN_FLIGHT:
+            refused = Reason.BUSY
+        if refused is not None:
+            raise Rejected(refused, view.view_id)
+        counted = self.hub.recorder.record(View(view, self.visitor))
+        self.socket.in_flight += 1
+        counted.add_done_callback(partial(self.acknowledge, view.view_id))
+
+    def on_subscribe(self, message: Subscribe) -> None:
+        for reason in message.refused:
+            self.socket.write(frames.error(reason))
+        room = MAX_SUBSCRIPTIONS - len(self.socket.refs)
+        new = [ref for ref in message.refs if ref not in self.socket.refs]
+        if len(new) > room:
+            self.socket.write(frames.error(Reason.SUBSCRIPTIONS))
+        again = [ref for ref in message.refs if ref in self.socket.refs]
+        self.hub.subscribe(self.socket, again + new[: max(room, 0)])
+
+    def acknowledge(self, view_id: str, counted: asyncio.Future[bool]) -> None:
+        """Redis has answered for a view."""
+        self.socket.in_flight -= 1
+        if counted.cancelled():
+            return
+        error = counted.exception()
+        if error is None:
+            self.socket.write(frames.counted(view_id, counted.result()))
+        elif isinstance(error, Rejected):
+            self.socket.write(frames.rejected(view_id, error.reason))
+        else:
+            logger.error("a view failed", exc_info=error)
+            self.socket.write(frames.rejected(view_id, Reason.UNAVAILABLE))
+
+    def reject(self, error: Rejected) -> None:
+        if error.view_id is not None:
+            self.socket.write(frames.rejected(error.view_id, error.reason))
+            return
+        self.socket.errors += 1
+        if self.socket.errors > MAX_ERRORS:
+            self.socket.close(CloseCode.MISUSE)
+        else:
+            self.socket.write(frames.error(error.reason))
+
+
+def refusal(visitor: Visitor) -> Reason | None:
+    """Why no view of ``visitor`` counts, or None."""
+    if not conf.enable_tracking:
+        return Reason.DISABLED
+    return Reason.BOT if visitor.crawler else None

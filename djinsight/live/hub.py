@@ -1,0 +1,235 @@
+"""The hub: one a process and event loop. It owns one channel of the layer and fans out to the sockets behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+from djinsight.counting import totals
+from djinsight.counting.connections import PerLoop
+from djinsight.counting.keys import group_name
+from djinsight.counting.recorder import Recorder
+from djinsight.exceptions import CountingUnavailable
+from djinsight.live import frames
+from djinsight.live.publisher import Publisher, channel_layer
+from djinsight.live.sockets import Socket
+
+logger = logging.getLogger("djinsight.live")
+
+REREAD_EVERY = 30.0  # seconds: what pub/sub lost is on every page by then
+REREAD_AT_ONCE = 500  # objects a round trip
+BEAT_EVERY = 5.0  # seconds between looks at who is to be pinged
+RETRY_AFTER = 1.0  # seconds after an error of the channel layer
+JOIN_WITHIN = 5.0  # seconds one join or leave may take
+
+
+@dataclass(slots=True)
+class Topic:
+    """One watched object: who watches it, and the newest counter seen."""
+
+    ref: ObjectRef
+    sockets: set[Socket] = field(default_factory=set)
+    waiting: set[Socket] = field(default_factory=set)  # subscribed, not answered yet
+    counter: str = ""
+    version: int = -1
+
+
+class Hub:
+    """Knows who watches what. N sockets on an object cost one group membership and one encoding an update."""
+
+    def __init__(self) -> None:
+        self.publisher = Publisher()
+        self.recorder = Recorder(self.publisher.publish)
+        self.sockets: set[Socket] = set()
+        self._topics: dict[str, Topic] = {}
+        self._joined: set[str] = set()  # topics whose group this hub's channel is in
+        self._to_join = asyncio.Event()
+        self._dirty: dict[str, Topic] = {}
+        self._flush_at: asyncio.TimerHandle | None = None
+        self._flushed_at = 0.0
+        self._channel = ""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def join(self, socket: Socket) -> None:
+        """Take in an accepted socket."""
+        self.sockets.add(socket)
+        if not self._tasks:
+            loops = (self._keep_membership, self._receive, self._beat, self._reread)
+            self._tasks = [asyncio.ensure_future(self._forever(each)) for each in loops]
+
+    def leave(self, socket: Socket) -> None:
+        """Forget a socket that is gone."""
+        self.sockets.discard(socket)
+        self.unsubscribe(socket, list(socket.refs))
+
+    def subscribe(self, socket: Socket, refs: Iterable[ObjectRef]) -> None:
+        """Send ``socket`` the counters of ``refs``: those known here at once, the others when they are read."""
+        known: dict[ObjectRef, str] = {}
+        for ref in refs:
+            socket.refs.add(ref)
+            name = str(ref)
+            topic = self._topics.get(name)
+            if topic is None:
+                topic = self._topics[name] = Topic(ref)
+            topic.sockets.add(socket)
+            if name in self._joined and topic.counter:
+                known[ref] = topic.counter
+            else:
+                topic.waiting.add(socket)
+                self._to_join.set()
+        if known:
+            socket.push(known, frames.counters(known.values()))
+
+    def unsubscribe(self, socket: Socket, refs: Iterable[ObjectRef]) -> None:
+        """Stop sending ``socket`` the counters of ``refs``."""
+        for ref in refs:
+            socket.refs.discard(ref)
+            topic = self._topics.get(str(ref))
+            if topic is None:
+                continue
+            topic.sockets.discard(socket)
+            topic.waiting.discard(socket)
+            if not topic.sockets:
+                del self._topics[str(ref)]
+                self._dirty.pop(str(ref), None)
+                self._to_join.set()
+
+    async def aclose(self) -> None:
+        """Finish what is being counted and broadcast, and stop."""
+        await self.recorder.aclose()
+        await self.publisher.flush()
+        if self._flush_at is not None:
+            self._flush_at.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def _forever(self, step: Any) -> None:
+        """Run a step again and again; an error is said and the step tried again."""
+        while True:
+            try:
+                await step()
+            except (redis.RedisError, OSError, CountingUnavailable) as error:
+                logger.warning("Redis does not answer the hub: %r", error)
+                await asyncio.sleep(RETRY_AFTER)
+            except Exception:
+                logger.exception("the hub failed and goes on")
+                await asyncio.sleep(RETRY_AFTER)
+
+    async def _keep_membership(self) -> None:
+        """Make the groups of the channel those of the topics, then answer who waits.
+
+        Joined before read: no update falls between the two.
+        """
+        await self._to_join.wait()
+        self._to_join.clear()
+        try:
+            await self._reconcile()
+        except BaseException:
+            self._to_join.set()
+            raise
+
+    async def _reconcile(self) -> None:
+        layer = channel_layer()
+        if not self._channel:
+            self._channel = await _within(layer.new_channel("djinsight."))
+        for name in [name for name in self._joined if name not in self._topics]:
+            await _within(layer.group_discard(group_name(ObjectRef.parse(name)), self._channel))
+            self._joined.discard(name)
+        for topic in [topic for name, topic in self._topics.items() if name not in self._joined]:
+            await _within(layer.group_add(group_name(topic.ref), self._channel))
+            self._joined.add(str(topic.ref))
+        waiting = [topic for topic in self._topics.values() if topic.waiting]
+        for start in range(0, len(waiting), REREAD_AT_ONCE):
+            await self._answer(waiting[start : start + REREAD_AT_ONCE])
+
+    async def _answer(self, topics: list[Topic]) -> None:
+        """Read ``topics`` and send them to those who wait for them, in one frame a socket."""
+        await self._read(topics)
+        answers: dict[Socket, dict[ObjectRef, str]] = {}
+        for topic in topics:
+            for socket in topic.waiting:
+                answers.setdefault(socket, {})[topic.ref] = topic.counter
+            topic.waiting.clear()
+        for socket, counters in answers.items():
+            socket.push(counters, frames.counters(counters.values()))
+
+    async def _read(self, topics: list[Topic]) -> None:
+        snapshots = await totals.aread([topic.ref for topic in topics])
+        for topic in topics:
+            snapshot = snapshots[topic.ref]
+            if snapshot.version > topic.version:
+                self._update(topic, snapshot.version, frames.counter(snapshot))
+
+    async def _receive(self) -> None:
+        """Take what the layer brings."""
+        if not self._channel:
+            await asyncio.sleep(0.05)
+            return
+        message = await channel_layer().receive(self._channel)
+        topic = self._topics.get(message.get("ref", ""))
+        if topic is not None and message["version"] > topic.version:
+            self._update(topic, message["version"], message["counter"])
+
+    async def _reread(self) -> None:
+        await asyncio.sleep(REREAD_EVERY)
+        topics = list(self._topics.values())
+        for start in range(0, len(topics), REREAD_AT_ONCE):
+            await self._read(topics[start : start + REREAD_AT_ONCE])
+
+    async def _beat(self) -> None:
+        await asyncio.sleep(BEAT_EVERY)
+        now = asyncio.get_running_loop().time()
+        for socket in list(self.sockets):
+            socket.beat(now)
+
+    def _update(self, topic: Topic, version: int, counter: str) -> None:
+        topic.version, topic.counter = version, counter
+        self._dirty[str(topic.ref)] = topic
+        if self._flush_at is None:
+            loop = asyncio.get_running_loop()
+            self._flush_at = loop.call_at(max(loop.time(), self._flushed_at + conf.push_interval), self._flush)
+
+    def _flush(self) -> None:
+        """Send every socket the counters that changed, in one frame; equal frames are encoded once."""
+        self._flush_at = None
+        self._flushed_at = asyncio.get_running_loop().time()
+        dirty, self._dirty = self._dirty, {}
+        changed: dict[Socket, list[Topic]] = {}
+        for topic in dirty.values():
+            for socket in topic.sockets:
+                if socket not in topic.waiting:
+                    changed.setdefault(socket, []).append(topic)
+        encoded: dict[tuple[int, ...], tuple[dict[ObjectRef, str], str]] = {}
+        for socket, topics in changed.items():
+            key = tuple(map(id, topics))
+            if key not in encoded:
+                counters = {topic.ref: topic.counter for topic in topics}
+                encoded[key] = counters, frames.counters(counters.values())
+            socket.push(*encoded[key])
+
+
+async def _within(step: Coroutine[Any, Any, Any]) -> Any:
+    async with asyncio.timeout(JOIN_WITHIN):
+        return await step
+
+
+_hubs: PerLoop[Hub] = PerLoop(Hub, Hub.aclose)
+
+
+def get() -> Hub:
+    """The hub of the running event loop."""
+    return _hubs.get()
+
+
+async def aclose() -> None:
+    """Close this loop's hub; the next ``get`` makes a new one."""
+    await _hubs.aclose()

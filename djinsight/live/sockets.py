@@ -1,0 +1,158 @@
+"""One client's socket: what waits to be sent, and whether the client is still there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.live import frames
+from djinsight.live.frames import CloseCode
+
+logger = logging.getLogger("djinsight.live")
+
+MAX_IN_FLIGHT = 32  # views a socket that are not acknowledged yet; past it a view is refused as busy
+MAX_SUBSCRIPTIONS = 100  # objects a socket; past it a subscribe is refused
+MAX_ERRORS = 100  # unreadable frames a socket; then it is closed
+MAX_WAITING = 256  # frames that wait for a client that does not read; then it is closed
+PING_EVERY = 25.0  # seconds
+PONG_WITHIN = 20.0  # seconds
+CLOSE_WITHIN = 5.0  # seconds a close may take
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Socket:
+    """Sends frames one after the other and never waits for the client.
+
+    While a frame is on its way, acknowledgements queue, and of each counter only the newest is kept.
+    """
+
+    __slots__ = (
+        "_awaiting_pong",
+        "_counters",
+        "_owner",
+        "_pings",
+        "_send",
+        "_sending",
+        "_since",
+        "_waiting",
+        "closed",
+        "errors",
+        "in_flight",
+        "refs",
+    )
+
+    def __init__(self, send: Send, owner: asyncio.Task[Any] | None, now: float) -> None:
+        self.refs: set[ObjectRef] = set()
+        self.in_flight = 0
+        self.errors = 0
+        self.closed = False
+        self._send = send
+        self._owner = owner
+        self._sending: asyncio.Task[None] | None = None
+        self._waiting: deque[str] = deque()
+        self._counters: dict[ObjectRef, str] = {}
+        self._pings = 0
+        self._awaiting_pong = False
+        self._since = now  # when the last ping was sent, or its pong came
+
+    def write(self, frame: str) -> None:
+        """Send ``frame`` after those that wait."""
+        if self.closed:
+            return
+        if self._sending is not None:
+            self._waiting.append(frame)
+            if len(self._waiting) > MAX_WAITING:
+                self.close(CloseCode.SLOW)
+        else:
+            self._start(frame)
+
+    def push(self, counters: Mapping[ObjectRef, str], frame: str) -> None:
+        """Send changed counters: ``frame``, or newer ones in its place where the client is slow."""
+        if self.closed:
+            return
+        if self._sending is not None:
+            self._counters.update(counters)
+        else:
+            self._start(frame)
+
+    def beat(self, now: float) -> None:
+        """Ping the client, or close where it did not answer. To be called every few seconds."""
+        if self._awaiting_pong and now - self._since > PONG_WITHIN:
+            self.close(CloseCode.NO_PONG)
+        elif not self._awaiting_pong and now - self._since > PING_EVERY:
+            self._pings += 1
+            self._awaiting_pong = True
+            self._since = now
+            self.write(frames.ping(self._pings))
+
+    def pong(self, n: int, now: float) -> None:
+        """The client answered ping ``n``."""
+        if n == self._pings:
+            self._awaiting_pong = False
+            self._since = now
+
+    def close(self, code: CloseCode) -> None:
+        """Close with ``code``, also where the client does not read."""
+        if not self.closed:
+            self.closed = True
+            self._waiting.clear()
+            self._counters.clear()
+            _start(self._close(code))
+
+    def _start(self, frame: str) -> None:
+        task = _start(self._drain(frame))
+        # Daphne takes a frame without waiting: the task is over before it was scheduled.
+        self._sending = None if task.done() else task
+
+    async def _drain(self, frame: str | None) -> None:
+        try:
+            while frame is not None and not self.closed:
+                await self._send({"type": "websocket.send", "text": frame})
+                frame = self._next()
+        except (OSError, RuntimeError) as error:
+            # uvicorn raises where the client is gone; the receive loop hears of it as a disconnect.
+            logger.debug("a frame could not be sent: %s", error)
+            self.closed = True
+        finally:
+            self._sending = None
+
+    def _next(self) -> str | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        if self._counters:
+            frame = frames.counters(self._counters.values())
+            self._counters = {}
+            return frame
+        return None
+
+    async def _close(self, code: CloseCode) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._send({"type": "websocket.close", "code": int(code)})
+        except (OSError, RuntimeError, TimeoutError) as error:
+            logger.debug("a socket could not be closed: %s", error)
+        if self._sending is not None:
+            self._sending.cancel()
+        if self._owner is not None:
+            self._owner.cancel()
+
+
+_tasks: set[asyncio.Task[None]] = set()  # the loop keeps only weak references
+
+
+def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    loop = asyncio.get_running_loop()
+    if sys.version_info >= (3, 12):
+        task = asyncio.Task(coroutine, loop=loop, eager_start=True)
+    else:
+        task = loop.create_task(coroutine)
+    if not task.done():
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+    return task

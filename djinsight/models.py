@@ -1,0 +1,174 @@
+"""The tables: totals, rollups, the log, and the books of persist. The host's tables are never touched."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from djinsight.beacons import beacon, bots, refs
+from djinsight.columns import PageViewStatisticsMixin
+
+__all__ = [
+    "DataLoss",
+    "DeadLetter",
+    "PageViewHour",
+    "PageViewLog",
+    "PageViewStatistics",
+    "PageViewStatisticsMixin",
+    "PageViewSummary",
+    "PersistCursor",
+]
+
+
+class OfObject(models.Model):
+    """What every table about a tracked object begins with; ``object_id`` is the primary key as text."""
+
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+", verbose_name=_("type"))
+    object_id = models.CharField(_("object id"), max_length=refs.MAX_LENGTH)
+    content_object = GenericForeignKey()
+
+    class Meta:
+        abstract = True
+
+
+class PageViewStatistics(OfObject):
+    """The totals of one object."""
+
+    total_views = models.PositiveBigIntegerField(_("total views"), default=0)
+    unique_views = models.PositiveBigIntegerField(_("unique views"), default=0)
+    first_viewed_at = models.DateTimeField(_("first viewed"), null=True)
+    last_viewed_at = models.DateTimeField(_("last viewed"), null=True)
+
+    class Meta:
+        verbose_name = _("page view statistics")
+        verbose_name_plural = _("page view statistics")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_type", "object_id"], name="djinsight_statistics_object"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["content_type", "-total_views"], name="djinsight_statistics_most")]
+
+    def __str__(self) -> str:
+        return f"{self.object_id}: {self.total_views}"
+
+
+class PageViewSummary(OfObject):
+    """One object's views on one day of the site's time zone."""
+
+    date = models.DateField(_("date"))
+    total_views = models.PositiveBigIntegerField(_("total views"), default=0)
+    unique_views = models.PositiveBigIntegerField(_("unique views"), default=0)
+
+    class Meta:
+        verbose_name = _("daily summary")
+        verbose_name_plural = _("daily summaries")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_type", "object_id", "date"], name="djinsight_summary_object_date"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["date", "content_type", "-total_views"], name="djinsight_summary_most")]
+
+    def __str__(self) -> str:
+        return f"{self.object_id}, {self.date}: {self.total_views}"
+
+
+class PageViewHour(OfObject):
+    """One object's views in one hour."""
+
+    hour = models.DateTimeField(_("hour"))
+    total_views = models.PositiveBigIntegerField(_("total views"), default=0)
+
+    class Meta:
+        verbose_name = _("hourly summary")
+        verbose_name_plural = _("hourly summaries")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_type", "object_id", "hour"], name="djinsight_hour_object_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_id}, {self.hour}: {self.total_views}"
+
+
+class PageViewLog(OfObject):
+    """One counted view. Kept for ``DJINSIGHT_CLEANUP_DAYS``."""
+
+    view_id = models.CharField(_("view id"), max_length=36)
+    url = models.CharField(_("URL"), max_length=beacon.MAX_URL, blank=True)
+    referrer = models.CharField(_("referrer"), max_length=beacon.MAX_URL, blank=True)
+    visitor = models.CharField(_("visitor"), max_length=22)
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True)
+    user_agent = models.CharField(_("user agent"), max_length=bots.MAX_USER_AGENT, blank=True)
+    timestamp = models.DateTimeField(_("time"))
+    is_unique = models.BooleanField(_("unique"))
+
+    class Meta:
+        verbose_name = _("page view")
+        verbose_name_plural = _("page view log")
+        indexes: ClassVar = [
+            models.Index(fields=["timestamp"], name="djinsight_log_time"),
+            models.Index(fields=["content_type", "object_id", "timestamp"], name="djinsight_log_object_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_id}, {self.timestamp:%Y-%m-%d %H:%M:%S}"
+
+
+class PersistCursor(models.Model):
+    """How far the stream of one shard is in the database. Moves in the transaction that writes the views."""
+
+    shard = models.PositiveSmallIntegerField(_("shard"), unique=True)
+    epoch = models.CharField(_("epoch"), max_length=16, blank=True)
+    last_id = models.CharField(_("last stream id"), max_length=41, default="0-0")
+    last_seq = models.PositiveBigIntegerField(_("last sequence number"), default=0)
+    # While set, entries up to this id may be in the log already: Redis had lost its data or came back with older ones.
+    suspect_until = models.CharField(_("checked up to"), max_length=41, blank=True)
+    moved_at = models.DateTimeField(_("moved"), null=True)
+
+    class Meta:
+        verbose_name = _("cursor")
+        verbose_name_plural = _("cursors")
+
+    def __str__(self) -> str:
+        return f"{self.shard}: {self.last_id}"
+
+
+class DataLoss(models.Model):
+    """Something that was lost, and how much of it. Written by persist, read by people."""
+
+    class Kind(models.TextChoices):
+        EPOCH = "epoch", _("Redis began anew: views that were not yet persisted are lost")
+        ROLLBACK = "rollback", _("Redis came back with older data: views that were not yet persisted are lost")
+        GAP = "gap", _("views are missing in the stream")
+        SHED = "shed", _("the stream was full: views are counted, their log rows are not kept")
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    shard = models.PositiveSmallIntegerField(_("shard"))
+    epoch = models.CharField(_("epoch"), max_length=16, blank=True)
+    views = models.PositiveBigIntegerField(_("views"), null=True, help_text=_("empty: not known"))
+    happened_at = models.DateTimeField(_("noticed"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("data loss")
+        verbose_name_plural = _("data losses")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {'?' if self.views is None else self.views}"
+
+
+class DeadLetter(models.Model):
+    """A stream entry that cannot be stored as a view, as it was."""
+
+    shard = models.PositiveSmallIntegerField(_("shard"))
+    entry_id = models.CharField(_("stream id"), max_length=41)
+    payload = models.BinaryField(_("payload"))
+    error = models.CharField(_("error"), max_length=200)
+    arrived_at = models.DateTimeField(_("set aside"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+
+    def __str__(self) -> str:
+        return f"{self.shard}/{self.entry_id}: {self.error}"

@@ -1,0 +1,23 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SUFFIXES = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K"))
+
+
+def abbreviate(value: Any) -> Any:
+    """999 -> ``"999"``, 1234 -> ``"1.2K"``, 999950 -> ``"1.0M"``, 2e9 -> ``"2.0B"``. Not a number: unchanged."""
+    try:
+        number = float(value)
+        whole = int(number)
+    except (TypeError, ValueError, OverflowError):
+        return value
+    if isinstance(value, bool):
+        return value
+    for at, suffix in _SUFFIXES:
+        # Rounded first: 999,950 is 1.0M, never 1000.0K.
+        if round(abs(number) / (at / 1000), 1) >= 1000 if at > 1000 else abs(number) >= 1000:
+            return f"{number / at:.1f}{suffix}"
+    return str(whole)

@@ -1,0 +1,141 @@
+"""One page as it renders: which object it is about, what was read for it, and whether its script is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.paginator import Page as PaginatorPage
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.utils import translation
+from django.utils.timezone import get_current_timezone_name
+
+from djinsight.beacons import tokens
+from djinsight.beacons.bots import is_crawler
+from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.visitors import COOKIE_NAME
+from djinsight.conf import conf
+from djinsight.counting import totals
+from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import InvalidRef
+from djinsight.routing import SOCKET_PATH
+
+OBJECT_NAMES = ("page", "object", "article", "post", "item")
+STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
+MAX_TOGETHER = 1000  # objects read together with the one that a tag asks for
+
+_ATTRIBUTE = "_djinsight_page"
+
+
+class Page:
+    """What the tags of one response share. Kept on the request, or for a render without one in its context."""
+
+    def __init__(self, request: HttpRequest | None) -> None:
+        self.request = request
+        self.has_script = False
+        self._read: dict[ObjectRef, Snapshot] = {}
+
+    @classmethod
+    def of(cls, context: Any) -> Page:
+        request = context.get("request")
+        if request is not None:
+            page: Page | None = getattr(request, _ATTRIBUTE, None)
+            if page is None:
+                page = cls(request)
+                setattr(request, _ATTRIBUTE, page)
+            return page
+        return context.render_context.setdefault(_ATTRIBUTE, cls(None))  # type: ignore[no-any-return]
+
+    def shows_statistics(self) -> bool:
+        """Whether this visitor may see numbers."""
+        if not conf.admin_only:
+            return True
+        user = getattr(self.request, "user", None)
+        return bool(user is not None and user.is_active and user.is_staff)
+
+    def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
+        """The live numbers of ``ref``, read together with those of its neighbours in the context."""
+        if ref not in self._read:
+            self.load([ref, *_neighbours(ref, context)])
+        return self._read[ref]
+
+    def load(self, refs: Iterable[ObjectRef]) -> None:
+        """Read the numbers of ``refs`` at once, those that are not read yet."""
+        missing = [ref for ref in refs if ref not in self._read]
+        self._read.update(totals.read(missing))
+
+    def watch_token(self, ref: ObjectRef) -> str:
+        return tokens.mint("watch", ref, STAFF_TOKEN_AGE if conf.admin_only else None)
+
+    def identify_visitor(self) -> None:
+        """Give the browser a session where sessions tell visitors apart and it has none. Not a crawler."""
+        session = getattr(self.request, "session", None)
+        if conf.visitor != "session" or session is None or session.session_key:
+            return
+        assert self.request is not None
+        if not is_crawler(self.request.META.get("HTTP_USER_AGENT", "")):
+            # A value, because an empty session is not saved; one write, by the middleware.
+            session["djinsight"] = True
+
+    def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
+        """What the script element says; to be placed once a page."""
+        self.has_script = True
+        return {
+            "async_load": async_load,
+            "debug": debug,
+            "socket": get_script_prefix() + SOCKET_PATH,
+            "http": _http_prefix(),
+            "locale": translation.get_language() or "",
+            "zone": get_current_timezone_name(),
+            "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
+            "nonce": getattr(self.request, "csp_nonce", ""),
+        }
+
+
+def find_object(context: Any, obj: Any = None) -> Model | None:
+    """``obj``, or the first of ``page``, ``object``, ``article``, ``post``, ``item`` whose model has the mixin."""
+    candidates = [obj] if obj is not None else [context.get(name) for name in OBJECT_NAMES]
+    return next((each for each in candidates if is_tracked(each)), None)
+
+
+def is_tracked(obj: Any) -> bool:
+    """Whether ``obj`` is an instance of a model with the mixin."""
+    return isinstance(obj, Model) and getattr(obj, "djinsight_tracked", False)
+
+
+def ref_of(obj: Model) -> ObjectRef | None:
+    """The ref of ``obj``, None for one that is not saved."""
+    try:
+        return ObjectRef.of(obj)
+    except InvalidRef:
+        return None
+
+
+def _neighbours(ref: ObjectRef, context: Any) -> list[ObjectRef]:
+    """The refs in the context's collection that holds ``ref``. Evaluates nothing that is not evaluated."""
+    for value in _values(context):
+        if isinstance(value, PaginatorPage):
+            value = value.object_list
+        if isinstance(value, QuerySet):
+            value = value._result_cache
+        if not isinstance(value, list | tuple):
+            continue
+        refs = [each for each in map(ref_of, filter(is_tracked, value[:MAX_TOGETHER])) if each is not None]
+        if ref in refs:
+            return refs
+    return []
+
+
+def _values(context: Any) -> list[Any]:
+    layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
+    return [value for layer in layers for value in layer.values()]
+
+
+def _http_prefix() -> str:
+    """Where the HTTP fallback is included, ``""`` where it is not."""
+    try:
+        return reverse("djinsight:record_page_view").removesuffix("record-view/")
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,254 @@
+/*
+ * djinsight: sends this page's view, and keeps its numbers live, over one WebSocket.
+ *
+ * Configured by data attributes on its script element and on the elements that the template tags render.
+ * No dependencies, no inline code. Public: window.djinsight, "djinsight:counters" events on document, and the
+ * connection state as data-djinsight-state on the document element: connecting, live, polling, paused or closed.
+ */
+(() => {
+  "use strict";
+  if (window.djinsight) return;
+
+  const script = document.currentScript || document.querySelector("script[data-djinsight-socket]");
+  const config = script.dataset;
+  const root = document.documentElement;
+  const MAX_FRAME = 4096; // bytes, of the server
+  const RETRY = ["busy", "unavailable", "rate"]; // reasons that pass
+
+  const views = new Map(); // id -> frame of a view that is not acknowledged
+  const watched = new Map(); // ref -> token
+  const counters = new Map(); // ref -> newest counter
+  let seen = new WeakSet(); // tracker elements whose view was made
+  let subscribed = new Set(); // refs this socket was asked for
+  let socket, reconnect, resend, poll;
+  let failures = 0; // sockets in a row that brought nothing
+  let refused = false; // the server said: do not reconnect
+
+  const log = (...words) => "djinsightDebug" in config && console.debug("djinsight:", ...words);
+  const state = (name) => name !== root.dataset.djinsightState && log((root.dataset.djinsightState = name));
+  const awake = () => !document.prerendering && document.visibilityState === "visible";
+  const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);
+  const jitter = (seconds) => seconds * (500 + Math.random() * 1000);
+
+  // What is on the page
+
+  function newId() {
+    const bytes = crypto.getRandomValues(new Uint8Array(18));
+    return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_");
+  }
+
+  function scan() {
+    if (!awake() || root.hasAttribute("data-turbo-preview")) return;
+    for (const element of all("view")) {
+      if (seen.has(element)) continue;
+      seen.add(element);
+      const frame = { type: "view", id: newId(), token: element.dataset.djinsightView };
+      // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
+      frame.url = (location.pathname + location.search).slice(0, 1500);
+      frame.referrer = document.referrer.slice(0, 1500);
+      views.set(frame.id, JSON.stringify(frame));
+      if (socket?.readyState === 1) socket.send(views.get(frame.id));
+      else if (root.dataset.djinsightState === "polling") post(frame.id);
+    }
+    const present = new Set();
+    for (const element of all("watch")) {
+      const { djinsightRef: ref, djinsightWatch: token } = element.dataset;
+      present.add(ref);
+      watched.set(ref, token);
+      if (counters.has(ref)) show(element, counters.get(ref));
+    }
+    const gone = [...watched.keys()].filter((ref) => !present.has(ref));
+    gone.forEach((ref) => watched.delete(ref));
+    if (socket?.readyState === 1) {
+      const left = gone.filter((ref) => subscribed.delete(ref));
+      if (left.length) inFrames(left, (refs) => ({ type: "unsubscribe", refs }));
+      subscribe();
+    }
+    connect();
+  }
+
+  function inFrames(items, frame) {
+    let part = [];
+    for (const item of items) {
+      if (part.length && JSON.stringify(frame([...part, item])).length > MAX_FRAME / 2) {
+        socket.send(JSON.stringify(frame(part)));
+        part = [];
+      }
+      part.push(item);
+    }
+    if (part.length) socket.send(JSON.stringify(frame(part)));
+  }
+
+  function subscribe() {
+    const refs = [...watched.keys()].filter((ref) => !subscribed.has(ref));
+    refs.forEach((ref) => subscribed.add(ref));
+    inFrames(refs.map((ref) => watched.get(ref)), (tokens) => ({ type: "subscribe", tokens }));
+  }
+
+  // Numbers
+
+  function apply(list) {
+    const changed = list.filter((counter) => !(counters.get(counter.ref)?.version >= counter.version));
+    for (const counter of changed) {
+      counters.set(counter.ref, counter);
+      for (const element of all("stat")) if (element.dataset.djinsightRef === counter.ref) show(element, counter);
+    }
+    if (changed.length) document.dispatchEvent(new CustomEvent("djinsight:counters", { detail: changed }));
+  }
+
+  function show(element, counter) {
+    const data = element.dataset;
+    const stat = data.djinsightStat;
+    let value = counter[stat];
+    if (stat === "views_week" || stat === "views_month") {
+      data.djinsightSince ??= `${data.djinsightValue - data.djinsightTotal}`;
+      value = +data.djinsightSince + counter.total_views;
+    }
+    if (value == null) return;
+    if (stat.endsWith("_at")) {
+      element.dateTime = value;
+      const style = { dateStyle: "medium", timeStyle: "short", timeZone: config.djinsightZone };
+      text(element, new Intl.DateTimeFormat(config.djinsightLocale, style).format(new Date(value)));
+      return;
+    }
+    // A total never goes down on a screen, whatever was lost behind it.
+    if (stat !== "views_today") value = Math.max(value, +data.djinsightValue || 0);
+    data.djinsightValue = value;
+    text(element, new Intl.NumberFormat(config.djinsightLocale, { useGrouping: "always" }).format(value));
+  }
+
+  function text(element, value) {
+    // Changing the text node, not the children, keeps the observer below asleep.
+    if (element.firstChild?.nodeType === 3) element.firstChild.data = value;
+    else element.textContent = value;
+  }
+
+  // The socket
+
+  function connect() {
+    if (socket || reconnect || refused || !awake() || !(views.size || watched.size)) return;
+    if (root.dataset.djinsightState !== "polling") state("connecting");
+    const mine = (socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws"))));
+    mine.onopen = () => {
+      subscribed = new Set();
+      clearInterval(poll);
+      state("live");
+      views.forEach((frame) => mine.send(frame));
+      subscribe();
+    };
+    mine.onmessage = ({ data }) => {
+      failures = 0;
+      receive(JSON.parse(data));
+    };
+    mine.onclose = ({ code }) => {
+      if (mine !== socket) return;
+      socket = null;
+      refused = code >= 4400 && code < 4500;
+      if (refused || ++failures > 1) fallback();
+      else state("connecting");
+      if (!refused) reconnect = setTimeout(retry, jitter(Math.min(60, 2 ** failures)));
+    };
+  }
+
+  function retry() {
+    reconnect = 0;
+    connect();
+  }
+
+  function receive(frame) {
+    if (frame.type === "counters") apply(frame.counters);
+    else if (frame.type === "ping") socket.send(JSON.stringify({ type: "pong", n: frame.n }));
+    else answered(frame);
+  }
+
+  function answered(frame) {
+    log(frame.type, frame.id ?? "", frame.reason ?? "");
+    if (frame.type === "rejected" && RETRY.includes(frame.reason)) {
+      resend ||= setTimeout(() => {
+        resend = 0;
+        views.forEach((view, id) => (socket?.readyState === 1 ? socket.send(view) : post(id)));
+      }, jitter(5));
+    } else {
+      views.delete(frame.id);
+    }
+  }
+
+  function disconnect() {
+    clearTimeout(reconnect);
+    clearInterval(poll);
+    reconnect = 0;
+    const old = socket;
+    socket = null;
+    old?.close();
+  }
+
+  // HTTP, where sockets do not work and where the page goes away
+
+  function send(path, body) {
+    return fetch(config.djinsightHttp + path, { method: "POST", body, keepalive: true }).then((r) => r.json());
+  }
+
+  function post(id) {
+    if (config.djinsightHttp) send("record-view/", views.get(id)).then(answered, log);
+  }
+
+  function fallback() {
+    if (!config.djinsightHttp) return state("closed");
+    if (root.dataset.djinsightState !== "polling") {
+      state("polling");
+      views.forEach((_, id) => post(id));
+      ask();
+    }
+    const every = [...all("refresh")].map((element) => +element.dataset.djinsightRefresh).filter((n) => n > 0);
+    clearInterval(poll);
+    poll = setInterval(ask, 1000 * Math.min(...every, 30));
+  }
+
+  function ask() {
+    const tokens = [...watched.values()].slice(0, 100);
+    if (tokens.length) send("page-stats/", JSON.stringify({ tokens })).then((answer) => apply(answer.counters || []), log);
+  }
+
+  function leave() {
+    // The same id as over the socket: whichever comes first is counted.
+    if (config.djinsightHttp) views.forEach((frame) => navigator.sendBeacon(config.djinsightHttp + "record-view/", frame));
+    disconnect();
+    state("paused");
+  }
+
+  // The life of the page
+
+  function visitorCookie() {
+    const name = config.djinsightCookie;
+    if (!name || document.cookie.split("; ").some((each) => each.startsWith(`${name}=`))) return;
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `${name}=${newId()}; path=/; max-age=31536000; samesite=lax${secure}`;
+  }
+
+  function start() {
+    if (!awake()) return;
+    failures = 0;
+    visitorCookie();
+    scan();
+  }
+
+  let scanning;
+  const observe = new MutationObserver(() => {
+    scanning ||= setTimeout(() => {
+      scanning = 0;
+      scan();
+    }, 50);
+  });
+
+  document.addEventListener("visibilitychange", () => (awake() ? start() : leave()));
+  document.addEventListener("prerenderingchange", start);
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    seen = new WeakSet(); // back from the cache: a new view, with a new id
+    start();
+  });
+  window.djinsight = { scan, counters };
+  observe.observe(root, { childList: true, subtree: true });
+  start();
+})();

@@ -1,0 +1,96 @@
+"""The HTTP fallback: the same beacons and counters where sockets do not work."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from djinsight.beacons import beacon, tokens, visitors
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days, totals
+from djinsight.counting.entries import View
+from djinsight.exceptions import CountingUnavailable, Reason, Rejected
+from djinsight.live import frames, hub
+from djinsight.live.consumers import refusal
+
+MAX_BODY = 32_768  # bytes of a request for counters: 100 tokens fit; a view is held to the size of a frame
+
+_STATUS = {
+    Reason.TOO_LARGE: 413,
+    Reason.TOKEN: 403,
+    Reason.EXPIRED: 403,
+    Reason.SCOPE: 403,
+    Reason.BOT: 403,
+    Reason.DISABLED: 403,
+    Reason.BUSY: 503,
+    Reason.UNAVAILABLE: 503,
+}
+
+
+@csrf_exempt  # the signed token in the body is what a forged request does not have
+@require_POST
+@never_cache
+async def record_page_view(request: HttpRequest) -> HttpResponse:
+    """Count the view in the body (a ``view`` frame); answers with a ``counted`` or ``rejected`` frame."""
+    try:
+        view = beacon.view(beacon.load(_body(request, beacon.MAX_FRAME)))
+        visitor = visitors.from_request(request, days.now().number)
+        refused = refusal(visitor)
+        if refused is not None:
+            raise Rejected(refused, view.view_id)
+        local = hub.get()
+        unique = await local.recorder.record(View(view, visitor))
+    except Rejected as error:
+        return _refused(error)
+    # Under WSGI this loop ends with the request: the other pages must have been told by then.
+    await local.publisher.flush()
+    return _json(frames.counted(view.view_id, unique))
+
+
+@csrf_exempt
+@require_POST
+@never_cache
+async def get_page_stats(request: HttpRequest) -> HttpResponse:
+    """The counters of ``{"tokens": [...]}``, as a ``counters`` frame. Objects of bad tokens are left out."""
+    try:
+        listed = beacon.watched(beacon.load(_body(request, MAX_BODY), MAX_BODY))
+        snapshots = await totals.aread(_watchable(listed))
+    except Rejected as error:
+        return _refused(error)
+    except CountingUnavailable:
+        return _refused(Rejected(Reason.UNAVAILABLE))
+    return _json(frames.counters(map(frames.counter, snapshots.values())))
+
+
+def _watchable(listed: list[str]) -> list[ObjectRef]:
+    refs = []
+    for token in listed:
+        try:
+            refs.append(tokens.read(token, "watch"))
+        except Rejected:
+            continue
+    return refs
+
+
+def _body(request: HttpRequest, limit: int) -> str:
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError as error:
+        raise Rejected(Reason.MALFORMED) from error
+    if length > limit:
+        raise Rejected(Reason.TOO_LARGE)
+    try:
+        return request.read(limit + 1).decode()
+    except (UnicodeDecodeError, OSError) as error:
+        raise Rejected(Reason.MALFORMED) from error
+
+
+def _refused(error: Rejected) -> HttpResponse:
+    frame = frames.error(error.reason) if error.view_id is None else frames.rejected(error.view_id, error.reason)
+    return _json(frame, _STATUS.get(error.reason, 400))
+
+
+def _json(frame: str, status: int = 200) -> HttpResponse:
+    return HttpResponse(frame, content_type="application/json", status=status)
