@@ -32,7 +32,9 @@ def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
     backend = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if backend is None:
         hint = f'Set CHANNEL_LAYERS["default"]["BACKEND"] to "{PUBSUB_LAYER}".'
-        return [checks.Error("There is no default channel layer: no page would get a number.", hint, id="djinsight.E002")]
+        return [
+            checks.Error("There is no default channel layer: no page would get a number.", hint, id="djinsight.E002")
+        ]
     if backend != PUBSUB_LAYER and backend.startswith(("channels_redis.core.", "channels.layers.InMemory")):
         hint = f'Use "{PUBSUB_LAYER}".'
         return [checks.Warning(f"{backend} loses messages or keeps them in its process.", hint, id="djinsight.W001")]

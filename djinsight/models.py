@@ -68,7 +68,9 @@ class PageViewSummary(OfObject):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["content_type", "object_id", "date"], name="djinsight_summary_object_date"),
         ]
-        indexes: ClassVar = [models.Index(fields=["date", "content_type", "-total_views"], name="djinsight_summary_most")]
+        indexes: ClassVar = [
+            models.Index(fields=["date", "content_type", "-total_views"], name="djinsight_summary_most")
+        ]
 
     def __str__(self) -> str:
         return f"{self.object_id}, {self.date}: {self.total_views}"

@@ -26,7 +26,9 @@ def create_periodic_tasks(using: str, **kwargs: Any) -> None:
         if PeriodicTask.objects.using(using).filter(name=name).exists():
             continue
         seconds = max(1, round(entry["schedule"]))
-        interval, _ = IntervalSchedule.objects.using(using).get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
+        interval, _ = IntervalSchedule.objects.using(using).get_or_create(
+            every=seconds, period=IntervalSchedule.SECONDS
+        )
         PeriodicTask.objects.using(using).create(
             name=name, task=entry["task"], interval=interval, expire_seconds=seconds
         )

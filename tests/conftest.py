@@ -2,12 +2,5 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 # Before Django reads the settings: pytest-django does so while it loads its plugin, this module comes first with -p.
-from demo.redis_server import start_redis

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-
 _EPOCH = date(1970, 1, 1).toordinal()
 
 

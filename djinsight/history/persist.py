@@ -112,7 +112,9 @@ def _write(cursor: PersistCursor, limit: int) -> tuple[Drained, bool]:
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
     types = _content_types({entry.ref for entry in good})
     orphans = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) not in types]
-    bad += [BadEntry(entry.entry_id, entry.seq, repr(entry).encode(), "expected an installed model") for entry in orphans]
+    bad += [
+        BadEntry(entry.entry_id, entry.seq, repr(entry).encode(), "expected an installed model") for entry in orphans
+    ]
     good = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) in types]
     _write_views(good, types)
     _write_dead_letters(cursor, bad)

@@ -28,6 +28,7 @@ REREAD_AT_ONCE = 500  # objects a round trip
 BEAT_EVERY = 5.0  # seconds between looks at who is to be pinged
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
 JOIN_WITHIN = 5.0  # seconds one join or leave may take
+CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the hub closes
 
 
 @dataclass(slots=True)
@@ -103,13 +104,19 @@ class Hub:
 
     async def aclose(self) -> None:
         """Finish what is being counted and broadcast, and stop."""
-        await self.recorder.aclose()
-        await self.publisher.flush()
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self.recorder.aclose()
+                await self.publisher.flush()
+        except TimeoutError:
+            logger.warning("the hub closed before everything was broadcast")
         if self._flush_at is not None:
             self._flush_at.cancel()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            # Bounded: a layer that is being read unsubscribes when it is cancelled, and waits for Redis.
+            await asyncio.wait(self._tasks, timeout=CLOSE_WITHIN)
         self._tasks = []
 
     async def _forever(self, step: Any) -> None:
@@ -158,6 +165,8 @@ class Hub:
         for topic in topics:
             for socket in topic.waiting:
                 answers.setdefault(socket, {})[topic.ref] = topic.counter
+            if topic.waiting == topic.sockets:
+                self._dirty.pop(str(topic.ref), None)  # everybody has it with the answer
             topic.waiting.clear()
         for socket, counters in answers.items():
             socket.push(counters, frames.counters(counters.values()))

