@@ -72,7 +72,8 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         # By label, not by id: reading the id could write a row, and the database looks it up once a query.
         type_id = (
             f"SELECT {quote('id')} FROM {quote(content_type._meta.db_table)} "
-            f"WHERE {quote('app_label')} = '{tracked._meta.app_label}' AND {quote('model')} = '{tracked._meta.model_name}'"
+            f"WHERE {quote('app_label')} = '{tracked._meta.app_label}' "
+            f"AND {quote('model')} = '{tracked._meta.model_name}'"
         )
         pk = _as_text(f"{quote(alias)}.{quote(self.model._meta.pk.column)}", self.model._meta.pk, connection)
         inner = quote("djinsight_statistics")
@@ -98,7 +99,7 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         raise TypeError(f"expected a column with a value but got {type(self).__name__}")
 
 
-class CountColumn(StatisticsColumn, models.BigIntegerField):
+class CountColumn(StatisticsColumn, models.BigIntegerField):  # type: ignore[type-arg]
     """A number of views."""
 
     never = "0"
@@ -112,7 +113,7 @@ class CountColumn(StatisticsColumn, models.BigIntegerField):
         return value
 
 
-class TimeColumn(StatisticsColumn, models.DateTimeField):
+class TimeColumn(StatisticsColumn, models.DateTimeField):  # type: ignore[type-arg,misc]
     """The time of a view, None where there was none."""
 
     def live(self, snapshot: Snapshot) -> Any:

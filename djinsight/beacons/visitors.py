@@ -65,10 +65,7 @@ def identify(*, cookies: str, user_agent: str, address: str, day: int) -> Visito
     user_agent = _UNPRINTABLE.sub("", user_agent[:MAX_USER_AGENT])
     network = truncated(address)
     stored = _stored_id(cookies, conf.visitor)
-    if stored:
-        key = _hash(f"{conf.visitor}:{stored}", "")
-    else:
-        key = _hash(f"{network}|{user_agent}", str(day))
+    key = _hash(f"{conf.visitor}:{stored}", "") if stored else _hash(f"{network}|{user_agent}", str(day))
     ip_address = network if conf.anonymize_ip else _address(address)
     return Visitor(key, ip_address, user_agent, is_crawler(user_agent))
 

@@ -62,8 +62,11 @@ class PerLoop(Generic[T]):
         loop.close = types.MethodType(close, loop)  # type: ignore[method-assign]
 
 
-def client(shard: int) -> redis.asyncio.Redis:
-    """The async client of this loop for ``shard``."""
+def client(shard: int) -> Any:
+    """The async client (``redis.asyncio.Redis``) of this loop for ``shard``.
+
+    Not typed as such: redis-py's hints join the replies of all protocols and options.
+    """
     clients = _clients.get()
     url = _url(shard)
     if url not in clients:
@@ -78,8 +81,8 @@ def client(shard: int) -> redis.asyncio.Redis:
     return clients[url]
 
 
-def sync_client(shard: int) -> redis.Redis:
-    """The sync client for ``shard``, shared by the threads of this process."""
+def sync_client(shard: int) -> Any:
+    """The sync client (``redis.Redis``) for ``shard``, shared by the threads of this process."""
     url = _url(shard)
     if url not in _sync_clients:
         pool = redis.BlockingConnectionPool.from_url(

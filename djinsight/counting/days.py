@@ -6,7 +6,7 @@ import time
 from datetime import UTC, date, datetime
 from datetime import time as midnight
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from django.utils import timezone
 
@@ -47,6 +47,10 @@ def at(ms: int) -> Moment:
     return Moment(ms, _day_of_quarter(ms // 900_000, timezone.get_default_timezone_name()))
 
 
+@overload
+def to_datetime(ms: int) -> datetime: ...
+@overload
+def to_datetime(ms: None) -> None: ...
 def to_datetime(ms: int | None) -> datetime | None:
     """An aware UTC datetime, or None for None."""
     return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)

@@ -150,7 +150,7 @@ def _read_database(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -
     return _loader(shard, refs, moment)
 
 
-def _add_pending(client: redis.Redis, shard: int, persistence: Persistence, moment: days.Moment) -> str:
+def _add_pending(client: Any, shard: int, persistence: Persistence, moment: days.Moment) -> str:
     """Add what the stream holds beyond the cursor, and return the id of the last entry that was read.
 
     Read page by page, as a script that walks a long stream would hold everybody up; what comes in meanwhile is
@@ -174,9 +174,7 @@ def _add_pending(client: redis.Redis, shard: int, persistence: Persistence, mome
             return at
 
 
-def _store(
-    client: redis.Redis, shard: int, ref: ObjectRef, persistence: Persistence, read_to: str, moment: days.Moment
-) -> Any:
+def _store(client: Any, shard: int, ref: ObjectRef, persistence: Persistence, read_to: str, moment: days.Moment) -> Any:
     keys = Keys(shard)
     totals = persistence.totals[ref]
     return scripts.load_counters.call(

@@ -8,8 +8,6 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-import redis
-import redis.asyncio
 from redis.exceptions import NoScriptError
 
 
@@ -27,14 +25,14 @@ class Script:
     def digest(self) -> str:
         return _digest(self.name)
 
-    async def acall(self, client: redis.asyncio.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    async def acall(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run it once; a NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
         try:
-            return await client.evalsha(self.digest, len(keys), *keys, *args)  # type: ignore[misc]
+            return await client.evalsha(self.digest, len(keys), *keys, *args)
         except NoScriptError:
-            return await client.eval(self.text, len(keys), *keys, *args)  # type: ignore[misc]
+            return await client.eval(self.text, len(keys), *keys, *args)
 
-    def call(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def call(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """The same from a worker."""
         try:
             return client.evalsha(self.digest, len(keys), *keys, *args)
