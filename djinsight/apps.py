@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db import close_old_connections
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -19,5 +20,5 @@ class DjinsightConfig(AppConfig):
         from djinsight.history import persisted
 
         checks.register()
-        totals.use(persisted.load)
+        totals.use(persisted.load, close_old_connections)
         post_migrate.connect(schedule.create_periodic_tasks, sender=self, dispatch_uid="djinsight.schedule")

@@ -1,12 +1,25 @@
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
-http = get_asgi_application()
+http = ASGIStaticFilesHandler(get_asgi_application())
 
 from djinsight.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
+sockets = URLRouter(websocket_urlpatterns)
+application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(sockets)})
+
+
+async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A network on which no socket opens."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+without_sockets = ProtocolTypeRouter({"http": http, "websocket": refuse})

@@ -1,6 +1,87 @@
-"""Real servers for the tests: one Redis for the run, found like the demo finds its own."""
+"""Fixtures: clean servers for each test, real processes, and clients that speak to them."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
-# Before Django reads the settings: pytest-django does so while it loads its plugin, this module comes first with -p.
+import pytest
+import redis
+from django.conf import settings
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections, totals
+from djinsight.live import hub
+from tests import processes
+from tests.blog.models import Article
+from tests.sockets import Page, open_page
+
+
+@pytest.fixture(autouse=True)
+def redis_client() -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
+        client.flushall()
+        totals.ask_redis_again()
+        yield client
+    connections.close_sync()
+
+
+@pytest.fixture
+def article(transactional_db: None) -> Article:
+    return Article.objects.create(title="A live number")
+
+
+@pytest.fixture
+def ref(article: Article) -> ObjectRef:
+    return ObjectRef.of(article)
+
+
+@pytest.fixture
+def view_token(ref: ObjectRef) -> str:
+    return tokens.mint("view", ref)
+
+
+@pytest.fixture
+def watch_token(ref: ObjectRef) -> str:
+    return tokens.mint("watch", ref)
+
+
+@pytest.fixture
+async def open_socket(transactional_db: None) -> AsyncIterator[Callable[..., Any]]:
+    """Opens sockets of pages on the consumer in this process: ``page = await open_socket()``."""
+    pages: list[Page] = []
+
+    async def opened(**headers: str) -> Page:
+        pages.append(await open_page(**headers))
+        return pages[-1]
+
+    yield opened
+    for page in pages:
+        await page.close()
+    await hub.aclose()
+    await connections.aclose()
+
+
+@pytest.fixture
+def daphne(transactional_db: None) -> Iterator[Callable[..., str]]:
+    """Starts Daphne processes: ``host = daphne()`` is ``127.0.0.1:port`` of a new one that listens."""
+    started: list[processes.Process] = []
+
+    def start(application: str = "application") -> str:
+        process, host = processes.daphne(application)
+        started.append(process)
+        return host
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def worker(transactional_db: None) -> Iterator[processes.Process]:
+    """A Celery worker that is ready."""
+    process = processes.celery_worker()
+    yield process
+    process.stop()

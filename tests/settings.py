@@ -54,7 +54,7 @@ if os.environ.get("TEST_DATABASE") == "postgresql":
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.postgresql",
-            "NAME": "djinsight",
+            "NAME": os.environ.get("TEST_DATABASE_NAME", "djinsight"),
             "USER": "djinsight",
             "HOST": os.environ["TEST_POSTGRESQL_HOST"],
             "TEST": {"NAME": "djinsight_test"},
@@ -64,7 +64,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA / "db.sqlite3",
+            "NAME": os.environ.get("TEST_DATABASE_NAME", DATA / "db.sqlite3"),
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",
@@ -81,4 +81,6 @@ CHANNEL_LAYERS = {
 }
 ASGI_APPLICATION = "tests.asgi.application"
 CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

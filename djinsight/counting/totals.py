@@ -61,15 +61,26 @@ class Persistence:
 Loader = Callable[[int, Sequence[ObjectRef], days.Moment], Persistence]
 
 _loader: Loader | None = None
+_release: Callable[[], None] | None = None
 _redis_back_at = 0.0
 # One thread: a cold object is loaded once, and loading never competes with the requests for threads.
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="djinsight-totals")
 
 
-def use(loader: Loader) -> None:
-    """Read the database with ``loader(shard, refs, today)`` from now on."""
-    global _loader
-    _loader = loader
+def use(loader: Loader, release: Callable[[], None]) -> None:
+    """Read the database with ``loader(shard, refs, today)`` from now on.
+
+    ``release`` is called before and after in the thread that loads for the socket path, as a server does around a
+    request: it lets go of database connections that are too old.
+    """
+    global _loader, _release
+    _loader, _release = loader, release
+
+
+def ask_redis_again() -> None:
+    """Forget that Redis did not answer a moment ago."""
+    global _redis_back_at
+    _redis_back_at = 0.0
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
@@ -109,9 +120,19 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 async def aload(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """``load`` in its thread. Raises CountingUnavailable."""
     try:
-        return await asyncio.get_running_loop().run_in_executor(_thread, load, refs)
+        return await asyncio.get_running_loop().run_in_executor(_thread, _load_in_thread, refs)
     except (redis.RedisError, OSError) as error:
         raise CountingUnavailable(str(error)) from error
+
+
+def _load_in_thread(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    if _release is None:
+        return load(refs)
+    _release()
+    try:
+        return load(refs)
+    finally:
+        _release()
 
 
 def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:

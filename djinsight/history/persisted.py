@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import close_old_connections, connection
 from django.db.models import Q
 
 from djinsight.beacons.refs import ObjectRef
@@ -21,8 +20,6 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     The cursor moves in the transaction that writes the totals: where it stands the same before and after, what was
     read in between belongs to it, at any isolation level.
     """
-    if not connection.in_atomic_block:
-        close_old_connections()
     before = _cursor(shard)
     for _ in range(TRIES):
         totals = _totals(refs, moment)
