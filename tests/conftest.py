@@ -9,13 +9,14 @@ import pytest
 import redis
 from django.conf import settings
 
+import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, totals
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
-from tests.sockets import Page, open_page
+from tests.sockets import Page, connect_page, open_page
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,20 @@ async def open_socket(transactional_db: None) -> AsyncIterator[Callable[..., Any
         await page.close()
     await hub.aclose()
     await connections.aclose()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Callable[..., Any]]:
+    """Opens sockets of pages on a server: ``page = await connect(host)``."""
+    pages: list[Page] = []
+
+    async def connected(host: str, **headers: str) -> Page:
+        pages.append(await connect_page(host, **headers))
+        return pages[-1]
+
+    yield connected
+    for page in pages:
+        await page.close()
 
 
 @pytest.fixture

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from channels.testing import WebsocketCommunicator
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.asgi import sockets
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
 WITHIN = 10  # seconds for anything that is awaited
 
+Frame = dict[str, Any] | str | bytes
+
+
+class Transport(Protocol):
+    async def send(self, data: str | bytes) -> None: ...
+    async def receive(self) -> str: ...
+    async def closed(self) -> int: ...
+    async def close(self) -> None: ...
+
 
 class Page:
-    """One open socket. Frames go and come as dicts; ``send`` takes raw text too."""
+    """One open socket. Frames go and come as dicts; ``send`` takes raw text and bytes too."""
 
-    def __init__(self, communicator: WebsocketCommunicator) -> None:
-        self.communicator = communicator
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
 
-    async def send(self, frame: dict[str, Any] | str | bytes) -> None:
-        if isinstance(frame, bytes):
-            await self.communicator.send_to(bytes_data=frame)
-        else:
-            await self.communicator.send_to(text_data=frame if isinstance(frame, str) else json.dumps(frame))
+    async def send(self, frame: Frame) -> None:
+        await self.transport.send(json.dumps(frame) if isinstance(frame, dict) else frame)
 
     async def receive(self) -> dict[str, Any]:
         """The next frame."""
-        frame: dict[str, Any] = json.loads(await self.communicator.receive_from(WITHIN))
-        return frame
+        async with asyncio.timeout(WITHIN):
+            frame: dict[str, Any] = json.loads(await self.transport.receive())
+            return frame
 
-    async def ask(self, frame: dict[str, Any] | str | bytes) -> dict[str, Any]:
+    async def ask(self, frame: Frame) -> dict[str, Any]:
         """Send a frame and take the next one."""
         await self.send(frame)
         return await self.receive()
 
     async def view(self, token: str, view_id: str, **fields: str) -> dict[str, Any]:
         return await self.ask({"type": "view", "id": view_id, "token": token, **fields})
+
+    async def subscribe(self, *tokens: str) -> dict[str, Any]:
+        return await self.ask({"type": "subscribe", "tokens": list(tokens)})
 
     async def counter(self, total_views: int) -> dict[str, Any]:
         """The first counter that comes with at least ``total_views``."""
@@ -48,6 +61,28 @@ class Page:
 
     async def closed(self) -> int:
         """The code with which the server closes."""
+        async with asyncio.timeout(WITHIN):
+            return await self.transport.closed()
+
+    async def close(self) -> None:
+        await self.transport.close()
+
+
+class InProcess:
+    """A socket of the consumer that runs in this event loop."""
+
+    def __init__(self, communicator: WebsocketCommunicator) -> None:
+        self.communicator = communicator
+
+    async def send(self, data: str | bytes) -> None:
+        kind = "bytes_data" if isinstance(data, bytes) else "text_data"
+        await self.communicator.send_to(**{kind: data})
+
+    async def receive(self) -> str:
+        text: str = await self.communicator.receive_from(WITHIN)
+        return text
+
+    async def closed(self) -> int:
         while True:
             message = await self.communicator.receive_output(WITHIN)
             if message["type"] == "websocket.close":
@@ -57,14 +92,50 @@ class Page:
         await self.communicator.disconnect()
 
 
+class Network:
+    """A socket of a server."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, data: str | bytes) -> None:
+        await self.connection.send(data)
+
+    async def receive(self) -> str:
+        return str(await self.connection.recv())
+
+    async def closed(self) -> int:
+        while True:
+            try:
+                await self.connection.recv()
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 1006
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+
+def _headers(given: dict[str, str]) -> dict[str, str]:
+    return {"user-agent": BROWSER, **{name.replace("_", "-"): value for name, value in given.items()}}
+
+
 async def open_page(**headers: str) -> Page:
-    """Open a socket as a browser would; a header ``user_agent`` replaces the browser's."""
-    named = {"user-agent": BROWSER, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    pairs = [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
+    """Open a socket in this process, as a browser would; a header ``user_agent`` replaces the browser's."""
+    pairs = [(name.encode(), value.encode("latin-1")) for name, value in _headers(headers).items()]
     communicator = WebsocketCommunicator(sockets, "/ws/djinsight/", headers=pairs)
     connected, _ = await communicator.connect(WITHIN)
     assert connected
-    return Page(communicator)
+    return Page(InProcess(communicator))
+
+
+async def connect_page(host: str, **headers: str) -> Page:
+    """Open a socket of the server at ``host``."""
+    given = {"origin": f"http://{host}", **_headers(headers)}
+    agent = given.pop("user-agent")
+    connection = await connect(
+        f"ws://{host}/ws/djinsight/", additional_headers=given, user_agent_header=agent, proxy=None, max_size=None
+    )
+    return Page(Network(connection))
 
 
 def view_id(n: int = 0) -> str:

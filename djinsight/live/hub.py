@@ -57,6 +57,7 @@ class Hub:
         self._flushed_at = 0.0
         self._channel = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
 
     def join(self, socket: Socket) -> None:
         """Take in an accepted socket."""
@@ -112,6 +113,7 @@ class Hub:
             logger.warning("the hub closed before everything was broadcast")
         if self._flush_at is not None:
             self._flush_at.cancel()
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -121,7 +123,8 @@ class Hub:
 
     async def _forever(self, step: Any) -> None:
         """Run a step again and again; an error is said and the step tried again."""
-        while True:
+        # Not only cancelled at the end: redis-py can swallow a cancellation that meets it halfway.
+        while not self._closing:
             try:
                 await step()
             except (redis.RedisError, OSError, CountingUnavailable) as error:
