@@ -75,8 +75,8 @@ class InProcess:
         self.communicator = communicator
 
     async def send(self, data: str | bytes) -> None:
-        kind = "bytes_data" if isinstance(data, bytes) else "text_data"
-        await self.communicator.send_to(**{kind: data})
+        kind = "bytes" if isinstance(data, bytes) else "text"
+        await self.communicator.send_input({"type": "websocket.receive", kind: data})
 
     async def receive(self) -> str:
         text: str = await self.communicator.receive_from(WITHIN)

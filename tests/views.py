@@ -3,10 +3,22 @@ from django.shortcuts import get_object_or_404, render
 
 from tests.blog.models import Article
 
+STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+
 
 def article_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "articles.html", {"articles": Article.objects.order_by("pk")})
+    return _strict(render(request, "articles.html", {"articles": Article.objects.order_by("pk")}))
 
 
 def article(request: HttpRequest, pk: int) -> HttpResponse:
-    return render(request, "article.html", {"article": get_object_or_404(Article, pk=pk)})
+    context = {
+        "article": get_object_or_404(Article, pk=pk),
+        "refresh": int(request.GET.get("refresh", 30)),
+        "twice": "twice" in request.GET,
+    }
+    return _strict(render(request, "article.html", context))
+
+
+def _strict(response: HttpResponse) -> HttpResponse:
+    response["Content-Security-Policy"] = STRICT
+    return response

@@ -49,7 +49,7 @@ class Hub:
         self.publisher = Publisher()
         self.recorder = Recorder(self.publisher.publish)
         self.sockets: set[Socket] = set()
-        self._topics: dict[str, Topic] = {}
+        self.topics: dict[str, Topic] = {}
         self._joined: set[str] = set()  # topics whose group this hub's channel is in
         self._to_join = asyncio.Event()
         self._dirty: dict[str, Topic] = {}
@@ -77,9 +77,9 @@ class Hub:
         for ref in refs:
             socket.refs.add(ref)
             name = str(ref)
-            topic = self._topics.get(name)
+            topic = self.topics.get(name)
             if topic is None:
-                topic = self._topics[name] = Topic(ref)
+                topic = self.topics[name] = Topic(ref)
             topic.sockets.add(socket)
             if name in self._joined and topic.counter:
                 known[ref] = topic.counter
@@ -93,13 +93,13 @@ class Hub:
         """Stop sending ``socket`` the counters of ``refs``."""
         for ref in refs:
             socket.refs.discard(ref)
-            topic = self._topics.get(str(ref))
+            topic = self.topics.get(str(ref))
             if topic is None:
                 continue
             topic.sockets.discard(socket)
             topic.waiting.discard(socket)
             if not topic.sockets:
-                del self._topics[str(ref)]
+                del self.topics[str(ref)]
                 self._dirty.pop(str(ref), None)
                 self._to_join.set()
 
@@ -151,13 +151,13 @@ class Hub:
         layer = channel_layer()
         if not self._channel:
             self._channel = await _within(layer.new_channel("djinsight."))
-        for name in [name for name in self._joined if name not in self._topics]:
+        for name in [name for name in self._joined if name not in self.topics]:
             await _within(layer.group_discard(group_name(ObjectRef.parse(name)), self._channel))
             self._joined.discard(name)
-        for topic in [topic for name, topic in self._topics.items() if name not in self._joined]:
+        for topic in [topic for name, topic in self.topics.items() if name not in self._joined]:
             await _within(layer.group_add(group_name(topic.ref), self._channel))
             self._joined.add(str(topic.ref))
-        waiting = [topic for topic in self._topics.values() if topic.waiting]
+        waiting = [topic for topic in self.topics.values() if topic.waiting]
         for start in range(0, len(waiting), REREAD_AT_ONCE):
             await self._answer(waiting[start : start + REREAD_AT_ONCE])
 
@@ -187,13 +187,13 @@ class Hub:
             await asyncio.sleep(0.05)
             return
         message = await channel_layer().receive(self._channel)
-        topic = self._topics.get(message.get("ref", ""))
+        topic = self.topics.get(message.get("ref", ""))
         if topic is not None and message["version"] > topic.version:
             self._update(topic, message["version"], message["counter"])
 
     async def _reread(self) -> None:
         await asyncio.sleep(REREAD_EVERY)
-        topics = list(self._topics.values())
+        topics = list(self.topics.values())
         for start in range(0, len(topics), REREAD_AT_ONCE):
             await self._read(topics[start : start + REREAD_AT_ONCE])
 

@@ -210,6 +210,7 @@
   }
 
   function leave() {
+    if (root.dataset.djinsightState === "paused") return; // hidden before it is unloaded
     // The same id as over the socket: whichever comes first is counted.
     if (config.djinsightHttp) views.forEach((frame) => navigator.sendBeacon(config.djinsightHttp + "record-view/", frame));
     disconnect();
