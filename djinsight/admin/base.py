@@ -1,0 +1,138 @@
+"""What the admin pages have in common: nothing can be changed, and nothing counts a whole table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.contenttypes.models import ContentType
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from djinsight import objects
+from djinsight.beacons.refs import tracked_model
+
+COUNT_TO = 10_000  # rows; the pages after them are reached by filters
+FOUND_BY_NAME = 500  # objects a model that a search by name takes
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts to ``COUNT_TO`` and no further: a COUNT(*) of a large log takes seconds, on every page."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        number: int = rows[:COUNT_TO].count()
+        return number
+
+
+class ObjectsChangeList(ChangeList):
+    """Fetches the objects of the rows on the page, one query a model."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        found = objects.fetch({(row.content_type_id, row.object_id) for row in self.result_list})
+        for row in self.result_list:
+            row.tracked_object = found.get((row.content_type_id, row.object_id))
+
+
+class ModelFilter(admin.SimpleListFilter):
+    """By the model of the object; the choices need no query of the table."""
+
+    title = _("model")
+    parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(model._meta.label_lower, str(model._meta.verbose_name_plural).capitalize()) for model in tracked()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        for model in tracked():
+            if model._meta.label_lower == self.value():
+                return queryset.filter(content_type=ContentType.objects.get_for_model(model))
+        return queryset
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that are written by persist and by nobody else."""
+
+    actions = None
+    show_full_result_count = False
+    paginator = CappedPaginator
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class OfObjectAdmin(ReadOnlyAdmin):
+    """Rows about a tracked object."""
+
+    list_select_related = ("content_type",)
+    search_help_text = _("The name of an object, or its id")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ObjectsChangeList
+
+    @admin.display(description=_("object"))
+    def tracked(self, row: Any) -> str | SafeString:
+        """The object by its name, linked to its page in the admin, or on the site."""
+        if not hasattr(row, "tracked_object"):
+            key = (row.content_type_id, row.object_id)
+            row.tracked_object = objects.fetch([key]).get(key)
+        obj = row.tracked_object
+        if obj is None:
+            return f"{row.content_type.model} {row.object_id}"
+        url = self._url_of(obj)
+        name = objects.display_name(obj)
+        return format_html('<a href="{}">{}</a>', url, name) if url else name
+
+    @admin.display(description=_("model"))
+    def model_name(self, row: Any) -> str:
+        return str(row.content_type.name)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        """Also by name, for models whose own admin can be searched."""
+        rows, distinct = super().get_search_results(request, queryset, search_term)
+        if not search_term:
+            return rows, distinct
+        by_name = Q(pk__in=[])
+        for model in tracked():
+            model_admin = self.admin_site._registry.get(model)
+            if model_admin is None or not model_admin.get_search_fields(request):
+                continue
+            found, _distinct = model_admin.get_search_results(request, model._base_manager.all(), search_term)
+            pks = [str(pk) for pk in found.values_list("pk", flat=True)[:FOUND_BY_NAME]]
+            by_name |= Q(content_type=ContentType.objects.get_for_model(model), object_id__in=pks)
+        return rows | queryset.filter(by_name), distinct
+
+    def _url_of(self, obj: Model) -> str:
+        opts = obj._meta
+        if self.admin_site.is_registered(type(obj)):
+            try:
+                return reverse(
+                    f"admin:{opts.app_label}_{opts.model_name}_change", args=[obj.pk], current_app=self.admin_site.name
+                )
+            except NoReverseMatch:
+                pass
+        absolute = getattr(obj, "get_absolute_url", None)
+        return str(absolute()) if absolute else ""
+
+
+def tracked() -> list[type[Model]]:
+    """The models whose objects have rows: those with the mixin, each under the name its views are counted by."""
+    models = (model for model in apps.get_models() if getattr(model, "djinsight_tracked", False))
+    return list(dict.fromkeys(map(tracked_model, models)))

@@ -1,0 +1,28 @@
+"""Totals and daily summaries."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from djinsight.admin.base import ModelFilter, OfObjectAdmin
+from djinsight.models import PageViewStatistics, PageViewSummary
+
+
+@admin.register(PageViewStatistics)
+class PageViewStatisticsAdmin(OfObjectAdmin):
+    list_display = ("tracked", "model_name", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
+    list_filter = (ModelFilter, "last_viewed_at", "first_viewed_at")
+    search_fields = ("=object_id",)
+    ordering = ("-total_views", "-pk")
+    fields = ("tracked", "content_type", "object_id", *list_display[2:])
+    readonly_fields = ("tracked",)
+
+
+@admin.register(PageViewSummary)
+class PageViewSummaryAdmin(OfObjectAdmin):
+    list_display = ("tracked", "model_name", "date", "total_views", "unique_views")
+    list_filter = (ModelFilter, "date")
+    search_fields = ("=object_id",)
+    ordering = ("-date", "-total_views", "-pk")
+    fields = ("tracked", "content_type", "object_id", *list_display[2:])
+    readonly_fields = ("tracked",)

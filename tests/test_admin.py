@@ -1,0 +1,161 @@
+"""The admin: read-only, searchable, linked, and fast on a long log."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from djinsight.admin import base
+from djinsight.models import DataLoss, DeadLetter, PageViewLog, PageViewStatistics, PageViewSummary, PersistCursor
+from tests.blog.models import Article, Product
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TABLES = (PageViewStatistics, PageViewSummary, PageViewLog, DataLoss, DeadLetter, PersistCursor)
+
+
+@pytest.fixture
+def rows(db: None) -> dict[str, Any]:
+    """Statistics of an article, of a product, and of an object that is gone."""
+    article = Article.objects.create(title="Bread without kneading")
+    product = Product.objects.create(id=uuid.UUID(int=7), name="Dutch oven")
+    article_type, product_type = ContentType.objects.get_for_models(Article, Product).values()
+    for content_type, object_id, views in (
+        (article_type, str(article.pk), 12),
+        (product_type, str(product.pk), 30),
+        (article_type, "999999", 3),
+    ):
+        of = {"content_type": content_type, "object_id": object_id}
+        PageViewStatistics.objects.create(
+            **of, total_views=views, unique_views=2, first_viewed_at=NOON, last_viewed_at=NOON
+        )
+        PageViewSummary.objects.create(**of, date=NOON.date(), total_views=views, unique_views=2)
+        PageViewLog.objects.bulk_create(
+            PageViewLog(
+                **of,
+                view_id=f"view-{object_id[:8]}-{n}",
+                url=f"/{content_type.model}/{object_id}/",
+                referrer="javascript:alert(1)//<script>alert(2)</script>",
+                visitor="0123456789abcdef012345",
+                timestamp=NOON + timedelta(minutes=n),
+                is_unique=n == 0,
+            )
+            for n in range(views)
+        )
+    DataLoss.objects.create(kind=DataLoss.Kind.GAP, shard=0, views=3)
+    DeadLetter.objects.create(shard=0, entry_id="1-1", payload=b"r=\x00", error="expected a ref")
+    PersistCursor.objects.create(shard=0)
+    return {"article": article, "product": product}
+
+
+def url_of(model: Any, pk: Any = None) -> str:
+    path = f"/admin/djinsight/{model._meta.model_name}/"
+    return path if pk is None else f"{path}{pk}/change/"
+
+
+@pytest.mark.parametrize("model", TABLES)
+def test_every_table_can_be_read_and_not_written(model: Any, rows: Any, admin_client: Any) -> None:
+    row = model.objects.first()
+    assert admin_client.get(url_of(model)).status_code == 200
+    page = admin_client.get(url_of(model, row.pk))
+    assert page.status_code == 200
+    assert b'name="_save"' not in page.content
+    before = list(model.objects.values())
+    assert admin_client.post(url_of(model, row.pk), {"total_views": 0}).status_code == 403
+    assert admin_client.get(f"/admin/djinsight/{model._meta.model_name}/add/").status_code == 403
+    assert admin_client.post(f"/admin/djinsight/{model._meta.model_name}/{row.pk}/delete/").status_code == 403
+    assert list(model.objects.values()) == before
+
+
+@pytest.mark.parametrize("model", TABLES[:3])
+def test_rows_name_and_link_their_object(model: Any, rows: Any, admin_client: Any) -> None:
+    page = admin_client.get(url_of(model)).content.decode()
+    article, product = rows["article"], rows["product"]
+    assert f'<a href="/admin/blog/article/{article.pk}/change/">Bread without kneading</a>' in page
+    assert "Dutch oven" in page  # has no page in the admin, nor on the site
+    assert f"{product.pk}/change" not in page
+    assert "article 999999" in page  # gone
+
+
+def shown(admin_client: Any, table: Any, /, **query: str) -> set[str]:
+    return {row.object_id for row in admin_client.get(url_of(table), query).context["cl"].result_list}
+
+
+@pytest.mark.parametrize("model", TABLES[:3])
+def test_search_and_filters(model: Any, rows: Any, admin_client: Any) -> None:
+    article, product = str(rows["article"].pk), str(rows["product"].pk)
+    assert shown(admin_client, model) == {article, product, "999999"}
+    assert shown(admin_client, model, q="kneading") == {article}
+    assert shown(admin_client, model, q="999999") == {"999999"}
+    assert shown(admin_client, model, q="no such thing") == set()
+    assert shown(admin_client, model, model="blog.product") == {product}
+    assert shown(admin_client, model, model="blog.article") == {article, "999999"}
+    assert shown(admin_client, model, model="blog.article", q="kneading") == {article}
+
+
+def test_filter_by_date(rows: Any, admin_client: Any) -> None:
+    assert shown(admin_client, PageViewSummary, date__gte="2026-03-01", date__lt="2026-03-02")
+    assert not shown(admin_client, PageViewSummary, date__gte="2026-03-02", date__lt="2026-03-03")
+    late = (NOON + timedelta(minutes=20)).isoformat()
+    assert shown(admin_client, PageViewLog, timestamp__gte=late, timestamp__lt="2026-04-01T00:00:00Z") == {
+        str(rows["product"].pk)
+    }
+
+
+def test_search_the_log(rows: Any, admin_client: Any) -> None:
+    article = str(rows["article"].pk)
+    assert shown(admin_client, PageViewLog, q=f"view-{article[:8]}-3") == {article}
+    assert shown(admin_client, PageViewLog, q="/article/") == {article, "999999"}
+
+
+def test_hostile_text_is_inert(rows: Any, admin_client: Any) -> None:
+    page = admin_client.get(url_of(PageViewLog)).content.decode()
+    assert "&lt;script&gt;alert(2)" in page
+    assert "<script>alert(2)" not in page
+    assert 'href="javascript:' not in page
+
+
+def test_a_long_log_is_not_counted(rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every count stops at a bound, and the queries of a page are few and stay as many."""
+    monkeypatch.setattr(base, "COUNT_TO", 20)
+    with CaptureQueriesContext(connection) as captured:
+        page = admin_client.get(url_of(PageViewLog))
+    counts = [query["sql"] for query in captured if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT 20" in sql for sql in counts)
+    assert page.context["cl"].result_count == 20
+    assert len(captured) <= 10
+
+
+def test_pages_of_rows_need_no_more_queries_than_a_row(
+    rows: Any, admin_client: Any, django_assert_max_num_queries: Any
+) -> None:
+    admin_client.get(url_of(PageViewLog))
+    article_type = ContentType.objects.get_for_model(Article)
+    for n in range(40):
+        article = Article.objects.create(title=f"Article {n}")
+        PageViewStatistics.objects.create(content_type=article_type, object_id=str(article.pk), total_views=100 + n)
+    with django_assert_max_num_queries(8):
+        page = admin_client.get(url_of(PageViewStatistics))
+    assert "Article 39" in page.content.decode()
+
+
+def test_an_app_that_is_gone(rows: Any, admin_client: Any) -> None:
+    gone = ContentType.objects.create(app_label="gone", model="thing")
+    PageViewStatistics.objects.create(content_type=gone, object_id="5", total_views=1)
+    PageViewStatistics.objects.create(
+        content_type=ContentType.objects.get_for_model(Article), object_id="not a number", total_views=1
+    )
+    page = admin_client.get(url_of(PageViewStatistics)).content.decode()
+    assert "thing 5" in page
+    assert "article not a number" in page
+
+
+def test_without_permission(rows: Any, client: Any, django_user_model: Any) -> None:
+    client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
+    assert client.get(url_of(PageViewLog)).status_code == 403
