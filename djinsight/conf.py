@@ -7,6 +7,7 @@ default and the check that says what is wrong with a value. ``djinsight.checks``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings
@@ -33,7 +34,7 @@ def _whole(low: int, high: int | None = None) -> Check:
 
 def _seconds(value: Any) -> str | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return None if number and value > 0 else "a number of seconds above 0"
+    return None if number and 0 < value < inf else "a finite number of seconds above 0"
 
 
 def _prefix(value: Any) -> str | None:
@@ -113,13 +114,14 @@ class Conf:
         return (setting for setting in vars(Conf).values() if isinstance(setting, Setting))
 
 
-def _cache_location() -> str | list[str]:
+def _cache_location() -> str:
     """Where ``CACHES["default"]`` is django-redis, its location, else the Redis of this machine."""
     cache = getattr(settings, "CACHES", {}).get("default", {})
     if str(cache.get("BACKEND", "")).startswith("django_redis.") and cache.get("LOCATION"):
-        location: str | list[str] = cache["LOCATION"]
-        # Several locations are a primary and its replicas: only the primary takes writes.
-        return location if isinstance(location, str) else location[0]
+        location = cache["LOCATION"]
+        # Several locations (a list, or with commas) are a primary and its replicas: only the primary takes writes.
+        primary: str = location.split(",")[0] if isinstance(location, str) else location[0]
+        return primary
     return "redis://127.0.0.1:6379/0"
 
 

@@ -84,7 +84,7 @@ for i = first_view, #ARGV, 4 do
     else
       redis.call('SADD', ids, id)
       known = known + 1
-      if room and seen ~= today then
+      if room and (not seen or seen < today) then  -- another process may be at the day before
         redis.call('HSET', session, ref, today)
       end
       expire[session] = true

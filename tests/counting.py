@@ -1,0 +1,38 @@
+"""Views counted without a socket, for tests of what comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count as numbers
+
+from djinsight.beacons.beacon import Beacon
+from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.visitors import Visitor
+from djinsight.counting import connections, scripts
+from djinsight.counting.entries import View
+from djinsight.counting.keys import shard_of
+from djinsight.counting.recorder import Call
+from tests.sockets import BROWSER, view_id
+
+_ids = numbers(1_000_000)
+
+
+def view(ref: ObjectRef, visitor: str = "", *, id: str = "", url: str = "/") -> View:
+    """A view that nobody had before; ``visitor`` is any text."""
+    key = f"{visitor or 'someone':_>22}"
+    return View(Beacon(id or view_id(next(_ids)), ref, url), Visitor(key, "192.0.2.0", BROWSER, False))
+
+
+def count(views: Iterable[View]) -> list[int]:
+    """Count ``views``, as the recorder does; the codes of the script."""
+    codes: list[int] = []
+    for each in views:
+        shard = shard_of(each.beacon.ref)
+        call = Call(shard, [each])
+        codes += scripts.count_views.call(connections.sync_client(shard), call.keys, call.args)[0]
+    return codes
+
+
+def count_views(ref: ObjectRef, number: int, visitors: int = 1) -> None:
+    """Count so many views of ``ref`` by so many visitors in turn."""
+    count(view(ref, f"visitor-{n % visitors}") for n in range(number))

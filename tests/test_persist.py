@@ -1,0 +1,354 @@
+"""Persist: every counted view is in the database once, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.models import Sum
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days, totals
+from djinsight.history.persist import Drained, drain, persist
+from djinsight.models import DataLoss, DeadLetter, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
+from tests.blog.models import Article, Product, Term
+from tests.counting import count, count_views, view
+from tests.sockets import view_id
+
+EVENTS = "djinsight:events"
+META = "djinsight:meta"
+
+
+@pytest.fixture
+def refs(transactional_db: None) -> list[ObjectRef]:
+    """An article, a product and a term: a number, a UUID and a text for a primary key."""
+    objects = (Article.objects.create(title="a"), Product.objects.create(name="b"), Term.objects.create(word="c:d é"))
+    return [ObjectRef.of(each) for each in objects]
+
+
+def persisted(ref: ObjectRef) -> tuple[int, int]:
+    """Total and unique views of ``ref`` in the database."""
+    type_id = ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name).pk
+    rows = PageViewStatistics.objects.filter(content_type=type_id, object_id=ref.pk)
+    return rows.values_list("total_views", "unique_views").first() or (0, 0)
+
+
+def live(ref: ObjectRef) -> tuple[int, int]:
+    snapshot = totals.read([ref])[ref]
+    return snapshot.total_views, snapshot.unique_views
+
+
+def sums() -> list[int]:
+    """Views in the log and in each table of sums: all the same, always."""
+    tables = (PageViewStatistics, PageViewSummary, PageViewHour)
+    return [PageViewLog.objects.count(), *(t.objects.aggregate(n=Sum("total_views", default=0))["n"] for t in tables)]
+
+
+def losses() -> list[tuple[str, int | None]]:
+    return list(DataLoss.objects.order_by("pk").values_list("kind", "views"))
+
+
+def test_nothing_counted(transactional_db: None) -> None:
+    assert persist() == Drained()
+    assert sums() == [0, 0, 0, 0]
+
+
+def test_views_of_any_object(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    for n, ref in enumerate(refs, 1):
+        count_views(ref, 10 * n, visitors=n)
+    assert persist() == Drained(entries=60, views=60)
+    assert [persisted(ref) for ref in refs] == [(10, 1), (20, 2), (30, 3)]
+    assert sums() == [60] * 4
+    assert PageViewLog.objects.filter(is_unique=True).count() == 6
+    assert redis_client.xlen(EVENTS) == 0
+
+
+def test_again_and_again(refs: list[ObjectRef]) -> None:
+    for n in range(1, 6):
+        count_views(refs[0], n)
+        persist()
+        persist()
+    assert persisted(refs[0]) == (15, 1)
+    assert sums() == [15] * 4
+
+
+def test_in_parts(refs: list[ObjectRef]) -> None:
+    count_views(refs[0], 25)
+    assert [drain(0, limit=10).entries for _ in range(4)] == [10, 10, 5, 0]
+    assert sums() == [25] * 4
+
+
+def test_small_inserts(refs: list[ObjectRef], settings: Any) -> None:
+    settings.DJINSIGHT_BATCH_SIZE = 3
+    for ref in refs:
+        count_views(ref, 7)
+    persist()
+    assert sums() == [21] * 4
+
+
+def test_times(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days are the site's (Prague), hours UTC's; first and last are of the views, not of the run."""
+    evening, night = datetime(2026, 3, 28, 22, 59, tzinfo=UTC), datetime(2026, 3, 28, 23, 1, tzinfo=UTC)
+    for when in (night, evening, night):
+        monkeypatch.setattr(days, "now", lambda when=when: days.at(int(when.timestamp() * 1000)))
+        count_views(refs[0], 1)
+    persist()
+    by_day = PageViewSummary.objects.order_by("date").values_list("date", "total_views", "unique_views")
+    assert list(by_day) == [(date(2026, 3, 28), 1, 0), (date(2026, 3, 29), 2, 1)]
+    by_hour = PageViewHour.objects.order_by("hour").values_list("hour", "total_views")
+    assert list(by_hour) == [(evening.replace(minute=0), 1), (night.replace(minute=0), 2)]
+    row = PageViewStatistics.objects.get()
+    assert (row.first_viewed_at, row.last_viewed_at) == (evening, night)
+
+
+def test_a_visitor_is_new_once_a_day(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in (1, 1, 2, 3):
+        noon = int(datetime(2026, 3, day, 12, tzinfo=UTC).timestamp() * 1000)
+        monkeypatch.setattr(days, "now", lambda noon=noon: days.at(noon))
+        count_views(refs[0], 1)
+    persist()
+    assert list(PageViewSummary.objects.order_by("date").values_list("total_views", "unique_views")) == [
+        (2, 1),
+        (1, 1),
+        (1, 1),
+    ]
+    assert persisted(refs[0]) == (4, 1)
+
+
+def test_a_crash_before_the_stream_is_trimmed(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    count_views(refs[0], 5)
+    stream = redis_client.dump(EVENTS)
+    persist()
+    redis_client.restore(EVENTS, 0, stream, replace=True)
+    count_views(refs[0], 2)
+
+    assert persist().views == 2
+
+    assert sums() == [7] * 4
+    assert redis_client.xlen(EVENTS) == 0
+    assert losses() == []
+
+
+def test_a_crash_before_the_commit(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    count_views(refs[0], 5)
+    table = connection.ops.quote_name(PageViewHour._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO taken_away")
+    try:
+        with pytest.raises(Exception, match="djinsight_pageviewhour"):
+            persist()
+        assert PageViewLog.objects.count() == PageViewStatistics.objects.count() == 0
+        assert redis_client.xlen(EVENTS) == 5
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE taken_away RENAME TO {table}")
+    persist()
+    assert sums() == [5] * 4
+
+
+def test_many_workers_at_once(refs: list[ObjectRef]) -> None:
+    for ref in refs:
+        count_views(ref, 40)
+
+    def work(_: int) -> int:
+        try:
+            return persist().views
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(work, range(8)))
+
+    assert sum(done) == 120
+    assert sums() == [120] * 4
+    assert losses() == []
+
+
+# What Redis can do to us
+
+
+@pytest.fixture
+def keep(redis_client: redis.Redis) -> Callable[[], Callable[[], None]]:
+    """``restore = keep()`` saves all that Redis has now, ``restore()`` brings exactly that back."""
+
+    def save() -> Callable[[], None]:
+        dumps = {key: (redis_client.dump(key), max(redis_client.pttl(key), 0)) for key in redis_client.scan_iter()}
+
+        def restore() -> None:
+            redis_client.flushall()
+            for key, (dump, ttl) in dumps.items():
+                redis_client.restore(key, ttl, dump)
+
+        return restore
+
+    return save
+
+
+def test_redis_loses_everything(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    count_views(refs[0], 5, visitors=5)
+    persist()
+    count_views(refs[0], 3)
+    redis_client.flushall()
+
+    assert live(refs[0]) == (5, 5)
+    count_views(refs[0], 2, visitors=2)
+    assert live(refs[0]) == (7, 7)
+    persist()
+
+    assert persisted(refs[0]) == (7, 7)
+    assert sums() == [7] * 4
+    assert losses() == [("epoch", None)]
+    persist()
+    assert losses() == [("epoch", None)]
+
+
+def test_redis_comes_back_as_it_was_before(refs: list[ObjectRef], keep: Any) -> None:
+    count_views(refs[0], 5)
+    restore = keep()
+    count_views(refs[0], 4)
+    persist()
+    assert persisted(refs[0]) == (9, 1)
+
+    restore()  # five views in the stream that are persisted, four that it never heard of
+    count_views(refs[0], 2)
+    persist()
+
+    assert persisted(refs[0]) == (11, 1)
+    assert live(refs[0]) == (11, 1)
+    assert sums() == [11] * 4
+    assert losses() == [("rollback", None)]
+    count_views(refs[0], 1)
+    persist()
+    assert live(refs[0]) == persisted(refs[0]) == (12, 1)
+    assert sums() == [12] * 4
+    assert losses() == [("rollback", None)]
+
+
+def test_redis_comes_back_and_catches_up(refs: list[ObjectRef], keep: Any) -> None:
+    """As many views after the restore as were lost: the numbers fit again, the ids do not."""
+    count_views(refs[0], 2)
+    persist()
+    restore = keep()
+    count_views(refs[0], 3)
+    persist()
+    restore()
+    count_views(refs[0], 3)
+    persist()
+    assert persisted(refs[0]) == (8, 1)
+    assert live(refs[0]) == (8, 1)
+    assert sums() == [8] * 4
+    assert [kind for kind, _ in losses()] == ["rollback"]
+
+
+def test_a_third_party_takes_entries(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    count_views(refs[0], 10)
+    entries = [entry_id for entry_id, _ in redis_client.xrange(EVENTS)]
+    redis_client.xdel(EVENTS, *entries[:2], *entries[5:8])
+    persist()
+    assert losses() == [("gap", 2), ("gap", 3)]
+    assert sums() == [5] * 4
+    count_views(refs[0], 1)
+    persist()
+    assert losses() == [("gap", 2), ("gap", 3)]
+
+
+def test_a_full_stream_sheds_the_detail_and_keeps_the_numbers(refs: list[ObjectRef], settings: Any) -> None:
+    settings.DJINSIGHT_STREAM_MAX_VIEWS = 6
+    count_views(refs[0], 5, visitors=5)
+    count_views(refs[1], 5, visitors=5)
+    count_views(refs[0], 3, visitors=8)
+    assert (live(refs[0]), live(refs[1])) == ((8, 5), (5, 5))
+
+    persist()
+    persist()
+
+    assert (persisted(refs[0]), persisted(refs[1])) == ((8, 5), (5, 5))
+    assert sums() == [6, 13, 13, 13]
+    assert sum(views or 0 for kind, views in losses() if kind == "shed") == 7
+    assert {kind for kind, _ in losses()} == {"shed"}
+    count_views(refs[0], 1)
+    persist()
+    assert persisted(refs[0]) == (9, 5)
+    assert (live(refs[0]), live(refs[1])) == ((9, 5), (5, 5))
+
+
+POISON: dict[str, dict[str, Any]] = {
+    "no fields that we know": {"x": "y"},
+    "no ref": {"s": 2, "u": 1, "t": 1, "d": "[]"},
+    "not a ref": {"s": 2, "r": "???", "u": 1, "t": 1, "d": "[]"},
+    "NUL in the ref": {"s": 2, "r": "blog.article:\0", "u": 1, "t": 1, "d": "[]"},
+    "not UTF-8": {"s": 2, "r": b"blog.article:\xff", "u": 1, "t": 1, "d": "[]"},
+    "a model that is not installed": {
+        "s": 2,
+        "r": "gone.thing:5",
+        "u": 1,
+        "t": 1,
+        "d": '["v","v","","","",""]',
+    },
+    "no time": {"s": 2, "r": "blog.article:1", "u": 1, "d": "[]"},
+    "a time far away": {"s": 2, "r": "blog.article:1", "u": 1, "t": 2**60, "d": '["v","v","","","",""]'},
+    "garbage for detail": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": "}{"},
+    "a short detail": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v"]'},
+    "numbers in the detail": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": "[1,2,3,4,5,6]"},
+    "NUL in the url": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","v","/\\u0000","","",""]'},
+    "a lone surrogate": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","v","/\\ud800","","",""]'},
+    "10 kB of url": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": f'["v","v","/{"x" * 10_000}","","",""]'},
+    "not an address": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","v","/","","","there"]'},
+    "deep nesting": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": "[" * 20_000},
+    "a sum of garbage": {"s": 2, "r": "blog.article:1", "t": 1, "n": "many", "q": 0, "w": 0},
+    "a negative sum": {"s": 2, "r": "blog.article:1", "t": 1, "n": -5, "q": 0, "w": 0},
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+def test_poison_is_set_aside_and_its_neighbours_persist(
+    poison: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis
+) -> None:
+    count_views(refs[0], 1)
+    redis_client.xadd(EVENTS, poison)
+    redis_client.hincrby(META, "seq", 1)
+    count_views(refs[0], 1)
+
+    assert persist() == Drained(entries=3, views=2, dead_letters=1)
+
+    letter = DeadLetter.objects.get()
+    assert letter.error
+    assert bytes(letter.payload)
+    assert persisted(refs[0]) == (2, 1)
+    assert sums() == [2] * 4
+    assert losses() == []
+    assert live(refs[0]) == (2, 1)
+
+
+def test_a_deleted_content_type(refs: list[ObjectRef]) -> None:
+    count_views(refs[2], 1)
+    count_views(refs[0], 1)
+    ContentType.objects.filter(model="term").delete()
+    ContentType.objects.clear_cache()
+    assert persist() == Drained(entries=2, views=1, dead_letters=1)
+    ContentType.objects.clear_cache()
+
+
+# Shards
+
+
+def test_shards(settings: Any, transactional_db: None, redis_client: redis.Redis) -> None:
+    settings.DJINSIGHT_REDIS_SHARDS = 4
+    articles = [Article.objects.create(title=str(n)) for n in range(20)]
+    count(view(ObjectRef.of(article)) for article in articles for _ in range(2))
+    assert {key.split(b"}")[0] for key in redis_client.scan_iter()} == {b"djinsight:{%d" % n for n in range(4)}
+    assert persist().views == 40
+    assert sums() == [40] * 4
+    assert all(live(ObjectRef.of(article)) == (2, 1) for article in articles)
+
+
+def test_the_same_view_twice_is_one_row(refs: list[ObjectRef]) -> None:
+    assert count([view(refs[0], id=view_id(7)), view(refs[0], id=view_id(7))]) == [2, 0]
+    persist()
+    assert sums() == [1] * 4
