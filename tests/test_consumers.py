@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import redis
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.core.signing import Signer
 
 from djinsight.beacons import tokens
@@ -164,7 +164,7 @@ async def test_bad_frame(
     caplog.set_level(logging.DEBUG)
     page, other = await open_socket(), await open_socket()
     await other.subscribe(watch_token)
-    before = await sync_to_async(everything)(redis_client)
+    before = await database_sync_to_async(everything)(redis_client)
     bad, answer = bad_frames(ref)[name]
 
     assert await page.ask(bad) == answer
@@ -172,7 +172,7 @@ async def test_bad_frame(
     # Both sockets live on: what follows is answered.
     assert (await page.view(tokens.mint("view", ref), view_id(1)))["type"] == "counted"
     assert (await other.counter(1))["total_views"] == 1
-    after = await sync_to_async(everything)(redis_client)
+    after = await database_sync_to_async(everything)(redis_client)
     good = {"counter", "unique_counter", "day", "viewed", "session", "ids", "events", "meta"}
     assert {key.split(":")[1] for key in after["keys"] - before["keys"]} <= good
     assert after["views in the stream"] == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
@@ -33,10 +33,10 @@ async def test_follow_one_view(
     assert counter["ref"] == f"blog.article:{article.pk}"
     assert (counter["total_views"], counter["unique_views"], counter["views_today"]) == (1, 1, 1)
 
-    await sync_to_async(_persist_in_worker)()
-    await sync_to_async(_assert_persisted_once)(article)
-    await sync_to_async(_persist_in_worker)()
-    await sync_to_async(_assert_persisted_once)(article)
+    await database_sync_to_async(_persist_in_worker)()
+    await database_sync_to_async(_assert_persisted_once)(article)
+    await database_sync_to_async(_persist_in_worker)()
+    await database_sync_to_async(_assert_persisted_once)(article)
 
 
 async def test_two_servers_on_one_redis(
