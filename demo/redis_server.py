@@ -84,7 +84,7 @@ def _reach(url: str) -> RedisServer:
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
-        raise RedisUnavailable(f"No Redis answers at {url}: {error}.") from error
+        raise RedisUnavailable(f"No Redis answers at {url}: {str(error).rstrip('.')}.") from error
     return RedisServer(url, "url")
 
 

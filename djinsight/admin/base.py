@@ -65,6 +65,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     actions = None
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # their numbers are counts of the whole table
     paginator = CappedPaginator
     list_per_page = 50
 

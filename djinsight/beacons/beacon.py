@@ -129,8 +129,8 @@ def _unsubscribe(frame: dict[str, Any]) -> Unsubscribe:
         raise Rejected(Reason.MALFORMED)
     try:
         return Unsubscribe([refs.ObjectRef.parse(ref) for ref in listed])
-    except InvalidRef as error:
-        raise Rejected(Reason.MALFORMED) from error
+    except InvalidRef:
+        raise Rejected(Reason.MALFORMED) from None  # it quotes the client
 
 
 def _text(frame: dict[str, Any], field: Reason, view_id: str) -> str:

@@ -52,8 +52,8 @@ def _verified(token: str) -> tuple[str, int | None, ObjectRef]:
     try:
         scope, expires, ref = _signer().unsign(token).split(":", 2)
         return scope, int(expires) if expires else None, ObjectRef.parse(ref)
-    except (BadSignature, InvalidRef, ValueError) as error:
-        raise InvalidToken(Reason.TOKEN) from error
+    except (BadSignature, InvalidRef, ValueError):
+        raise InvalidToken(Reason.TOKEN) from None  # they quote the client
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as midnight
 from functools import lru_cache
 from typing import NamedTuple, overload
 
 from django.utils import timezone
 
-_EPOCH = date(1970, 1, 1).toordinal()
+_BEGAN = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = _BEGAN.toordinal()
 
 
 class Moment(NamedTuple):
@@ -53,12 +54,13 @@ def to_datetime(ms: int) -> datetime: ...
 def to_datetime(ms: None) -> None: ...
 def to_datetime(ms: int | None) -> datetime | None:
     """An aware UTC datetime, or None for None."""
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+    # In whole numbers: as a float of seconds, far instants lose their millisecond.
+    return None if ms is None else _BEGAN + timedelta(milliseconds=ms)
 
 
 def to_ms(when: datetime | None) -> int | None:
     """The inverse of ``to_datetime``."""
-    return None if when is None else int(when.timestamp() * 1000)
+    return None if when is None else (when - _BEGAN) // timedelta(milliseconds=1)
 
 
 @lru_cache(maxsize=1024)

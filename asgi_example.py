@@ -1,0 +1,32 @@
+"""The whole ASGI application of a site with djinsight. Copy it and put the name of your settings in.
+
+daphne asgi_example:application
+"""
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
+
+# Pages, the admin and the fallback for where sockets do not work. It comes first: it loads the apps, and what is
+# imported below needs them.
+http = get_asgi_application()
+
+from djinsight.routing import websocket_urlpatterns  # noqa: E402
+
+# The development server serves static files by itself, Daphne does not. In production your web server does.
+if settings.DEBUG:
+    http = ASGIStaticFilesHandler(http)
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        # Browsers let pages of any site open a socket here: only those of ALLOWED_HOSTS are let in.
+        "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns)),
+    }
+)

@@ -1,0 +1,5 @@
+import sys
+
+from demo.supervisor import main
+
+sys.exit(main())

@@ -1,0 +1,28 @@
+"""``python -m demo.prepare``: tables, content and a staff user; what is there already stays."""
+
+from __future__ import annotations
+
+import os
+
+
+def main() -> None:
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
+    django.setup()
+
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command
+
+    from demo import content
+    from demo.staff import PASSWORD, USERNAME
+
+    call_command("migrate", verbosity=0)
+    content.create()
+    users = get_user_model()
+    if not users.objects.filter(username=USERNAME).exists():
+        users.objects.create_superuser(USERNAME, "editor@example.org", PASSWORD)
+
+
+if __name__ == "__main__":
+    main()

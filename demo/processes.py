@@ -1,0 +1,48 @@
+"""The demo's processes: started in sessions of their own, ended in order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_WITHIN = 15.0  # seconds; then it is killed
+
+
+class Process:
+    """One child. What it says goes to a log file."""
+
+    def __init__(self, name: str, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            # Ctrl-C in a terminal goes to the whole group: in a session of its own a child waits for its turn to end.
+            self._popen = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def ended(self) -> bool:
+        return self._popen.poll() is not None
+
+    def stop(self) -> None:
+        if self.ended:
+            return
+        self._popen.terminate()
+        try:
+            self._popen.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit status."""
+        return self._popen.wait()

@@ -1,0 +1,177 @@
+"""``python -m demo``: Redis, the site, a worker and a beat, started together and ended together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from demo import options as command_line
+from demo.options import Options
+from demo.processes import Process
+from demo.redis_server import RedisServer, RedisUnavailable, start_redis
+from demo.staff import PASSWORD, USERNAME
+
+READY_WITHIN = 60.0  # seconds
+LOOK_EVERY = 0.2  # seconds between looks at the children
+MAX_MESSAGE = (
+    65536  # bytes a server takes in one WebSocket message; what is longer than a frame is refused with a reason
+)
+
+
+class CannotRun(Exception):
+    """The demo cannot run; the message is one sentence for people."""
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C, or asked for the end of the process."""
+
+
+def main() -> int:
+    options = command_line.parse()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with ExitStack() as stack:
+            run(options, stop, stack)
+    except (CannotRun, RedisUnavailable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except Stopped:
+        pass
+    return 0
+
+
+def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
+    """Start everything, say when it is ready, and wait for the end. What ``stack`` holds ends in reverse order."""
+    stack.enter_context(_data(options.data))
+    _check_port(options)
+    redis = start_redis(options.redis, data=options.data)
+    stack.callback(redis.stop)
+    if redis.warning:
+        print(redis.warning, file=sys.stderr)
+    print(f"Redis: {redis.kind} at {redis.url}", flush=True)
+
+    environment = _environment(options, redis)
+
+    def start(name: str, *arguments: str) -> Process:
+        process = Process(name, *arguments, log=options.data / f"{name}.log", environment=environment)
+        stack.callback(process.stop)
+        return process
+
+    _finish(start("prepare", "-m", "demo.prepare"), stop)
+    celery = ("-m", "celery", "-A", "demo.celery")
+    children = [
+        start("worker", *celery, "worker", "--pool", "solo", "--loglevel", "WARNING", "--without-mingle"),
+        start("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),
+        start(options.server, *_server(options)),
+    ]
+    _wait_for_socket(options, children, stop)
+    print(f"Admin: {options.url}admin/ as {USERNAME}, password {PASSWORD}", flush=True)
+    print(f"ready {options.url}", flush=True)
+    if options.simulate:
+        children.append(start("simulate", "-m", "demo.simulate", options.url, str(options.simulate)))
+    while True:
+        _look(children, stop)
+
+
+@contextmanager
+def _data(path: Path) -> Iterator[None]:
+    """A directory that can be written, and that no other demo uses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock: TextIO = (path / "lock").open("w")
+    except OSError as error:
+        raise CannotRun(f"The data cannot be kept in {path}: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotRun(f"Another demo is running on the data in {path}.") from error
+        yield
+
+
+def _check_port(options: Options) -> None:
+    """Find out before anything is started."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CannotRun(f"Cannot listen on {options.host}, port {options.port}: {reason}.") from error
+
+
+def _environment(options: Options, redis: RedisServer) -> dict[str, str]:
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "demo.settings",
+        "DEMO_DATA": str(options.data.resolve()),
+        "DEMO_HOSTS": ",".join(_hosts(options)),
+        "REDIS_URL": redis.url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if not options.limits:
+        environment["DEMO_NO_LIMITS"] = "1"
+    return environment
+
+
+def _hosts(options: Options) -> list[str]:
+    hosts = ["localhost", "127.0.0.1", "[::1]"]
+    if options.host in {"0.0.0.0", "::"}:
+        name = socket.gethostname()
+        hosts += [name, *socket.gethostbyname_ex(name)[2]]
+    else:
+        hosts.append(options.host)
+    return list(dict.fromkeys(hosts))
+
+
+def _server(options: Options) -> tuple[str, ...]:
+    port = str(options.port)
+    if options.server == "uvicorn":
+        limits = ("--ws", "websockets-sansio", "--ws-max-size", str(MAX_MESSAGE), "--log-level", "warning")
+        return ("-m", "uvicorn", "--host", options.host, "--port", port, *limits, "asgi_example:application")
+    limits = ("--websocket-max-message-size", str(MAX_MESSAGE), "-v", "0")
+    return ("-m", "daphne", "-b", options.host, "-p", port, *limits, "asgi_example:application")
+
+
+def _finish(process: Process, stop: threading.Event) -> None:
+    """Wait until ``process`` has done its work."""
+    while not process.ended:
+        if stop.wait(LOOK_EVERY):
+            raise Stopped
+    if process.wait():
+        raise CannotRun(f"The site could not be prepared; see {process.log}.")
+
+
+def _wait_for_socket(options: Options, children: list[Process], stop: threading.Event) -> None:
+    """Wait until a page could open its socket."""
+    for _ in range(round(READY_WITHIN / LOOK_EVERY)):
+        try:
+            origin = options.url.rstrip("/")
+            with connect(f"ws://{options.address}/ws/djinsight/", origin=origin, proxy=None, open_timeout=5):
+                return
+        except (OSError, WebSocketException):
+            _look(children, stop)
+    raise CannotRun(f"The site does not answer at {options.url}; see {children[-1].log}.")
+
+
+def _look(children: list[Process], stop: threading.Event) -> None:
+    """Wait a moment. Raises Stopped at the user's wish, CannotRun where a child has ended by itself."""
+    if stop.wait(LOOK_EVERY):
+        raise Stopped
+    for child in children:
+        if child.ended:
+            raise CannotRun(f"The {child.name} has ended by itself; see {child.log}.")
