@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
+from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.expressions import Col
 from django.db.models.signals import class_prepared
@@ -37,13 +39,23 @@ class VirtualCol(Col):
 
     def as_sql(self, compiler: Any, connection: Any) -> Sql:
         target: StatisticsColumn = self.target  # type: ignore[assignment]
-        return target.subquery(self.alias, connection), ()
+        # As Django writes it: an alias goes unquoted, and PostgreSQL folds its case.
+        return target.subquery(compiler.quote_name_unless_alias(self.alias), connection), ()
+
+
+class Everything:
+    """A collection that holds whatever it is asked for."""
+
+    def __contains__(self, value: object) -> bool:
+        return True
 
 
 class StatisticsColumn(models.Field):  # type: ignore[type-arg]
-    """Base of the virtual columns. ``default`` is the SQL literal for an object that was never viewed."""
+    """Base of the virtual columns. ``never`` is the SQL literal for an object that was never viewed."""
 
     never = "NULL"
+    # ``Model.full_clean()`` assigns what it has cleaned, of every field that is not empty.
+    empty_values = Everything()  # type: ignore[assignment]
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.update(editable=False, null=True, blank=True)
@@ -63,11 +75,14 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     def cached_col(self) -> Col:
         return VirtualCol(self.model._meta.db_table, self)
 
-    def subquery(self, alias: str, connection: Any) -> str:
-        """The correlated subquery, without parameters: the labels are Python identifiers."""
+    def subquery(self, table: str, connection: Any) -> str:
+        """The correlated subquery for the table or alias ``table``, as it stands in SQL.
+
+        Without parameters: the labels are Python identifiers.
+        """
         quote = connection.ops.quote_name
-        statistics = self.model._meta.apps.get_model("djinsight", "PageViewStatistics")
-        content_type = self.model._meta.apps.get_model("contenttypes", "ContentType")
+        statistics = apps.get_model("djinsight", "PageViewStatistics")
+        content_type = apps.get_model("contenttypes", "ContentType")
         tracked = tracked_model(self.model)
         # By label, not by id: reading the id could write a row, and the database looks it up once a query.
         type_id = (
@@ -75,7 +90,7 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
             f"WHERE {quote('app_label')} = '{tracked._meta.app_label}' "
             f"AND {quote('model')} = '{tracked._meta.model_name}'"
         )
-        pk = _as_text(f"{quote(alias)}.{quote(self.model._meta.pk.column)}", self.model._meta.pk, connection)
+        pk = _as_text(f"{table}.{quote(self.model._meta.pk.column)}", self.model._meta.pk, connection)
         inner = quote("djinsight_statistics")
         select = (
             f"SELECT {inner}.{quote(self.name)} FROM {quote(statistics._meta.db_table)} {inner} "
@@ -93,6 +108,10 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         raise AttributeError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        """Called for ``QuerySet.update()``, which alone does not ask whether there is a column."""
+        raise FieldError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
 
     def live(self, snapshot: Snapshot) -> Any:
         """This column's value in ``snapshot``."""
@@ -140,15 +159,17 @@ def add_columns(sender: type[models.Model], **kwargs: Any) -> None:
     """Give a model with the mixin its columns, when Django has prepared the class."""
     if not issubclass(sender, PageViewStatisticsMixin):
         return
-    present = {field.name for field in sender._meta.private_fields}
     for name, column in (
         ("total_views", CountColumn(verbose_name=_("total views"))),
         ("unique_views", CountColumn(verbose_name=_("unique views"))),
         ("first_viewed_at", TimeColumn(verbose_name=_("first viewed"))),
         ("last_viewed_at", TimeColumn(verbose_name=_("last viewed"))),
     ):
-        if name not in present:
+        existing = getattr(sender, name, None)
+        if existing is None:
             column.contribute_to_class(sender, name)
+        elif not isinstance(existing, StatisticsColumn):
+            raise FieldError(f"{sender._meta.label} has a {name} of its own, which PageViewStatisticsMixin provides")
 
 
 class_prepared.connect(add_columns, dispatch_uid="djinsight.columns")

@@ -16,7 +16,8 @@
 --
 -- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
 -- holds, never more. The counters of an object that are not loaded are left alone: they are loaded from the
--- database and from the stream, which by then has these views.
+-- database and from the stream, which by then has these views. Keys of one object or visitor that somebody else has
+-- written over must not stop the others: they count as not loaded, and as seen before.
 
 local events, meta, shed, ids, ids_before = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
@@ -37,16 +38,18 @@ local known = redis.call('SCARD', ids)
 local before = seq
 local codes, views, uniques, expire = {}, {}, {}, {}
 
+local function failed(reply)
+  return type(reply) == 'table' and reply.err
+end
+
 local function append(ref, flags, payload)
   if backlog >= max_stream then
     -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
     local field = ARGV[2] .. ':' .. ref
-    local kept = redis.call('HGET', shed, field)
-    local n, unique, unique_today = 0, 0, 0
-    if kept then
-      local a, b, c = kept:match('^(%d+):(%d+):(%d+):')
-      n, unique, unique_today = tonumber(a), tonumber(b), tonumber(c)
-    end
+    local kept = redis.pcall('HGET', shed, field)
+    if failed(kept) then return kept end
+    local a, b, c = (kept or ''):match('^(%d+):(%d+):(%d+):')
+    local n, unique, unique_today = tonumber(a or 0), tonumber(b or 0), tonumber(c or 0)
     unique = unique + flags % 2
     unique_today = unique_today + math.floor(flags / 2)
     return redis.pcall('HSET', shed, field,
@@ -54,7 +57,7 @@ local function append(ref, flags, payload)
   end
   local added = redis.pcall('XADD', events, '*', 's', string.format('%.0f', seq + 1), 'r', ref, 'u', flags,
     't', now, 'd', payload)
-  if not (type(added) == 'table' and added.err) then
+  if not failed(added) then
     seq = seq + 1
     backlog = backlog + 1
   end
@@ -72,13 +75,15 @@ for i = first_view, #ARGV, 4 do
     code = -1
   else
     local session = KEYS[first_session + visitor]
-    local seen = tonumber(redis.call('HGET', session, ref) or nil)
-    local room = seen or redis.call('HLEN', session) < max_seen
+    local seen = redis.pcall('HGET', session, ref)
+    local readable = not failed(seen)
+    seen = readable and seen and (tonumber(seen) or today)
+    local room = readable and (seen or redis.call('HLEN', session) < max_seen)
     -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)
     local added = append(ref, (unique and 1 or 0) + (unique_today and 2 or 0), payload)
-    if type(added) == 'table' and added.err then
+    if failed(added) then
       stopped = true
       code = -1
     else
@@ -104,34 +109,34 @@ for session in pairs(expire) do
   redis.call('EXPIRE', session, lifetime)
 end
 
-local counters = {}
-for object = 1, objects do
+local function count(object)
   local k = 2 + 4 * object
   local counter, unique_counter, day, viewed = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last')
-  local total, unique = redis.call('GET', counter), redis.call('GET', unique_counter)
-  if times[1] == epoch and total and unique then
-    local n = views[object]
-    local today_total
-    if n then
-      total = redis.call('INCRBY', counter, n)
-      unique = uniques[object] > 0 and redis.call('INCRBY', unique_counter, uniques[object]) or tonumber(unique)
-      today_total = redis.call('INCRBY', day, n)
-      redis.call('EXPIRE', day, ARGV[9])
-      if times[2] == '' then
-        times[2] = now
-        redis.call('HSET', viewed, 'first', now, 'last', now)
-      else
-        redis.call('HSET', viewed, 'last', now)
-      end
-      times[3] = now
-    else
-      total, unique, today_total = tonumber(total), tonumber(unique), tonumber(redis.call('GET', day) or 0)
-    end
-    counters[object] = { total, unique, today_total, times[2], times[3] }
-  else
-    counters[object] = ''
+  local total, unique = tonumber(redis.call('GET', counter) or nil), tonumber(redis.call('GET', unique_counter) or nil)
+  if times[1] ~= epoch or not total or not unique then
+    return ''
   end
+  local n = views[object]
+  if not n then
+    local today_total = tonumber(redis.call('GET', day) or 0)
+    return today_total and { total, unique, today_total, times[2], times[3] } or ''
+  end
+  total = redis.call('INCRBY', counter, n)
+  if uniques[object] > 0 then
+    unique = redis.call('INCRBY', unique_counter, uniques[object])
+  end
+  local today_total = redis.call('INCRBY', day, n)
+  redis.call('EXPIRE', day, ARGV[9])
+  local first = times[2] ~= '' and times[2] or now
+  redis.call('HSET', viewed, 'first', first, 'last', now)
+  return { total, unique, today_total, first, now }
+end
+
+local counters = {}
+for object = 1, objects do
+  local done, counted = pcall(count, object)
+  counters[object] = done and counted or ''
 end
 
 return { codes, counters }

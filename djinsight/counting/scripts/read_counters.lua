@@ -5,14 +5,20 @@
 -- Reply for each object { total, unique, today, first, last }, or '' where its counters are not loaded
 
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
-local counters = {}
-for k = 2, #KEYS, 4 do
+
+local function read(k)
   local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last')
   local numbers = redis.call('MGET', KEYS[k], KEYS[k + 1], KEYS[k + 2])
-  if epoch and times[1] == epoch and numbers[1] and numbers[2] then
-    counters[#counters + 1] = { tonumber(numbers[1]), tonumber(numbers[2]), tonumber(numbers[3] or 0), times[2], times[3] }
-  else
-    counters[#counters + 1] = ''
+  local total, unique, today = tonumber(numbers[1] or nil), tonumber(numbers[2] or nil), tonumber(numbers[3] or 0)
+  if epoch and times[1] == epoch and total and unique and today then
+    return { total, unique, today, times[2], times[3] }
   end
+  return ''
+end
+
+local counters = {}
+for k = 2, #KEYS, 4 do
+  local done, counter = pcall(read, k)
+  counters[#counters + 1] = done and counter or ''
 end
 return counters

@@ -1,0 +1,130 @@
+"""Settings: each has a default, is read at call time, and says which values cannot work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from djinsight.checks import check_settings
+from djinsight.conf import MAX_SHARDS, conf
+
+NAN, INFINITY = float("nan"), float("inf")
+NO_BOOLEAN = ["True", 1, 0, None, []]
+NO_SECONDS = [0, -1, 0.0, True, "5", None, NAN, INFINITY, [5]]
+NO_COUNT = [0, -1, 1.0, True, "10", None, INFINITY]
+
+# name: (default, values that work, values that do not)
+SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
+    "ENABLE_TRACKING": (True, [True, False], NO_BOOLEAN),
+    "ADMIN_ONLY": (False, [True, False], NO_BOOLEAN),
+    "VISITOR": ("session", ["session", "cookie", "anonymous"], ["Session", "", None, True, 1, ["session"], {}]),
+    "ANONYMIZE_IP": (True, [True, False], NO_BOOLEAN),
+    "REDIS_URL": (
+        None,
+        [
+            None,
+            "redis://host:6379/0",
+            "rediss://:secret@host/1",
+            "unix:///run/redis.sock",
+            "valkey://host",
+            "valkeys://host",
+            ["redis://a/0", "redis://b/0"],
+            ("redis://a/0",),
+        ],
+        ["", "localhost:6379", "http://host", [], (), ["redis://a", ""], ["redis://a", 5], 5, True, {"redis://a": 1}],
+    ),
+    "REDIS_KEY_PREFIX": ("djinsight:", ["stats:", "x"], ["", "{tag}:", None, 5, True, b"djinsight:"]),
+    "REDIS_EXPIRATION": (7 * 24 * 3600, [3600, 30 * 24 * 3600], [3599, *NO_COUNT]),
+    "REDIS_TIMEOUT": (5, [1, 0.25, 60], NO_SECONDS),
+    "REDIS_SHARDS": (1, [1, 2, MAX_SHARDS], [MAX_SHARDS + 1, *NO_COUNT]),
+    "STREAM_MAX_VIEWS": (1_000_000, [1000, 50_000_000], [999, *NO_COUNT]),
+    "PUSH_INTERVAL": (0.1, [0.02, 1, 2.5], NO_SECONDS),
+    "PERSIST_INTERVAL": (5, [1, 0.5, 3600], NO_SECONDS),
+    "BATCH_SIZE": (1000, [1, 100_000], [100_001, *NO_COUNT]),
+    "CLEANUP_DAYS": (90, [1, 3650], NO_COUNT),
+}
+
+
+def values(column: int) -> list[Any]:
+    return [
+        pytest.param(name, value, id=f"{name}={value!r}") for name, row in SETTINGS.items() for value in row[column]
+    ]
+
+
+def test_every_setting_is_in_the_table() -> None:
+    assert sorted(setting.name for setting in conf) == sorted(f"DJINSIGHT_{name}" for name in SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_default(name: str) -> None:
+    assert getattr(conf, name.lower()) == SETTINGS[name][0]
+
+
+def test_the_defaults_work() -> None:
+    assert check_settings() == []
+
+
+@pytest.mark.parametrize(("name", "value"), values(1))
+def test_a_value_that_works(name: str, value: Any, settings: Any) -> None:
+    setattr(settings, f"DJINSIGHT_{name}", value)
+    assert getattr(conf, name.lower()) == value
+    assert check_settings() == []
+
+
+@pytest.mark.parametrize(("name", "value"), values(2))
+def test_a_value_that_does_not(name: str, value: Any, settings: Any) -> None:
+    setattr(settings, f"DJINSIGHT_{name}", value)
+    assert [(message.id, message.obj) for message in check_settings()] == [("djinsight.E001", f"DJINSIGHT_{name}")]
+
+
+def test_read_at_every_access(settings: Any) -> None:
+    for interval in (0.5, 2):
+        settings.DJINSIGHT_PUSH_INTERVAL = interval
+        assert conf.push_interval == interval
+    del settings.DJINSIGHT_PUSH_INTERVAL
+    assert conf.push_interval == 0.1
+
+
+# The servers
+
+DJANGO_REDIS = "django_redis.cache.RedisCache"
+LOCAL = ["redis://127.0.0.1:6379/0"]
+
+
+@pytest.mark.parametrize(
+    ("url", "cache", "expected"),
+    [
+        pytest.param("redis://a/0", {}, ["redis://a/0"], id="a URL"),
+        pytest.param(["redis://a/0", "redis://b/0"], {}, ["redis://a/0", "redis://b/0"], id="a list of URLs"),
+        pytest.param(("redis://a/0",), {}, ["redis://a/0"], id="a tuple of URLs"),
+        pytest.param(
+            "redis://a/0", {"BACKEND": DJANGO_REDIS, "LOCATION": "redis://b/1"}, ["redis://a/0"], id="before the cache"
+        ),
+        pytest.param(None, {"BACKEND": DJANGO_REDIS, "LOCATION": "redis://b/1"}, ["redis://b/1"], id="the cache"),
+        pytest.param(
+            None,
+            {"BACKEND": DJANGO_REDIS, "LOCATION": ["redis://primary/1", "redis://replica/1"]},
+            ["redis://primary/1"],
+            id="the cache's primary",
+        ),
+        pytest.param(
+            None,
+            {"BACKEND": DJANGO_REDIS, "LOCATION": "redis://primary/1,redis://replica/1"},
+            ["redis://primary/1"],
+            id="the cache's primary in one text",
+        ),
+        pytest.param(None, {"BACKEND": DJANGO_REDIS, "LOCATION": ""}, LOCAL, id="a cache without location"),
+        pytest.param(
+            None,
+            {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "here"},
+            LOCAL,
+            id="another cache",
+        ),
+        pytest.param(None, {}, LOCAL, id="nothing"),
+    ],
+)
+def test_servers(url: Any, cache: dict[str, Any], expected: list[str], settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_URL = url
+    settings.CACHES = {"default": cache} if cache else {}
+    assert conf.redis_urls == expected

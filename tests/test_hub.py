@@ -1,0 +1,208 @@
+"""The hub: one subscription for all sockets of an object, the newest number for each of them, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+import redis
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting.keys import group_name
+from djinsight.live import hub, sockets
+from djinsight.live.frames import CloseCode
+from tests.counting import count_views
+from tests.sockets import Page, view_id
+
+Open = Callable[..., Awaitable[Page]]
+
+
+def groups(client: redis.Redis) -> set[str]:
+    """The groups that any channel is in."""
+    return {name.decode() for name in client.pubsub_channels("*") if b"__group__" in name}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that the hub brings about, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():
+            # The hub's next step, whatever it is.
+            await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(lambda: None))])
+
+
+async def test_many_sockets_share_one_subscription(
+    open_socket: Open, view_token: str, watch_token: str, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    pages = [await open_socket() for _ in range(20)]
+    for page in pages:
+        await page.subscribe(watch_token)
+    (group,) = groups(redis_client)
+    assert group.endswith(group_name(ref))
+    assert dict(redis_client.pubsub_numsub(group)) == {group.encode(): 1}
+
+    await pages[0].send({"type": "view", "id": view_id(), "token": view_token})
+    assert [(await page.counter(1))["total_views"] for page in pages] == [1] * 20
+
+    for page in pages[:-1]:
+        await page.close()
+    assert groups(redis_client) == {group}
+    await pages[-1].close()
+    await until(lambda: groups(redis_client) == set())
+
+
+async def test_nothing_is_left_of_sockets_that_are_gone(
+    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
+) -> None:
+    local = hub.get()
+    for round_ in range(3):
+        pages = [await open_socket() for _ in range(10)]
+        for n, page in enumerate(pages):
+            await page.send({"type": "subscribe", "tokens": [watch_token]})
+            await page.send({"type": "view", "id": view_id(100 * round_ + n), "token": view_token})
+        for page in pages:
+            await page.close()  # with views in flight and counters on their way
+    assert local.sockets == set()
+    assert local.topics == {}
+    await until(lambda: groups(redis_client) == set())
+    layer = get_channel_layer()
+    assert layer is not None
+    assert layer.groups == {}
+    assert len(layer.channels) == 1  # the hub's own
+
+
+async def test_a_hot_object_costs_few_frames_and_ends_on_the_newest(
+    open_socket: Open, view_token: str, watch_token: str
+) -> None:
+    watching, viewing = await open_socket(), await open_socket()
+    await watching.subscribe(watch_token)
+    for n in range(600):
+        await viewing.send({"type": "view", "id": view_id(n), "token": view_token})
+        if n % 30 == 29:  # within what one socket may have in flight
+            for _ in range(30):
+                assert (await viewing.receive())["type"] == "counted"
+    frames = 0
+    total = 0
+    while total < 600:
+        frame = await watching.receive()
+        frames += 1
+        assert frame["counters"][0]["total_views"] > total
+        total = frame["counters"][0]["total_views"]
+    assert frames < 200  # for 600 views; on a fast machine it is a handful
+
+
+async def test_several_changed_objects_come_in_one_frame(open_socket: Open, article: object) -> None:
+    refs = [ObjectRef("blog", "article", str(n)) for n in range(5)]
+    watching, viewing = await open_socket(), await open_socket()
+    await watching.subscribe(*(tokens.mint("watch", ref) for ref in refs))
+    # The first push goes at once, what follows within the interval is collected.
+    for n, ref in enumerate(refs * 2):
+        await viewing.send({"type": "view", "id": view_id(n), "token": tokens.mint("view", ref)})
+    seen: dict[str, int] = {}
+    frames = []
+    while seen != dict.fromkeys(map(str, refs), 2):
+        frame = await watching.receive()
+        frames.append(len(frame["counters"]))
+        seen.update({counter["ref"]: counter["total_views"] for counter in frame["counters"]})
+    assert max(frames) > 1
+
+
+async def test_what_was_not_broadcast_is_reread(
+    open_socket: Open, watch_token: str, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "REREAD_EVERY", 0.05)
+    page = await open_socket()
+    await page.subscribe(watch_token)
+    await database_sync_to_async(count_views)(ref, 3)  # counted, and told to nobody
+    assert (await page.counter(1))["total_views"] == 3
+
+
+async def test_pubsub_that_redis_cuts(
+    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "REREAD_EVERY", 0.2)
+    watching, viewing = await open_socket(), await open_socket()
+    await watching.subscribe(watch_token)
+    for n in range(3):
+        redis_client.client_kill_filter(_type="pubsub")
+        await viewing.view(view_token, view_id(n))
+        assert (await watching.counter(n + 1))["total_views"] == n + 1
+
+
+async def test_a_number_never_goes_down(
+    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis loses views that were not persisted: the page keeps what it showed until there are more."""
+    monkeypatch.setattr(hub, "REREAD_EVERY", 0.05)
+    page = await open_socket()
+    await page.subscribe(watch_token)
+    for n in range(3):
+        await page.send({"type": "view", "id": view_id(n), "token": view_token})
+    await page.counter(3)
+    redis_client.flushall()
+    total = 3
+    for n in range(10, 15):
+        await page.send({"type": "view", "id": view_id(n), "token": view_token})
+    while total < 5:
+        frame = await page.receive()
+        for counter in frame.get("counters", ()):
+            assert counter["total_views"] > total
+            total = counter["total_views"]
+
+
+async def test_a_late_subscriber_gets_the_number_at_once(open_socket: Open, view_token: str, watch_token: str) -> None:
+    early, late = await open_socket(), await open_socket()
+    await early.subscribe(watch_token)
+    await early.send({"type": "view", "id": view_id(), "token": view_token})
+    await early.counter(1)
+    assert (await late.subscribe(watch_token))["counters"][0]["total_views"] == 1
+    # Again: answered again.
+    assert (await late.subscribe(watch_token))["counters"][0]["total_views"] == 1
+
+
+async def test_unsubscribed_means_quiet(open_socket: Open, view_token: str, watch_token: str, ref: ObjectRef) -> None:
+    page, other = await open_socket(), await open_socket()
+    await page.subscribe(watch_token)
+    await other.subscribe(watch_token)
+    await page.send({"type": "unsubscribe", "refs": [str(ref)]})
+    await other.send({"type": "view", "id": view_id(), "token": view_token})
+    await other.counter(1)
+    assert await page.ask("?") == {"type": "error", "reason": "malformed"}  # nothing came before this answer
+
+
+async def test_pings(open_socket: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "BEAT_EVERY", 0.02)
+    monkeypatch.setattr(sockets, "PING_EVERY", 0.0)
+    monkeypatch.setattr(sockets, "PONG_WITHIN", 0.3)
+    answering, silent = await open_socket(), await open_socket()
+
+    async def answer(times: int) -> None:
+        for _ in range(times):
+            frame = await answering.receive()
+            assert frame["type"] == "ping"
+            await answering.send({"type": "pong", "n": frame["n"]})
+
+    answers = asyncio.ensure_future(answer(20))
+    assert await silent.closed() == CloseCode.NO_PONG
+    await answers
+
+
+async def test_a_wrong_pong_is_none(open_socket: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "BEAT_EVERY", 0.02)
+    monkeypatch.setattr(sockets, "PING_EVERY", 0.0)
+    monkeypatch.setattr(sockets, "PONG_WITHIN", 0.3)
+    page = await open_socket()
+    frame = await page.receive()
+    await page.send({"type": "pong", "n": frame["n"] + 1})
+    assert await page.closed() == CloseCode.NO_PONG
+
+
+def test_each_event_loop_has_its_own(transactional_db: None) -> None:
+    async def mine() -> hub.Hub:
+        assert hub.get() is hub.get()
+        return hub.get()
+
+    assert asyncio.run(mine()) is not asyncio.run(mine())

@@ -1,0 +1,331 @@
+"""One page: which object it is about, what is read for it and with what, and what its script is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.template import Context
+from django.test import RequestFactory
+from django.urls import include, path, set_script_prefix
+from django.utils import timezone, translation
+from django.utils.functional import SimpleLazyObject
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.visitors import COOKIE_NAME
+from djinsight.counting import snapshot
+from djinsight.exceptions import InvalidToken
+from djinsight.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
+from tests.blog.models import Article, Comment, News, Product, Term
+from tests.sockets import BROWSER
+
+CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+# A site that has the HTTP fallback somewhere else.
+urlpatterns = [path("deep/down/", include("djinsight.urls"))]
+
+
+def request(user_agent: str = BROWSER, **attributes: Any) -> HttpRequest:
+    made = RequestFactory().get("/", headers={"user-agent": user_agent})
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+# The object
+
+
+def test_names() -> None:
+    assert OBJECT_NAMES == ("page", "object", "article", "post", "item")
+
+
+@pytest.mark.parametrize("first", range(len(OBJECT_NAMES)))
+def test_names_in_order(first: int) -> None:
+    context = {name: Article(pk=n) for n, name in enumerate(OBJECT_NAMES)}
+    for name in OBJECT_NAMES[:first]:
+        del context[name]
+    assert find_object(Context(dict(reversed(context.items())))) == Article(pk=first)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, "", "article", 5, {}, [], {"pk": 5}, Comment(pk=5), Article, Paginator([Article(pk=7)], 1).page(1)],
+    ids=ascii,
+)
+def test_what_is_passed_over(other: Any) -> None:
+    assert find_object(Context({"page": other, "object": other, "post": Article(pk=5)})) == Article(pk=5)
+    assert find_object(Context({"page": other})) is None
+    assert not is_tracked(other)
+
+
+def test_another_name() -> None:
+    assert find_object(Context({"story": Article(pk=5)})) is None
+
+
+@pytest.mark.parametrize("obj", [News(id=5), Product(name="x"), Term(word="x"), Article()], ids=repr)
+def test_given(obj: Any) -> None:
+    assert find_object(Context({"page": Article(pk=7)}), obj) is obj
+
+
+@pytest.mark.parametrize("obj", ["", "5", Comment(pk=5), 5], ids=repr)
+def test_given_something_else(obj: Any) -> None:
+    """A wrong ``obj`` is never replaced with a guess."""
+    assert find_object(Context({"page": Article(pk=7)}), obj) is None
+
+
+@pytest.mark.parametrize(
+    ("obj", "ref"), [(Article(pk=5), "blog.article:5"), (Article(), None), (Term(word=""), None), (Term("\0"), None)]
+)
+def test_ref(obj: Any, ref: str | None) -> None:
+    found = ref_of(obj)
+    assert (None if found is None else str(found)) == ref
+
+
+# What the tags of a page share
+
+
+def test_one_page_a_request() -> None:
+    one, other = request(), request()
+    assert Page.of(Context({"request": one})) is Page.of(Context({"request": one}))
+    assert Page.of(Context({"request": one})) is not Page.of(Context({"request": other}))
+
+
+def test_one_page_a_render_without_request() -> None:
+    one, other = Context(), Context()
+    for context in (one, other):
+        context.render_context.push()
+    assert Page.of(one) is Page.of(one)
+    assert Page.of(one) is not Page.of(other)
+
+
+# Reading
+
+
+class Reads:
+    """Round trips to Redis that read counters."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+
+    def since(self) -> int:
+        """How many there were since the last time."""
+        stats = self.client.info("commandstats")
+        self.client.config_resetstat()
+        return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval"))
+
+
+@pytest.fixture
+def reads(redis_client: redis.Redis) -> Reads:
+    return Reads(redis_client)
+
+
+@pytest.fixture
+def articles(db: None) -> list[Article]:
+    """Articles whose counters Redis has."""
+    made = Article.objects.bulk_create([Article(title=str(n)) for n in range(5)])
+    Page(None).load(map(ObjectRef.of, made))
+    assert None not in snapshot.read(map(ObjectRef.of, made)).values()
+    return made
+
+
+def evaluated(queryset: Any) -> Any:
+    len(queryset)
+    return queryset
+
+
+TOGETHER = {
+    "a list": lambda articles: articles,
+    "a tuple": tuple,
+    "a list of anything": lambda articles: [None, "x", Article(), Comment(), *articles],
+    "a queryset": lambda articles: evaluated(Article.objects.all()),
+    "a page of a list": lambda articles: Paginator(articles, 10).page(1),
+    "a page of a queryset": lambda articles: (
+        evaluated(list(page := Paginator(Article.objects.order_by("pk"), 10).page(1))) and page
+    ),
+}
+
+
+@pytest.mark.parametrize("collection", TOGETHER.values(), ids=TOGETHER)
+def test_read_together(collection: Any, articles: list[Article], reads: Reads, django_assert_num_queries: Any) -> None:
+    context = Context({"title": "x", "none": None, "everything": collection(articles)})
+    context.push(article=articles[0])
+    page = Page(None)
+    reads.since()
+    with django_assert_num_queries(0):
+        for article in articles:
+            assert page.snapshot(ObjectRef.of(article), context).total_views == 0
+    assert reads.since() == 1
+
+
+APART = {
+    "no collection": lambda articles: None,
+    "a collection without it": lambda articles: articles[1:],
+    "a queryset that is not evaluated": lambda articles: Article.objects.all(),
+    "a generator": iter,
+    "a dict": lambda articles: dict(enumerate(articles)),
+    "too far down": lambda articles: [*[Article()] * MAX_TOGETHER, *articles],
+}
+
+
+@pytest.mark.parametrize("collection", APART.values(), ids=APART)
+def test_read_apart(collection: Any, articles: list[Article], reads: Reads, django_assert_num_queries: Any) -> None:
+    """Nothing is evaluated to find neighbours."""
+    context, page = Context({"everything": collection(articles)}), Page(None)
+    reads.since()
+    with django_assert_num_queries(0):
+        for article in articles[:2]:
+            page.snapshot(ObjectRef.of(articles[0]), context)
+            page.snapshot(ObjectRef.of(article), context)
+    assert reads.since() in {1, 2}
+    assert set(page._read) <= set(map(ObjectRef.of, articles))
+
+
+def test_what_is_lazy_stays_so(articles: list[Article]) -> None:
+    """``user`` would cost two queries, ``csrf_token`` would set a cookie on a page that may be cached."""
+    looked: list[str] = []
+    context = Context({"user": SimpleLazyObject(lambda: looked.append("user")), "articles": articles})
+    Page(None).snapshot(ObjectRef.of(articles[0]), context)
+    assert looked == []
+
+
+def test_read_by_hand(articles: list[Article], reads: Reads) -> None:
+    page, refs = Page(None), [ObjectRef.of(article) for article in articles]
+    reads.since()
+    page.load(refs[:3])
+    page.load(refs)
+    page.load(refs)
+    for ref in refs:
+        page.snapshot(ref, Context())
+    assert reads.since() == 2
+
+
+# Who sees numbers
+
+USERS = {
+    "nobody": (None, False),
+    "anonymous": (AnonymousUser(), False),
+    "a user": (User(username="u"), False),
+    "staff": (User(username="s", is_staff=True), True),
+    "staff that has left": (User(username="l", is_staff=True, is_active=False), False),
+    "a superuser that is not staff": (User(username="r", is_superuser=True), False),
+}
+
+
+@pytest.mark.parametrize(("user", "staff"), USERS.values(), ids=USERS)
+@pytest.mark.parametrize("admin_only", [True, False])
+def test_who_sees_numbers(user: Any, staff: bool, admin_only: bool, settings: Any) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = admin_only
+    made = request() if user is None else request(user=user)
+    assert Page(made).shows_statistics() is (staff or not admin_only)
+
+
+def test_who_sees_numbers_without_request(settings: Any) -> None:
+    assert Page(None).shows_statistics() is True
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    assert Page(None).shows_statistics() is False
+
+
+def test_the_token_of_staff_expires(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = ObjectRef("blog", "article", "5")
+    for_all = Page(None).watch_token(ref)
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    for_staff = Page(None).watch_token(ref)
+    assert tokens.read(for_all, "watch") == tokens.read(for_staff, "watch") == ref
+    tomorrow = tokens.time.time() + 86_400
+    monkeypatch.setattr(tokens.time, "time", lambda: tomorrow)
+    assert tokens.read(for_all, "watch") == ref
+    with pytest.raises(InvalidToken):
+        tokens.read(for_staff, "watch")
+
+
+# Sessions
+
+
+@pytest.mark.parametrize(
+    ("visitor", "user_agent", "session_key", "made"),
+    [
+        ("session", BROWSER, None, True),
+        ("session", BROWSER, "0123456789abcdef0123456789abcdef", False),
+        ("session", CRAWLER, None, False),
+        ("session", "", None, False),
+        ("cookie", BROWSER, None, False),
+        ("anonymous", BROWSER, None, False),
+    ],
+)
+def test_session(visitor: str, user_agent: str, session_key: str | None, made: bool, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = visitor
+    session = SessionStore(session_key)
+    Page(request(user_agent, session=session)).identify_visitor()
+    assert session.modified is made
+    if made:
+        assert not session.is_empty()
+
+
+@pytest.mark.parametrize("made", [None, request()], ids=["no request", "no session"])
+def test_no_session_to_make(made: HttpRequest | None) -> None:
+    Page(made).identify_visitor()
+    assert not hasattr(made, "session")
+
+
+# The script
+
+
+def test_script() -> None:
+    page = Page(request())
+    assert not page.has_script
+    assert page.script() == {
+        "async_load": True,
+        "debug": False,
+        "socket": "/ws/djinsight/",
+        "http": "/djinsight/",
+        "locale": "en",
+        "zone": "Europe/Prague",
+        "cookie": "",
+        "nonce": "",
+    }
+    assert page.has_script
+
+
+def test_script_options() -> None:
+    told = Page(None).script(async_load=False, debug=True)
+    assert (told["async_load"], told["debug"]) == (False, True)
+
+
+def test_script_of_a_site_under_a_prefix() -> None:
+    set_script_prefix("/app/")
+    try:
+        told = Page(None).script()
+    finally:
+        set_script_prefix("/")
+    assert (told["socket"], told["http"]) == ("/app/ws/djinsight/", "/app/djinsight/")
+
+
+@pytest.mark.parametrize(("urls", "http"), [(__name__, "/deep/down/"), ("djinsight.urls", "")])
+def test_script_and_the_http_fallback(urls: str, http: str, settings: Any) -> None:
+    """Wherever it is included; where it is not, the script does without."""
+    settings.ROOT_URLCONF = urls
+    assert Page(None).script()["http"] == http
+
+
+def test_script_speaks_the_language_of_the_page() -> None:
+    with translation.override("pt-br"), timezone.override("Asia/Tokyo"):
+        told = Page(None).script()
+    assert (told["locale"], told["zone"]) == ("pt-br", "Asia/Tokyo")
+    with translation.override(None):
+        assert Page(None).script()["locale"] == ""
+
+
+@pytest.mark.parametrize(("visitor", "cookie"), [("session", ""), ("anonymous", ""), ("cookie", COOKIE_NAME)])
+def test_script_sets_the_cookie_where_it_is_wanted(visitor: str, cookie: str, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = visitor
+    assert Page(None).script()["cookie"] == cookie
+
+
+def test_script_under_a_content_security_policy() -> None:
+    assert Page(request(csp_nonce="n0nce")).script()["nonce"] == "n0nce"

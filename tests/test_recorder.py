@@ -1,0 +1,196 @@
+"""The recorder: one script call for all that wait, an answer for each, exactly one count."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import redis
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections, recorder, totals
+from djinsight.counting.recorder import Recorder
+from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import Reason, Rejected
+from tests.counting import view
+from tests.sockets import view_id
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+
+Updates = list[Snapshot]
+
+
+@pytest.fixture
+def updates() -> Updates:
+    return []
+
+
+@pytest.fixture
+async def recording(updates: Updates) -> AsyncIterator[Recorder]:
+    each = Recorder(updates.extend)
+    yield each
+    await each.aclose()
+    await connections.aclose()
+
+
+def calls(client: redis.Redis, name: str) -> int:
+    return int(client.info("commandstats").get(f"cmdstat_{name}", {"calls": 0})["calls"])
+
+
+async def warm(recording: Recorder, ref: ObjectRef) -> None:
+    await totals.aread([ref])
+
+
+async def test_three_hundred_at_once_on_a_cold_process(
+    recording: Recorder, updates: Updates, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    redis_client.config_resetstat()
+    answers = [recording.record(view(ref, f"visitor-{n % 7}")) for n in range(300)]
+    assert sum(await asyncio.gather(*answers)) == 7
+    await recording.aclose()
+    assert max(each.total_views for each in updates) == 300
+    assert (await totals.aread([ref]))[ref].unique_views == 7
+    assert redis_client.xlen("djinsight:events") == 300
+    # One call for all that came before it was sent, one more where Redis did not know the script.
+    assert calls(redis_client, "evalsha") + calls(redis_client, "eval") <= 6
+
+
+async def test_views_queue_behind_the_call_in_flight(
+    recording: Recorder, updates: Updates, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    await warm(recording, ref)
+    await recording.record(view(ref))
+    redis_client.config_resetstat()
+    first = recording.record(view(ref))
+    await asyncio.sleep(0)  # it is on its way
+    rest = [recording.record(view(ref)) for _ in range(100)]
+    await asyncio.gather(first, *rest)
+    assert calls(redis_client, "evalsha") == 2
+    assert [each.total_views for each in updates[-2:]] == [2, 102]
+
+
+async def test_a_batch_has_a_bound(
+    recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "MAX_BATCH", 10)
+    await warm(recording, ref)
+    await recording.record(view(ref))
+    redis_client.config_resetstat()
+    await asyncio.gather(*(recording.record(view(ref)) for _ in range(35)))
+    assert calls(redis_client, "evalsha") == 4
+    assert (await totals.aread([ref]))[ref].total_views == 36
+
+
+async def test_a_full_process_says_busy(recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MAX_QUEUE", 5)
+    answers = [recording.record(view(ref)) for _ in range(5)]
+    with pytest.raises(Rejected) as refused:
+        recording.record(view(ref))
+    assert refused.value.reason == Reason.BUSY
+    await asyncio.gather(*answers)
+    await recording.record(view(ref))
+    assert (await totals.aread([ref]))[ref].total_views == 6
+
+
+async def test_full_view_ids_say_busy(recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MAX_VIEW_IDS", 3)
+    answers = await asyncio.gather(*(recording.record(view(ref)) for _ in range(5)), return_exceptions=True)
+    assert [each for each in answers if isinstance(each, bool)] == [True, False, False]
+    assert [each.reason for each in answers if isinstance(each, Rejected)] == [Reason.BUSY, Reason.BUSY]
+
+
+async def test_a_visitor_of_everything_is_not_unique(
+    recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unique views are never overstated: past the bound nobody is new."""
+    monkeypatch.setattr(recorder, "MAX_SEEN", 2)
+    others = [ObjectRef("blog", "article", str(n)) for n in range(900, 904)]
+    assert await asyncio.gather(*(recording.record(view(each)) for each in others)) == [True, True, False, False]
+    assert await recording.record(view(others[0])) is False
+
+
+async def test_the_same_id_twice_in_a_batch(recording: Recorder, ref: ObjectRef) -> None:
+    answers = [recording.record(view(ref, id=view_id(5))) for _ in range(4)]
+    assert await asyncio.gather(*answers) == [True, False, False, False]
+    assert (await totals.aread([ref]))[ref].total_views == 1
+
+
+async def test_scripts_that_redis_forgot(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis) -> None:
+    for _ in range(3):
+        redis_client.script_flush()
+        await recording.record(view(ref))
+    assert (await totals.aread([ref]))[ref].total_views == 3
+
+
+async def test_connections_that_redis_closed(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis) -> None:
+    for _ in range(3):
+        await recording.record(view(ref))
+        redis_client.client_kill_filter(_type="normal", skipme=True)
+    await recording.record(view(ref))
+    assert (await totals.aread([ref]))[ref].total_views == 4
+
+
+async def test_redis_down(recording: Recorder, ref: ObjectRef, settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    answers = await asyncio.gather(*(recording.record(view(ref)) for _ in range(3)), return_exceptions=True)
+    assert [each.reason for each in answers if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3
+
+
+async def test_who_does_not_wait_any_more_is_counted(recording: Recorder, ref: ObjectRef) -> None:
+    answers = [recording.record(view(ref)) for _ in range(3)]
+    answers[1].cancel()
+    assert await asyncio.gather(answers[0], answers[2]) == [True, False]
+    assert (await totals.aread([ref]))[ref].total_views == 3
+
+
+async def test_memory_that_is_full(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis) -> None:
+    """Redis refuses to write: so is the view, and it counts when there is room again."""
+    await recording.record(view(ref))
+    redis_client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(Rejected) as refused:
+            await recording.record(view(ref, id=view_id(1)))
+        assert refused.value.reason == Reason.BUSY
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    await recording.record(view(ref, id=view_id(1)))
+    assert (await totals.aread([ref]))[ref].total_views == 2
+    assert redis_client.xlen("djinsight:events") == 2
+
+
+def test_two_event_loops_in_one_process(ref: ObjectRef) -> None:
+    async def one_view() -> bool:
+        recording = Recorder(lambda snapshots: None)
+        unique = await recording.record(view(ref))
+        await recording.aclose()
+        return unique
+
+    assert [asyncio.run(one_view()) for _ in range(3)] == [True, False, False]
+    assert totals.read([ref])[ref].total_views == 3
+
+
+async def test_shards(recording: Recorder, settings: Any, redis_client: redis.Redis) -> None:
+    settings.DJINSIGHT_REDIS_SHARDS = 3
+    refs = [ObjectRef("blog", "article", str(n)) for n in range(30)]
+    await asyncio.gather(*(recording.record(view(ref)) for ref in refs))
+    assert [each.total_views for each in (await totals.aread(refs)).values()] == [1] * 30
+    assert sum(redis_client.xlen(f"djinsight:{{{k}}}:events") for k in range(3)) == 30
+
+
+@pytest.mark.parametrize("key", ["session:________________planted", "counter:{ref}", "viewed:{ref}", "day:*"])
+async def test_a_planted_key_does_not_stop_its_neighbours(
+    key: str, recording: Recorder, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    other = ObjectRef("blog", "article", "other")
+    await asyncio.gather(*(recording.record(view(each, "planted")) for each in (ref, other)))
+    await totals.aread([ref, other])
+    for name in redis_client.scan_iter("djinsight:" + key.format(ref=ref)):
+        redis_client.delete(name)
+        redis_client.lpush(name, "planted")
+    answers = [recording.record(view(each, "planted")) for each in (ref, other, ref)]
+    assert await asyncio.gather(*answers) == [False, False, False]
+    assert [each.total_views for each in (await totals.aread([ref, other])).values()] == [3, 2]
+    assert redis_client.xlen("djinsight:events") == 5
+    assert redis_client.hget("djinsight:meta", "seq") == b"5"

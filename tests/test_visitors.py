@@ -1,0 +1,245 @@
+"""Visitors: the same one over a socket and over HTTP, and never by a name that says who it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+from djinsight.beacons import visitors
+from djinsight.beacons.visitors import COOKIE_NAME, MAX_COOKIE_HEADER, Visitor, truncated
+from tests.sockets import BROWSER
+
+DAY = 20_000
+SESSION = "sessionid=0123456789abcdefghijklmnopqrstuv"
+COOKIE = f"{COOKIE_NAME}=0123456789abcdef"
+
+
+def scope(cookies: str = "", user_agent: str = BROWSER, address: str = "192.0.2.77") -> dict[str, Any]:
+    headers = [(b"user-agent", user_agent.encode("latin-1")), (b"cookie", cookies.encode("latin-1"))]
+    return {"type": "websocket", "client": (address, 50_000), "headers": [pair for pair in headers if pair[1]]}
+
+
+def request(cookies: str = "", user_agent: str = BROWSER, address: str = "192.0.2.77") -> HttpRequest:
+    meta = {"HTTP_COOKIE": cookies, "HTTP_USER_AGENT": user_agent, "REMOTE_ADDR": address}
+    return RequestFactory().get("/", **meta)
+
+
+def asgi_request(**who: str) -> HttpRequest:
+    return ASGIRequest({**scope(**who), "type": "http", "method": "GET", "path": "/"}, BytesIO())
+
+
+def over_socket(day: int = DAY, **who: str) -> Visitor:
+    return visitors.from_scope(scope(**who), day)
+
+
+# Who is the same
+
+WHO: dict[str, dict[str, str]] = {
+    "a stranger": {},
+    "a session": {"cookies": SESSION},
+    "a session among others": {"cookies": f"a=b; {SESSION}; csrftoken=x"},
+    "a session in quotes": {"cookies": 'sessionid="0123456789abcdef"'},
+    "twice the same cookie": {"cookies": f"sessionid=first; {SESSION}"},
+    "our cookie": {"cookies": COOKIE},
+    "both": {"cookies": f"{COOKIE}; {SESSION}"},
+    "cookies of garbage": {"cookies": ';;=; =x; \x01; sessionid; "'},
+    "cookies of bytes": {"cookies": "sessionid=\xff\xfe\x80"},
+    "no user agent": {"user_agent": ""},
+    "a user agent of bytes": {"user_agent": "Mozilla/5.0 \xe9\xff"},
+    "a long user agent": {"user_agent": BROWSER + " x" * 8000},
+    "an IPv6 address": {"address": "2001:db8:1:2::3"},
+    "an IPv4 address in IPv6": {"address": "::ffff:192.0.2.77"},
+    "no address": {"address": ""},
+    "a name as address": {"address": "testclient"},
+}
+
+
+@pytest.mark.parametrize("kind", ["session", "cookie", "anonymous"])
+@pytest.mark.parametrize("who", WHO.values(), ids=WHO)
+@pytest.mark.parametrize("make", [request, asgi_request], ids=["WSGI", "ASGI"])
+def test_the_same_over_socket_and_http(
+    kind: str, who: dict[str, str], make: Callable[..., HttpRequest], settings: Any
+) -> None:
+    settings.DJINSIGHT_VISITOR = kind
+    assert visitors.from_request(make(**who), DAY) == over_socket(**who)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "same"),
+    [
+        ("session", {"cookies": SESSION}, {"cookies": SESSION, "address": "198.51.100.1", "user_agent": "x"}, True),
+        ("session", {"cookies": SESSION}, {"cookies": SESSION + "x"}, False),
+        ("session", {"cookies": COOKIE}, {"cookies": ""}, True),
+        ("cookie", {"cookies": COOKIE}, {"cookies": f"{SESSION}; {COOKIE}", "address": "198.51.100.1"}, True),
+        ("cookie", {"cookies": COOKIE}, {"cookies": COOKIE + "0"}, False),
+        ("cookie", {"cookies": SESSION}, {"cookies": ""}, True),
+        ("anonymous", {"cookies": SESSION}, {"cookies": COOKIE}, True),
+        ("anonymous", {"address": "192.0.2.1"}, {"address": "192.0.2.254"}, True),
+        ("anonymous", {"address": "192.0.2.1"}, {"address": "::ffff:192.0.2.1"}, True),
+        ("anonymous", {"address": "192.0.2.1"}, {"address": "192.0.3.1"}, False),
+        ("anonymous", {"address": "2001:db8:1:2::3"}, {"address": "2001:db8:1:ffff::1"}, True),
+        ("anonymous", {"address": "2001:db8:1::"}, {"address": "2001:db8:2::"}, False),
+        ("anonymous", {"user_agent": BROWSER}, {"user_agent": BROWSER + " Edg/130.0.0.0"}, False),
+    ],
+)
+def test_who_is_who(kind: str, one: dict[str, str], other: dict[str, str], same: bool, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = kind
+    assert (over_socket(**one).key == over_socket(**other).key) is same
+
+
+@pytest.mark.parametrize(
+    ("kind", "cookies", "same"),
+    [
+        ("session", SESSION, True),
+        ("session", "", False),
+        ("cookie", COOKIE, True),
+        ("cookie", "", False),
+        ("anonymous", f"{SESSION}; {COOKIE}", False),
+    ],
+)
+def test_the_same_tomorrow(kind: str, cookies: str, same: bool, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = kind
+    today, tomorrow = [over_socket(day, cookies=cookies).key for day in (DAY, DAY + 1)]
+    assert (today == tomorrow) is same
+
+
+def test_a_session_id_is_not_a_cookie_id(settings: Any) -> None:
+    """One text in two roles makes two visitors."""
+    keys = []
+    for kind, name in (("session", "sessionid"), ("cookie", COOKIE_NAME)):
+        settings.DJINSIGHT_VISITOR = kind
+        keys.append(over_socket(cookies=f"{name}=0123456789abcdef").key)
+    assert keys[0] != keys[1]
+
+
+def test_the_name_of_the_session_cookie(settings: Any) -> None:
+    stranger = over_socket().key
+    settings.SESSION_COOKIE_NAME = "sid"
+    assert over_socket(cookies=SESSION).key == stranger
+    assert over_socket(cookies="sid=0123456789abcdef").key != stranger
+
+
+@pytest.mark.parametrize("kind", ["session", "cookie", "anonymous"])
+def test_another_site_has_other_keys(kind: str, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = kind
+    here = over_socket(cookies=f"{SESSION}; {COOKIE}").key
+    settings.SECRET_KEY = "another site"
+    assert over_socket(cookies=f"{SESSION}; {COOKIE}").key != here
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("kind", ["session", "cookie", "anonymous"])
+def test_nothing_that_says_who(kind: str, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = kind
+    visitor = over_socket(cookies=f"{SESSION}; {COOKIE}")
+    kept = repr(visitor)
+    assert "0123456789abcdef" not in kept
+    assert "192.0.2.77" not in kept
+    assert len(visitor.key) == 22
+    assert visitor.key.isalnum()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "x" * 15, "x" * 37, "0123456789abcde!", "0123456789abcde%0a", "é" * 16, "../../../../../etc"],
+)
+def test_a_cookie_that_we_did_not_set(value: str, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = "cookie"
+    assert over_socket(cookies=f"{COOKIE_NAME}={value}").key == over_socket().key
+
+
+@pytest.mark.parametrize("kind", ["session", "cookie"])
+def test_an_oversized_cookie_header(kind: str, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = kind
+    cookies = f"{SESSION}; {COOKIE}; x="
+    longest = cookies.ljust(MAX_COOKIE_HEADER, "x")
+    assert over_socket(cookies=longest).key == over_socket(cookies=cookies).key
+    assert over_socket(cookies=longest + "x").key == over_socket().key
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "kept"),
+    [
+        (BROWSER, BROWSER),
+        ("Mozilla/5.0 (\xe9)", "Mozilla/5.0 (\xe9)"),
+        ("a\x00b\x1b[2J\r\nc\x7f", "ab[2Jc"),
+        ("x" * 16_000, "x" * 512),
+    ],
+)
+def test_the_user_agent(user_agent: str, kept: str) -> None:
+    assert over_socket(user_agent=user_agent).user_agent == kept
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "crawler"), [(BROWSER, False), ("", True), ("\x00\x01", True), ("curl/8.10.1", True)]
+)
+def test_crawler(user_agent: str, crawler: bool) -> None:
+    assert over_socket(user_agent=user_agent).crawler is crawler
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "network", "whole"),
+    [
+        ("192.0.2.77", "192.0.2.0", "192.0.2.77"),
+        ("255.255.255.255", "255.255.255.0", "255.255.255.255"),
+        ("0.0.0.0", "0.0.0.0", "0.0.0.0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::", "2001:db8:1:2:3:4:5:6"),
+        ("2001:0DB8:0001:0000::1", "2001:db8:1::", "2001:db8:1::1"),
+        ("::1", "::", "::1"),
+        ("::ffff:192.0.2.77", "192.0.2.0", "192.0.2.77"),
+        ("::ffff:c000:24d", "192.0.2.0", "192.0.2.77"),
+        ("fe80::1%eth0", "fe80::", "fe80::1"),
+        ("fe80::1%<script>", "fe80::", "fe80::1"),
+        ("", "", ""),
+        ("localhost", "", ""),
+        ("192.0.2", "", ""),
+        ("192.0.2.256", "", ""),
+        ("192.0.2.77:80", "", ""),
+        ("192.0.2.0/24", "", ""),
+        ("[::1]", "", ""),
+        ("/run/daphne.sock", "", ""),
+        ("192.0.2.77, 198.51.100.1", "", ""),
+        (" 192.0.2.77", "", ""),
+        ("\x00", "", ""),
+    ],
+)
+def test_address(address: str, network: str, whole: str, settings: Any) -> None:
+    assert truncated(address) == network
+    assert over_socket(address=address).ip_address == network
+    settings.DJINSIGHT_ANONYMIZE_IP = False
+    assert over_socket(address=address).ip_address == whole
+
+
+def test_whole_addresses_tell_no_strangers_apart(settings: Any) -> None:
+    """``DJINSIGHT_ANONYMIZE_IP`` is about what is kept; an anonymous visitor stays a network and a browser."""
+    before = over_socket(address="192.0.2.1").key
+    settings.DJINSIGHT_ANONYMIZE_IP = False
+    assert over_socket(address="192.0.2.2").key == before
+
+
+# Handshakes
+
+
+def test_a_handshake_of_nothing() -> None:
+    """A server on a Unix socket has no client, and headers may be missing."""
+    visitor = visitors.from_scope({"type": "websocket"}, DAY)
+    assert (visitor.ip_address, visitor.user_agent, visitor.crawler) == ("", "", True)
+    assert visitors.from_scope({"type": "websocket", "client": None, "headers": []}, DAY) == visitor
+
+
+def test_cookies_in_several_headers() -> None:
+    """HTTP/2 splits the header; a server may hand it on as it came."""
+    split = scope()
+    split["headers"] += [(b"Cookie", b"a=b"), (b"cookie", SESSION.encode())]
+    assert visitors.from_scope(split, DAY) == over_socket(cookies=f"a=b; {SESSION}")
