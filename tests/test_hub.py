@@ -29,9 +29,8 @@ def groups(client: redis.Redis) -> set[str]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that the hub brings about, ten seconds at most."""
     async with asyncio.timeout(10):
-        while not condition():
-            # The hub's next step, whatever it is.
-            await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(lambda: None))])
+        while not await asyncio.to_thread(condition):
+            pass
 
 
 async def test_many_sockets_share_one_subscription(

@@ -134,9 +134,9 @@ def articles(db: None) -> list[Article]:
     return made
 
 
-def evaluated(queryset: Any) -> Any:
-    len(queryset)
-    return queryset
+def evaluated(collection: Any) -> Any:
+    list(collection)
+    return collection
 
 
 TOGETHER = {
@@ -145,9 +145,7 @@ TOGETHER = {
     "a list of anything": lambda articles: [None, "x", Article(), Comment(), *articles],
     "a queryset": lambda articles: evaluated(Article.objects.all()),
     "a page of a list": lambda articles: Paginator(articles, 10).page(1),
-    "a page of a queryset": lambda articles: (
-        evaluated(list(page := Paginator(Article.objects.order_by("pk"), 10).page(1))) and page
-    ),
+    "a page of a queryset": lambda articles: evaluated(Paginator(Article.objects.order_by("pk"), 10).page(1)),
 }
 
 
@@ -167,6 +165,7 @@ APART = {
     "no collection": lambda articles: None,
     "a collection without it": lambda articles: articles[1:],
     "a queryset that is not evaluated": lambda articles: Article.objects.all(),
+    "a page that is not evaluated": lambda articles: Paginator(Article.objects.order_by("pk"), 10).get_page(1),
     "a generator": iter,
     "a dict": lambda articles: dict(enumerate(articles)),
     "too far down": lambda articles: [*[Article()] * MAX_TOGETHER, *articles],

@@ -16,6 +16,7 @@ from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import Reason, Rejected
 from tests.counting import view
 from tests.sockets import view_id
+from tests.turns import settled
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -64,7 +65,7 @@ async def test_views_queue_behind_the_call_in_flight(
     await recording.record(view(ref))
     redis_client.config_resetstat()
     first = recording.record(view(ref))
-    await asyncio.sleep(0)  # it is on its way
+    await settled(1)  # it is on its way
     rest = [recording.record(view(ref)) for _ in range(100)]
     await asyncio.gather(first, *rest)
     assert calls(redis_client, "evalsha") == 2

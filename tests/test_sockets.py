@@ -12,6 +12,7 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.live import frames, sockets
 from djinsight.live.frames import CloseCode
 from djinsight.live.sockets import MAX_WAITING, Socket
+from tests.turns import settled
 
 ONE, OTHER = ObjectRef("blog", "article", "1"), ObjectRef("blog", "article", "2")
 
@@ -38,12 +39,6 @@ class Client:
 
 def open_socket(client: Client) -> Socket:
     return Socket(client.send, None, asyncio.get_running_loop().time())
-
-
-async def settled() -> None:
-    """Let everything run that can."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def push(socket: Socket, **totals: int) -> None:
