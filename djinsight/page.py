@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
+from django.utils.functional import LazyObject
 from django.utils.timezone import get_current_timezone_name
 
 from djinsight.beacons import tokens
@@ -130,7 +131,8 @@ def _neighbours(ref: ObjectRef, context: Any) -> list[ObjectRef]:
 
 def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
-    return [value for layer in layers for value in layer.values()]
+    # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
+    return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
 
 
 def _http_prefix() -> str:
