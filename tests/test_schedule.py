@@ -1,0 +1,117 @@
+"""When the tasks run: made once, and a person's changes stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.apps.registry import Apps
+from django.core.management import call_command
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from djinsight.schedule import beat_schedule, create_periodic_tasks
+from tests.celery import app
+
+pytestmark = pytest.mark.django_db
+
+
+def persist() -> PeriodicTask:
+    return PeriodicTask.objects.get(name="djinsight.persist")
+
+
+def test_migrate_makes_it() -> None:
+    """The test's database was migrated as any other."""
+    task = persist()
+    assert (task.task, task.enabled, task.expire_seconds) == ("djinsight.persist", True, 5)
+    assert (task.interval.every, task.interval.period) == (5, IntervalSchedule.SECONDS)
+
+
+def test_migrate_again() -> None:
+    before = list(PeriodicTask.objects.values())
+    for _ in range(2):
+        call_command("migrate", verbosity=0)
+    assert list(PeriodicTask.objects.values()) == before
+
+
+def test_migrate_makes_it_again_where_it_is_gone() -> None:
+    persist().delete()
+    call_command("migrate", verbosity=0)
+    assert persist().task == "djinsight.persist"
+
+
+def test_an_edited_one_stays(settings: Any) -> None:
+    task = persist()
+    task.interval = IntervalSchedule.objects.create(every=2, period=IntervalSchedule.MINUTES)
+    task.enabled = False
+    task.description = "slower, please"
+    task.save()
+    settings.DJINSIGHT_PERSIST_INTERVAL = 1
+    call_command("migrate", verbosity=0)
+    kept = persist()
+    assert (kept.interval.every, kept.interval.period) == (2, IntervalSchedule.MINUTES)
+    assert (kept.enabled, kept.description, kept.expire_seconds) == (False, "slower, please", 5)
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(5, 5), (1, 1), (0.2, 1), (7.6, 8), (3600, 3600)])
+def test_interval(interval: float, seconds: int, settings: Any) -> None:
+    """The database's schedules are in whole seconds."""
+    persist().delete()
+    settings.DJINSIGHT_PERSIST_INTERVAL = interval
+    create_periodic_tasks(using="default")
+    task = persist()
+    assert (task.interval.every, task.expire_seconds) == (seconds, seconds)
+
+
+def test_intervals_are_shared() -> None:
+    """An interval of the site's own, even twice the same, is taken as it is."""
+    persist().delete()
+    IntervalSchedule.objects.all().delete()
+    own = [IntervalSchedule.objects.create(every=5, period=IntervalSchedule.SECONDS) for _ in range(2)]
+    create_periodic_tasks(using="default")
+    assert persist().interval in own
+    assert IntervalSchedule.objects.count() == 2
+
+
+def test_without_django_celery_beat(settings: Any) -> None:
+    persist().delete()
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "django_celery_beat"]
+    assert not apps.is_installed("django_celery_beat")
+    create_periodic_tasks(using="default")
+    assert not PeriodicTask.objects.filter(name="djinsight.persist").exists()
+
+
+def test_before_its_tables_are_there() -> None:
+    """``migrate djinsight`` on a new database."""
+    persist().delete()
+    create_periodic_tasks(using="default", apps=Apps())
+    assert not PeriodicTask.objects.filter(name="djinsight.persist").exists()
+
+
+class ElsewhereRouter:
+    """Keeps the schedule in another database than the one that is migrated."""
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if app_label == "django_celery_beat" else None
+
+
+def test_a_database_without_the_schedule(settings: Any) -> None:
+    persist().delete()
+    settings.DATABASE_ROUTERS = [ElsewhereRouter()]
+    create_periodic_tasks(using="default")
+    assert not PeriodicTask.objects.filter(name="djinsight.persist").exists()
+
+
+@pytest.mark.parametrize("interval", [5, 0.5])
+def test_beat_schedule(interval: float, settings: Any) -> None:
+    settings.DJINSIGHT_PERSIST_INTERVAL = interval
+    assert beat_schedule()["djinsight.persist"] == {
+        "task": "djinsight.persist",
+        "schedule": interval,
+        "options": {"expires": interval},
+    }
+
+
+def test_what_is_scheduled_exists() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in beat_schedule().values()} <= set(app.tasks)
