@@ -82,7 +82,11 @@ def _body(request: HttpRequest, limit: int) -> str:
     if length > limit:
         raise Rejected(Reason.TOO_LARGE)
     try:
-        return request.read(limit + 1).decode()
+        # A chunked body tells no length.
+        body = request.read(limit + 1)
+        if len(body) > limit:
+            raise Rejected(Reason.TOO_LARGE)
+        return body.decode()
     except (UnicodeDecodeError, OSError) as error:
         raise Rejected(Reason.MALFORMED) from error
 

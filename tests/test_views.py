@@ -1,0 +1,282 @@
+"""The HTTP fallback: the same beacons and counters, under a server of either kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.test import AsyncClient, Client
+
+from djinsight import views
+from djinsight.beacons import tokens
+from djinsight.beacons.beacon import MAX_FRAME, MAX_TOKENS
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections
+from djinsight.live import hub
+from djinsight.views import MAX_BODY
+from tests.sockets import BROWSER, view_id
+
+VIEW, STATS = "/djinsight/record-view/", "/djinsight/page-stats/"
+CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Site:
+    """The fallback as a page uses it: through WSGI or through ASGI."""
+
+    def __init__(self, client: Client | AsyncClient) -> None:
+        self.client = client
+
+    async def ask(self, url: str, body: Any, **options: Any) -> tuple[int, dict[str, Any]]:
+        """POST ``body``, a text, bytes or what becomes JSON; the status and the frame that come back."""
+        data = body if isinstance(body, str | bytes) else json.dumps(body)
+        options = {"content_type": "application/json", "headers": {"user-agent": BROWSER}, **options}
+        answer: HttpResponse
+        if isinstance(self.client, AsyncClient):
+            answer = await self.client.post(url, data, **options)
+        else:
+            answer = await sync_to_async(self.client.post)(url, data, **options)
+        assert answer["Content-Type"] == "application/json"
+        assert "no-store" in answer["Cache-Control"]
+        return answer.status_code, json.loads(answer.content)
+
+    async def view(self, token: Any, n: int = 0, **more: Any) -> tuple[int, dict[str, Any]]:
+        return await self.ask(VIEW, {"type": "view", "id": view_id(n), "token": token, **more})
+
+    async def counters(self, *listed: str) -> dict[str, dict[str, Any]]:
+        status, frame = await self.ask(STATS, {"tokens": listed})
+        assert (status, frame["type"]) == (200, "counters")
+        return {counter["ref"]: counter for counter in frame["counters"]}
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["WSGI", "ASGI"])
+async def site(request: pytest.FixtureRequest, settings: Any) -> AsyncIterator[Site]:
+    settings.MIDDLEWARE = ["django.middleware.csrf.CsrfViewMiddleware", *settings.MIDDLEWARE]
+    yield Site(request.param(enforce_csrf_checks=True))
+    await hub.aclose()
+    await connections.aclose()
+
+
+def counted(n: int = 0, unique: bool = True) -> tuple[int, dict[str, Any]]:
+    return 200, {"type": "counted", "id": view_id(n), "unique": unique}
+
+
+def rejected(status: int, reason: str, n: int = 0) -> tuple[int, dict[str, Any]]:
+    return status, {"type": "rejected", "id": view_id(n), "reason": reason}
+
+
+def error(status: int, reason: str) -> tuple[int, dict[str, Any]]:
+    return status, {"type": "error", "reason": reason}
+
+
+# Views
+
+
+async def test_counted(site: Site, view_token: str, watch_token: str, ref: ObjectRef) -> None:
+    assert await site.view(view_token, url="/a", referrer="https://b/") == counted()
+    counter = (await site.counters(watch_token))[str(ref)]
+    assert (counter["total_views"], counter["unique_views"], counter["views_today"]) == (1, 1, 1)
+    assert counter["first_viewed_at"] == counter["last_viewed_at"] is not None
+
+
+async def test_in_the_stream(site: Site, view_token: str, ref: ObjectRef, redis_client: redis.Redis) -> None:
+    await site.view(view_token, url="/a", referrer="https://b/")
+    ((_, fields),) = await sync_to_async(redis_client.xrange)("djinsight:events")
+    assert fields[b"r"].decode() == str(ref)
+    entry = json.loads(fields[b"d"])
+    assert (entry[0], entry[2], entry[3], entry[4], entry[5]) == (
+        view_id(),
+        "/a",
+        "https://b/",
+        BROWSER,
+        "127.0.0.0",
+    )
+
+
+async def test_the_same_id_counts_once(site: Site, view_token: str, watch_token: str, ref: ObjectRef) -> None:
+    assert [await site.view(view_token) for _ in range(3)] == [counted(), counted(unique=False), counted(unique=False)]
+    assert (await site.counters(watch_token))[str(ref)]["total_views"] == 1
+
+
+async def test_unique_is_once_a_visitor(site: Site, view_token: str) -> None:
+    site.client.cookies["sessionid"] = "0123456789abcdef"
+    assert await site.view(view_token, 1) == counted(1)
+    assert await site.view(view_token, 2) == counted(2, unique=False)
+    site.client.cookies["sessionid"] = "fedcba9876543210"
+    assert await site.view(view_token, 3) == counted(3)
+
+
+async def test_as_a_beacon_comes(site: Site, view_token: str) -> None:
+    """``sendBeacon`` sends plain text, without a header that would ask for permission first."""
+    frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
+    assert await site.ask(VIEW, frame, content_type="text/plain;charset=UTF-8") == counted()
+
+
+# Views that are refused
+
+
+async def test_refused_for_its_token(site: Site, ref: ObjectRef, view_token: str, watch_token: str) -> None:
+    expired = tokens.mint("view", ref, -1)
+    assert await site.view(None) == rejected(403, "token")
+    assert await site.view("garbage") == rejected(403, "token")
+    assert await site.view(view_token[:-1]) == rejected(403, "token")
+    assert await site.view(view_token.replace(":", ";", 1)) == rejected(403, "token")
+    assert await site.view(watch_token) == rejected(403, "scope")
+    assert await site.view(expired) == rejected(403, "expired")
+    assert (await site.counters(watch_token))[str(ref)]["total_views"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [({"url": 5}, "url"), ({"url": "/\0"}, "url"), ({"url": "x" * 2049}, "url"), ({"referrer": "\ud800"}, "referrer")],
+)
+async def test_refused_for_its_fields(site: Site, view_token: str, fields: dict[str, Any], reason: str) -> None:
+    assert await site.view(view_token, **fields) == rejected(400, reason)
+
+
+BODIES: dict[str, tuple[str | bytes, tuple[int, dict[str, Any]]]] = {
+    "empty": ("", error(400, "malformed")),
+    "not JSON": ("{", error(400, "malformed")),
+    "a list": ("[]", error(400, "malformed")),
+    "not UTF-8": (b'{"id": "\xff"}', error(400, "malformed")),
+    "UTF-16": ("{}".encode("utf-16"), error(400, "malformed")),
+    "NaN": ('{"id": NaN}', error(400, "malformed")),
+    "deep": ("[" * 2000, error(400, "malformed")),
+    "a form": ("id=1&token=2", error(400, "malformed")),
+    "too large": ("x" * (MAX_FRAME + 1), error(413, "too_large")),
+    "too large, two bytes a character": ("é" * (MAX_FRAME // 2 + 1), error(413, "too_large")),
+    "far too large": ("x" * 1_000_000, error(413, "too_large")),
+    "no id": ("{}", error(400, "id")),
+    "a bad id": ('{"id": "x"}', error(400, "id")),
+}
+
+
+@pytest.mark.parametrize(("body", "answer"), BODIES.values(), ids=BODIES)
+async def test_refused_body(
+    site: Site, body: str | bytes, answer: tuple[int, dict[str, Any]], redis_client: redis.Redis
+) -> None:
+    assert await site.ask(VIEW, body) == answer
+    assert await sync_to_async(redis_client.dbsize)() == 0
+
+
+@pytest.mark.parametrize("user_agent", [CRAWLER, ""], ids=["crawler", "none"])
+async def test_refused_crawler(site: Site, view_token: str, user_agent: str) -> None:
+    frame = {"type": "view", "id": view_id(), "token": view_token}
+    assert await site.ask(VIEW, frame, headers={"user-agent": user_agent}) == rejected(403, "bot")
+
+
+async def test_refused_where_tracking_is_off(site: Site, view_token: str, watch_token: str, settings: Any) -> None:
+    settings.DJINSIGHT_ENABLE_TRACKING = False
+    assert await site.view(view_token) == rejected(403, "disabled")
+    assert len(await site.counters(watch_token)) == 1
+
+
+async def test_redis_down(site: Site, view_token: str, watch_token: str, settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    assert await site.view(view_token) == rejected(503, "unavailable")
+    assert await site.ask(STATS, {"tokens": [watch_token]}) == error(503, "unavailable")
+
+
+# The length that a client tells
+
+
+@pytest.mark.parametrize(
+    ("length", "answer"),
+    [
+        ("abc", error(400, "malformed")),
+        ("-5", error(400, "malformed")),
+        ("0", error(400, "malformed")),
+        ("10", error(400, "malformed")),
+        ("999999999999", error(413, "too_large")),
+    ],
+)
+def test_a_wrong_length(length: str, answer: tuple[int, dict[str, Any]], view_token: str) -> None:
+    """A server of WSGI hands it on as it came."""
+    frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
+    client = Client(headers={"user-agent": BROWSER})
+    got = client.post(VIEW, frame, content_type="application/json", CONTENT_LENGTH=length)
+    assert (got.status_code, json.loads(got.content)) == answer
+
+
+@pytest.mark.parametrize(
+    ("view", "limit", "character"),
+    [
+        (views.record_page_view, MAX_FRAME, "x"),
+        (views.record_page_view, MAX_FRAME, "é"),
+        (views.get_page_stats, MAX_BODY, "x"),
+        (views.get_page_stats, MAX_BODY, "é"),
+    ],
+    ids=["a view", "a view of two bytes a character", "tokens", "tokens of two bytes a character"],
+)
+async def test_a_body_without_length(view: Any, limit: int, character: str) -> None:
+    """A chunked body has none: no more than the limit of it is read."""
+    body = BytesIO(character.encode() * (limit + 1))
+    answer = await view(ASGIRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, body))
+    assert (answer.status_code, json.loads(answer.content)) == error(413, "too_large")
+    assert body.tell() == limit + 1
+
+
+# Counters
+
+
+async def test_counters_of_several(site: Site, view_token: str, ref: ObjectRef) -> None:
+    others = [ObjectRef("blog", "article", str(n)) for n in (1001, 1002)]
+    await site.view(view_token)
+    counters = await site.counters(*(tokens.mint("watch", each) for each in (ref, *others, ref)))
+    assert {name: counter["total_views"] for name, counter in counters.items()} == {
+        str(ref): 1,
+        **{str(other): 0 for other in others},
+    }
+
+
+async def test_bad_tokens_are_left_out(site: Site, ref: ObjectRef, view_token: str, watch_token: str) -> None:
+    expired = tokens.mint("watch", ref, -1)
+    assert set(await site.counters("", "garbage", view_token, expired, watch_token, watch_token[:-1])) == {str(ref)}
+    assert await site.counters("garbage", view_token) == {}
+    assert await site.counters() == {}
+
+
+async def test_as_many_counters_as_may_be(site: Site) -> None:
+    """The longest tokens of a hundred objects fit into a body."""
+    refs = [ObjectRef("blog", "term", f"{n:0>190}") for n in range(MAX_TOKENS)]
+    assert list(await site.counters(*(tokens.mint("watch", ref, 3600) for ref in refs))) == [str(ref) for ref in refs]
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        pytest.param("", error(400, "malformed"), id="empty"),
+        pytest.param("{}", error(400, "malformed"), id="no tokens"),
+        pytest.param({"tokens": "x"}, error(400, "malformed"), id="a text"),
+        pytest.param({"tokens": [5]}, error(400, "malformed"), id="a number"),
+        pytest.param({"tokens": None}, error(400, "malformed"), id="null"),
+        pytest.param({"tokens": ["x"] * (MAX_TOKENS + 1)}, error(400, "subscriptions"), id="too many"),
+        pytest.param({"tokens": ["x" * MAX_BODY]}, error(413, "too_large"), id="too large"),
+        pytest.param(b"\xff", error(400, "malformed"), id="not UTF-8"),
+    ],
+)
+async def test_refused_tokens(site: Site, body: Any, answer: tuple[int, dict[str, Any]]) -> None:
+    assert await site.ask(STATS, body) == answer
+
+
+async def test_a_crawler_may_watch(site: Site, watch_token: str) -> None:
+    status, frame = await site.ask(STATS, {"tokens": [watch_token]}, headers={"user-agent": CRAWLER})
+    assert (status, len(frame["counters"])) == (200, 1)
+
+
+# Methods
+
+
+@pytest.mark.parametrize("url", [VIEW, STATS])
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
+def test_other_methods(url: str, method: str) -> None:
+    answer = getattr(Client(), method)(url)
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
