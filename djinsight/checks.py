@@ -35,7 +35,7 @@ def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
         return [
             checks.Error("There is no default channel layer: no page would get a number.", hint, id="djinsight.E002")
         ]
-    if backend != PUBSUB_LAYER and backend.startswith(("channels_redis.core.", "channels.layers.InMemory")):
+    if backend.startswith(("channels_redis.core.", "channels.layers.InMemory")):
         hint = f'Use "{PUBSUB_LAYER}".'
         return [checks.Warning(f"{backend} loses messages or keeps them in its process.", hint, id="djinsight.W001")]
     return []

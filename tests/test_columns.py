@@ -380,6 +380,19 @@ def test_a_proxy_shares_the_numbers_of_its_model() -> None:
 
 
 @isolate_apps("tests.blog")
+def test_a_proxy_that_brings_the_mixin() -> None:
+    class Tracked(PageViewStatisticsMixin, Comment):
+        class Meta:
+            app_label = "blog"
+            proxy = True
+
+    viewed(Comment.objects.create(article=Article.objects.get(title="cold"), text="read"), 7777, 1)
+    assert Tracked.objects.get(total_views=7777).text == "read"
+    assert Tracked.objects.get(total_views=7777).total_views == 7777
+    assert Comment.objects.count() - Tracked.objects.filter(total_views=0).count() in {1, 2}  # one may bear warm's key
+
+
+@isolate_apps("tests.blog")
 def test_an_abstract_base() -> None:
     tracked = model_class("Tracked", PageViewStatisticsMixin, models.Model, abstract=True)
     recipe = model_class("Recipe", tracked)

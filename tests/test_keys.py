@@ -48,9 +48,9 @@ def test_prefix(settings: Any) -> None:
     assert all(name.startswith("stats/") for name in names(Keys(0)))
 
 
-@pytest.mark.parametrize("shard", [0, 3])
-def test_all_of_a_shard_in_one_slot(shard: int, settings: Any) -> None:
-    settings.DJINSIGHT_REDIS_SHARDS = 4
+@pytest.mark.parametrize(("shards", "shard"), [(2, 0), (2, 1), (4, 3)])
+def test_all_of_a_shard_in_one_slot(shards: int, shard: int, settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_SHARDS = shards
     assert {re.search(r"\{(.*?)\}", name)[1] for name in names(Keys(shard))} == {str(shard)}  # type: ignore[index]
     assert Keys(shard).events == f"djinsight:{{{shard}}}:events"
 

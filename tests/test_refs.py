@@ -135,6 +135,23 @@ def test_an_abstract_base_names_nothing() -> None:
 
 
 @isolate_apps("tests.blog")
+def test_a_proxy_that_brings_the_mixin() -> None:
+    """So a model of somebody else's is tracked."""
+
+    class Tracked(PageViewStatisticsMixin, Comment):
+        class Meta:
+            app_label = "blog"
+            proxy = True
+
+    class Letter(Tracked):
+        class Meta:
+            app_label = "blog"
+
+    assert str(ObjectRef.of(Tracked(pk=5))) == "blog.comment:5"
+    assert tracked_model(Letter) is Letter
+
+
+@isolate_apps("tests.blog")
 def test_a_parent_without_the_mixin() -> None:
     class Letter(Comment, PageViewStatisticsMixin):
         class Meta:

@@ -1,0 +1,107 @@
+"""What a site writes down: these names stay. More may come."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.template import engines
+from django.urls import reverse
+
+from djinsight.conf import conf
+from tests.celery import app
+
+NAMES = [
+    ("djinsight.models", "PageViewStatisticsMixin"),
+    ("djinsight.models", "PageViewStatistics"),
+    ("djinsight.models", "PageViewSummary"),
+    ("djinsight.models", "PageViewHour"),
+    ("djinsight.models", "PageViewLog"),
+    ("djinsight.models", "PersistCursor"),
+    ("djinsight.models", "DataLoss"),
+    ("djinsight.models", "DeadLetter"),
+    ("djinsight.routing", "websocket_urlpatterns"),
+    ("djinsight.urls", "urlpatterns"),
+    ("djinsight.schedule", "beat_schedule"),
+    ("djinsight.tasks", "persist"),
+    ("djinsight.exceptions", "DjinsightError"),
+    ("djinsight.exceptions", "InvalidRef"),
+    ("djinsight.exceptions", "Rejected"),
+    ("djinsight.exceptions", "InvalidToken"),
+    ("djinsight.exceptions", "CountingUnavailable"),
+    ("djinsight.exceptions", "Reason"),
+]
+SETTINGS = {
+    "DJINSIGHT_ENABLE_TRACKING",
+    "DJINSIGHT_ADMIN_ONLY",
+    "DJINSIGHT_VISITOR",
+    "DJINSIGHT_ANONYMIZE_IP",
+    "DJINSIGHT_REDIS_URL",
+    "DJINSIGHT_REDIS_KEY_PREFIX",
+    "DJINSIGHT_REDIS_EXPIRATION",
+    "DJINSIGHT_REDIS_TIMEOUT",
+    "DJINSIGHT_REDIS_SHARDS",
+    "DJINSIGHT_STREAM_MAX_VIEWS",
+    "DJINSIGHT_PUSH_INTERVAL",
+    "DJINSIGHT_PERSIST_INTERVAL",
+    "DJINSIGHT_BATCH_SIZE",
+    "DJINSIGHT_CLEANUP_DAYS",
+}
+TAGS = {"page_view_tracker", "live_stats_counter", "total_views_stat", "unique_views_stat"}
+FILTERS = {"format_view_count"}
+TEMPLATES = TAGS | {"script", "value"}
+TASKS = {"djinsight.persist"}
+OBJECT = "content_type object_id"
+TABLES = {
+    "PageViewStatistics": f"{OBJECT} total_views unique_views first_viewed_at last_viewed_at",
+    "PageViewSummary": f"{OBJECT} date total_views unique_views",
+    "PageViewHour": f"{OBJECT} hour total_views",
+    "PageViewLog": f"{OBJECT} view_id url referrer visitor ip_address user_agent timestamp is_unique",
+}
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=".".join)
+def test_import(module: str, name: str) -> None:
+    assert hasattr(import_module(module), name)
+
+
+def test_settings() -> None:
+    assert {setting.name for setting in conf} >= SETTINGS
+
+
+def test_url_names() -> None:
+    assert reverse("djinsight:record_page_view") == "/djinsight/record-view/"
+    assert reverse("djinsight:get_page_stats") == "/djinsight/page-stats/"
+
+
+def test_socket_path() -> None:
+    (route,) = import_module("djinsight.routing").websocket_urlpatterns
+    assert str(route.pattern) == "ws/djinsight/"
+
+
+def test_tags_and_filters() -> None:
+    library = import_module("djinsight.templatetags.djinsight_tags").register
+    assert set(library.tags) >= TAGS
+    assert set(library.filters) >= FILTERS
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_a_template_that_a_site_may_override(name: str) -> None:
+    assert engines["django"].get_template(f"djinsight/{name}.html").origin.name.endswith(f"djinsight/{name}.html")
+
+
+def test_tasks() -> None:
+    app.loader.import_default_modules()
+    assert {name for name in app.tasks if name.startswith("djinsight.")} >= TASKS
+
+
+def test_app() -> None:
+    assert apps.get_app_config("djinsight").name == "djinsight"
+
+
+@pytest.mark.parametrize(("model", "fields"), TABLES.items(), ids=TABLES)
+def test_tables(model: str, fields: str) -> None:
+    found = apps.get_model("djinsight", model)
+    assert {field.name for field in found._meta.concrete_fields} == {"id", *fields.split()}
+    assert found._meta.db_table == f"djinsight_{model.lower()}"

@@ -1,0 +1,483 @@
+"""The tags: what they render, for whom, and how little they ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.http import HttpRequest
+from django.template import Context, RequestContext, Template
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import set_script_prefix
+from django.utils import translation
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from djinsight.models import PageViewStatistics
+from djinsight.page import OBJECT_NAMES
+from tests.blog.models import Article, Comment, News, Product, Term
+from tests.sockets import BROWSER
+
+CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+NUMBERS = ("total_views_stat", "unique_views_stat", "live_stats_counter")
+TAGS = ("page_view_tracker", *NUMBERS)
+HOSTILE = [
+    '"><script>alert(1)</script>',
+    "' onmouseover='alert(1)",
+    "</span><!--",
+    "--><img src=x onerror=alert(1)>",
+    "{{ debug }}{% debug %}",
+    "&quot;&lt;&amp;",
+    "é 語 🙂 \u202e",
+]
+
+pytestmark = pytest.mark.django_db
+
+
+class Elements(HTMLParser):
+    """The elements of a page: name, attributes and the text that follows the start tag."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None], str]] = []
+        self.comments: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.found.append((tag, dict(attrs), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.found:
+            tag, attributes, text = self.found[-1]
+            self.found[-1] = (tag, attributes, text + data)
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data.strip())
+
+    def having(self, attribute: str) -> list[dict[str, str | None]]:
+        return [attributes for _, attributes, _ in self.found if attribute in attributes]
+
+    @property
+    def scripts(self) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes, _ in self.found if tag == "script"]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The numbers as they read, by statistic."""
+        return {
+            str(attributes["data-djinsight-stat"]): text.strip()
+            for _, attributes, text in self.found
+            if "data-djinsight-stat" in attributes
+        }
+
+    @property
+    def refs(self) -> set[str | None]:
+        return {attributes["data-djinsight-ref"] for attributes in self.having("data-djinsight-ref")}
+
+
+def request(user_agent: str = BROWSER, **attributes: Any) -> HttpRequest:
+    made = RequestFactory().get("/", headers={"user-agent": user_agent})
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+def html(source: str, made: HttpRequest | None = None, **context: Any) -> str:
+    template = Template("{% load djinsight_tags %}" + source)
+    return template.render(RequestContext(made, context) if made else Context(context))
+
+
+def render(source: str, made: HttpRequest | None = None, **context: Any) -> Elements:
+    return Elements(html(source, made, **context))
+
+
+def viewed(obj: Any, total: int, unique: int) -> None:
+    ref = ObjectRef.of(obj)
+    content_type = ContentType.objects.get_for_model(Article if isinstance(obj, News) else obj)
+    PageViewStatistics.objects.create(
+        content_type=content_type, object_id=ref.pk, total_views=total, unique_views=unique
+    )
+
+
+@pytest.fixture
+def read() -> Article:
+    """An article with 1,234,567 views."""
+    article = Article.objects.create(title="read")
+    viewed(article, 1_234_567, 4321)
+    return article
+
+
+# Which object
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_the_object_of_the_page(tag: str) -> None:
+    made = {name: Article.objects.create(title=name) for name in OBJECT_NAMES}
+    for name in OBJECT_NAMES:
+        assert render(f"{{% {tag} %}}", **made).refs == {f"blog.article:{made[name].pk}"}
+        made[name] = None  # type: ignore[assignment]
+    assert html(f"{{% {tag} %}}", **made).strip() == ""
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [(Article, {"title": "x"}), (News, {"title": "x", "source": "y"}), (Product, {"name": "x"}), (Term, {"word": "x"})],
+)
+def test_a_given_object(tag: str, model: Any, fields: dict[str, str]) -> None:
+    story = model.objects.create(**fields)
+    page = render(f"{{% {tag} obj=story %}}", story=story, article=Article.objects.create(title="another"))
+    assert page.refs == {str(ObjectRef.of(story))}
+
+
+NOTHING: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "no object": ("", dict),
+    "an object without the mixin": ("", lambda: {"article": Comment(pk=5)}),
+    "an unsaved object": ("", lambda: {"article": Article()}),
+    "a given text": ("obj='article'", lambda: {"article": Article(pk=5)}),
+    "a given object without the mixin": ("obj=comment", lambda: {"comment": Comment(pk=5), "article": Article(pk=5)}),
+    "a given name that is not there": ("obj=story", lambda: {"article": Article(pk=5)}),
+}
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize(("arguments", "context"), NOTHING.values(), ids=NOTHING)
+def test_nothing_to_show(
+    tag: str, arguments: str, context: Callable[[], dict[str, Any]], django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        assert html(f"{{% {tag} {arguments} %}}", **context()).strip() == ""
+
+
+@pytest.mark.parametrize(("arguments", "context"), NOTHING.values(), ids=NOTHING)
+def test_debug_says_why(arguments: str, context: Callable[[], dict[str, Any]]) -> None:
+    page = render(f"{{% page_view_tracker {arguments} debug=True %}}", **context())
+    assert page.found == []
+    (comment,) = page.comments
+    assert comment.startswith("djinsight: no saved object")
+
+
+# The tracker
+
+
+def test_tracker() -> None:
+    article = Article.objects.create(title="x")
+    (beacon,) = render("{% page_view_tracker %}", article=article).having("data-djinsight-view")
+    assert "hidden" in beacon
+    assert beacon["data-djinsight-ref"] == f"blog.article:{article.pk}"
+    assert tokens.read(str(beacon["data-djinsight-view"]), "view") == ObjectRef.of(article)
+
+
+def test_tracker_is_the_same_on_every_page_of_a_cache() -> None:
+    assert html("{% page_view_tracker %}", article=Article(pk=5)) == html(
+        "{% page_view_tracker %}", article=Article(pk=5)
+    )
+
+
+def test_tracking_off(read: Article, settings: Any) -> None:
+    settings.DJINSIGHT_ENABLE_TRACKING = False
+    assert html("{% page_view_tracker %}", article=read).strip() == ""
+    (comment,) = render("{% page_view_tracker debug=True %}", article=read).comments
+    assert comment == "djinsight: tracking is off"
+    assert render("{% total_views_stat %}", article=read).texts == {"total_views": "1,234,567"}
+
+
+@pytest.mark.parametrize(("user_agent", "sessions"), [(BROWSER, 1), (CRAWLER, 0)], ids=["browser", "crawler"])
+def test_session(user_agent: str, sessions: int) -> None:
+    article = Article.objects.create(title="x")
+    client = Client(headers={"user-agent": user_agent})
+    for _ in range(3):
+        assert client.get(f"/articles/{article.pk}/").status_code == 200
+        assert Session.objects.count() == sessions
+    assert ("sessionid" in client.cookies) is bool(sessions)
+
+
+def test_a_session_is_written_once() -> None:
+    """A page that is viewed again writes nothing."""
+    article, client = Article.objects.create(title="x"), Client(headers={"user-agent": BROWSER})
+    client.get(f"/articles/{article.pk}/")
+    with CaptureQueriesContext(connection) as captured:
+        client.get(f"/articles/{article.pk}/")
+    assert [query["sql"] for query in captured if not query["sql"].startswith("SELECT")] == []
+
+
+@pytest.mark.parametrize("visitor", ["cookie", "anonymous"])
+def test_no_session_where_none_is_wanted(visitor: str, settings: Any) -> None:
+    settings.DJINSIGHT_VISITOR = visitor
+    client = Client(headers={"user-agent": BROWSER})
+    client.get(f"/articles/{Article.objects.create(title='x').pk}/")
+    assert Session.objects.count() == 0
+
+
+def test_numbers_make_no_session() -> None:
+    session = SessionStore()
+    html("{% live_stats_counter %}", request(session=session), article=Article(pk=5))
+    assert not session.modified
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("tag", "texts"),
+    [
+        ("total_views_stat", {"total_views": "1,234,567"}),
+        ("unique_views_stat", {"unique_views": "4,321"}),
+        ("live_stats_counter", {"total_views": "1,234,567", "unique_views": "4,321"}),
+        ("live_stats_counter show_unique=False", {"total_views": "1,234,567"}),
+    ],
+)
+def test_numbers(tag: str, texts: dict[str, str], read: Article) -> None:
+    page = render(f"{{% {tag} %}}", article=read)
+    assert page.texts == texts
+    for element in page.having("data-djinsight-stat"):
+        assert element["class"] == "djinsight-stat-value"
+        assert element["data-djinsight-value"] == texts[str(element["data-djinsight-stat"])].replace(",", "")
+        assert tokens.read(str(element["data-djinsight-watch"]), "watch") == ObjectRef.of(read)
+
+
+@pytest.mark.parametrize("tag", NUMBERS)
+def test_classes(tag: str, read: Article) -> None:
+    classes = {element["class"] for element in render(f"{{% {tag} %}}", article=read).having("class")}
+    assert {"djinsight-stat-item", "djinsight-stat-label", "djinsight-stat-value"} <= classes
+    assert ("djinsight-live-counter" in classes) is (tag == "live_stats_counter")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "1,234,567"), ("cs", "1\xa0234\xa0567"), ("de", "1.234.567"), ("fr", "1\u202f234\u202f567")],
+)
+def test_numbers_in_the_language_of_the_page(language: str, text: str, read: Article) -> None:
+    with translation.override(language):
+        page = render("{% live_stats_counter refresh_interval=1500 %}", article=read)
+    assert page.texts["total_views"].replace("\u202f", "\xa0") == text.replace("\u202f", "\xa0")
+    for element in page.having("data-djinsight-stat"):
+        assert str(element["data-djinsight-value"]).isdigit()
+        assert element["data-djinsight-refresh"] == "1500"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refresh"),
+    [("", "30"), ("refresh_interval=5", "5"), ("refresh_interval=None", None), ("refresh_interval=0", None)],
+)
+def test_refresh(arguments: str, refresh: str | None, read: Article) -> None:
+    for element in render(f"{{% live_stats_counter {arguments} %}}", article=read).having("data-djinsight-stat"):
+        assert element.get("data-djinsight-refresh") == refresh
+
+
+def test_never_viewed() -> None:
+    texts = render("{% live_stats_counter %}", article=Article.objects.create(title="x")).texts
+    assert texts == {"total_views": "0", "unique_views": "0"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(999, "999"), (1234, "1.2K"), (999_950, "1.0M"), (2e9, "2.0B"), ("<b>", "&lt;b&gt;"), (None, "None")],
+)
+def test_format_view_count(value: Any, text: str) -> None:
+    assert html("{{ value|format_view_count }}", value=value) == text
+
+
+# Who sees numbers
+
+
+@pytest.mark.parametrize("tag", NUMBERS)
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        (None, False),
+        (AnonymousUser(), False),
+        (User(username="u"), False),
+        (User(username="s", is_staff=True), True),
+        (User(username="l", is_staff=True, is_active=False), False),
+    ],
+    ids=["no request", "anonymous", "user", "staff", "staff that has left"],
+)
+def test_admin_only(tag: str, user: Any, shown: bool, read: Article, settings: Any) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    page = render(f"{{% {tag} %}}", None if user is None else request(user=user), article=read)
+    assert bool(page.found) is shown
+    assert bool(page.texts) is shown
+
+
+def test_admin_only_counts_everybody(read: Article, settings: Any) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    assert render("{% page_view_tracker %}", request(user=AnonymousUser()), article=read).having("data-djinsight-view")
+
+
+# The script
+
+
+@pytest.mark.parametrize("first", TAGS)
+def test_one_script_a_page(first: str, read: Article) -> None:
+    """Whichever tag comes first brings it, in whatever template of the page."""
+    made = request(session=SessionStore())
+    source = "".join(f"{{% {tag} %}}" for tag in (first, *TAGS, *TAGS))
+    assert len(render(source, made, article=read).scripts) == 1
+    assert render(source, made, article=read).scripts == []
+    assert len(render(source, request(), article=read).scripts) == 1
+
+
+def test_one_script_a_page_without_request(read: Article) -> None:
+    source = "{% for n in '123' %}{% total_views_stat %}{% page_view_tracker %}{% endfor %}"
+    assert len(render(source, article=read).scripts) == 1
+
+
+def test_no_script_without_need() -> None:
+    assert render("{% page_view_tracker %}{% total_views_stat %}").scripts == []
+
+
+def test_script(read: Article) -> None:
+    assert render("{% total_views_stat %}", request(), article=read).scripts == [
+        {
+            "src": "/static/djinsight/djinsight.js",
+            "data-djinsight-socket": "/ws/djinsight/",
+            "data-djinsight-http": "/djinsight/",
+            "data-djinsight-locale": "en",
+            "data-djinsight-zone": "Europe/Prague",
+            "async": None,
+        }
+    ]
+
+
+def test_script_of_another_site(read: Article, settings: Any) -> None:
+    settings.STATIC_URL = "https://cdn.example/s/"
+    settings.DJINSIGHT_VISITOR = "cookie"
+    set_script_prefix("/app/")
+    try:
+        with translation.override("de"):
+            (script,) = render("{% page_view_tracker async_load=False debug=True %}", article=read).scripts
+    finally:
+        set_script_prefix("/")
+    assert script == {
+        "src": "https://cdn.example/s/djinsight/djinsight.js",
+        "data-djinsight-socket": "/app/ws/djinsight/",
+        "data-djinsight-http": "/app/djinsight/",
+        "data-djinsight-locale": "de",
+        "data-djinsight-zone": "Europe/Prague",
+        "data-djinsight-cookie": "djinsight_visitor",
+        "data-djinsight-debug": None,
+    }
+
+
+@pytest.mark.parametrize(("nonce", "said"), [("r4nd0m/+=", "r4nd0m/+="), ('"><script>', '"><script>')])
+def test_nonce(nonce: str, said: str, read: Article) -> None:
+    (script,) = render("{% total_views_stat %}", request(csp_nonce=nonce), article=read).scripts
+    assert script["nonce"] == said
+
+
+def test_nothing_inline(read: Article) -> None:
+    """A strict content security policy holds: no script text, no handlers, no styles."""
+    page = render("".join(f"{{% {tag} %}}" for tag in TAGS), request(session=SessionStore()), article=read)
+    assert [text.strip() for tag, _, text in page.found if tag in {"script", "style"}] == [""]
+    names = {name for _, attributes, _ in page.found for name in attributes}
+    assert not {name for name in names if name.startswith("on") or name == "style"}
+
+
+# Hostile text
+
+
+@pytest.mark.parametrize("word", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("tag", TAGS)
+def test_hostile_primary_key(word: str, tag: str) -> None:
+    term = Term.objects.create(word=word)
+    plain = render(f"{{% {tag} %}}", item=Term.objects.create(word="plain"))
+    page = render(f"{{% {tag} debug=True %}}" if tag == "page_view_tracker" else f"{{% {tag} %}}", item=term)
+    assert page.refs == {f"blog.term:{word}"}
+    # The same elements with the same attributes, and nothing that came out of the key.
+    assert [(tag, set(each) - {"data-djinsight-debug"}) for tag, each, _ in page.found] == [
+        (tag, set(each)) for tag, each, _ in plain.found
+    ]
+    for element in page.having("data-djinsight-watch"):
+        assert tokens.read(str(element["data-djinsight-watch"]), "watch") == ObjectRef.of(term)
+    for element in page.having("data-djinsight-view"):
+        assert tokens.read(str(element["data-djinsight-view"]), "view") == ObjectRef.of(term)
+
+
+# Servers
+
+
+def test_redis_down(read: Article, settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    page = render("{% page_view_tracker %}{% live_stats_counter %}", request(session=SessionStore()), article=read)
+    assert page.texts == {"total_views": "1,234,567", "unique_views": "4,321"}
+    assert page.having("data-djinsight-view")
+
+
+def test_redis_down_is_noticed_once(
+    read: Article, settings: Any, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One page asks Redis once, and the next pages do not ask at all for a while."""
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    for _ in range(3):
+        render("{% live_stats_counter %}{% total_views_stat %}", request(), article=read)
+    assert len([record for record in caplog.records if record.name == "djinsight.counting"]) == 1
+
+
+FIFTY = """{% for article in articles %}
+  {% total_views_stat obj=article %}{% unique_views_stat obj=article %}{% live_stats_counter obj=article %}
+{% endfor %}"""
+
+
+def fifty() -> None:
+    for article in Article.objects.bulk_create([Article(title=str(n)) for n in range(50)]):
+        viewed(article, int(article.title) + 1, 1)
+
+
+def read_calls(client: redis.Redis) -> int:
+    stats = client.info("commandstats")
+    return sum(each["calls"] for name, each in stats.items() if name in {"cmdstat_evalsha", "cmdstat_eval"})
+
+
+@pytest.mark.parametrize(
+    "collect", [lambda: Article.objects.order_by("pk"), lambda: list(Article.objects.all())], ids=["queryset", "list"]
+)
+def test_fifty_objects(collect: Callable[[], Any], redis_client: redis.Redis, django_assert_num_queries: Any) -> None:
+    """One round trip to Redis for all their tags, and no query but that of the articles."""
+    fifty()
+    render(FIFTY, request(), articles=Article.objects.all())
+    redis_client.config_resetstat()
+    with django_assert_num_queries(1):
+        page = render(FIFTY, request(), articles=collect())
+    assert read_calls(redis_client) == 1
+    assert len(page.having("data-djinsight-stat")) == 200
+    assert len(page.refs) == 50
+    assert page.texts == {"total_views": "50", "unique_views": "1"}
+
+
+def statistics_queries(captured: CaptureQueriesContext) -> int:
+    return sum("djinsight_pageviewstatistics" in query["sql"] for query in captured)
+
+
+def test_fifty_objects_that_redis_does_not_know() -> None:
+    fifty()
+    with CaptureQueriesContext(connection) as captured:
+        page = render(FIFTY, request(), articles=Article.objects.order_by("pk"))
+    assert page.texts == {"total_views": "50", "unique_views": "1"}
+    assert statistics_queries(captured) == 1
+
+
+def test_fifty_objects_with_redis_down(settings: Any) -> None:
+    fifty()
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    with CaptureQueriesContext(connection) as captured:
+        page = render(FIFTY, request(), articles=Article.objects.order_by("pk"))
+    assert page.texts == {"total_views": "50", "unique_views": "1"}
+    assert statistics_queries(captured) == 1
+
+
+def test_a_page_that_may_be_cached() -> None:
+    """The tags take no CSRF token and look at no user."""
+    made = request()
+    render("{% live_stats_counter %}", made, article=Article.objects.create(title="x"), articles=[])
+    assert "CSRF_COOKIE" not in made.META
