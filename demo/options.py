@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_SIMULATED = 1000  # views a second
+MAX_HISTORY = 365  # days
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Options:
     port: int
     data: Path
     simulate: int
+    history: int
     redis: str | None
     server: str
     limits: bool
@@ -45,6 +47,13 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--simulate", type=_whole(0, MAX_SIMULATED), default=0, metavar="N", help="N views a second by visitors"
+    )
+    parser.add_argument(
+        "--history",
+        type=_whole(0, MAX_HISTORY),
+        default=0,
+        metavar="DAYS",
+        help="at the first start, invent the views of the past DAYS days, so that the charts have a past",
     )
     parser.add_argument("--redis", metavar="URL", help="a Redis to use, in place of a private one")
     parser.add_argument("--server", choices=("daphne", "uvicorn"), default="daphne", help="(%(default)s)")

@@ -71,6 +71,8 @@ def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
         return process
 
     _finish(start("prepare", "-m", "demo.prepare"), stop)
+    if options.history:
+        _finish(start("past", "-m", "demo.past", str(options.history)), stop)
     celery = ("-m", "celery", "-A", "demo.celery")
     children = [
         start("worker", *celery, "worker", "--pool", "solo", "--loglevel", "WARNING", "--without-mingle"),

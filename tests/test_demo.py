@@ -99,27 +99,53 @@ async def test_from_the_first_view_to_the_next_start(start: Start, tmp_path: Pat
     assert interrupt(again) == 0
 
 
-def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> None:
-    """Simulated visitors on uvicorn; the worker writes while the demo runs, and what is left when it ends stays."""
-    demo = start("--port", free_port(), "--server", "uvicorn", "--simulate", "20")
-    ready(demo)
-    database = tmp_path / "data" / "db.sqlite3"
+def persisted(demo: Process, database: Path) -> tuple[int, int, int]:
+    """Log rows, total views and days with views, as soon as there are any."""
     # Each look waits for the demo's next line or its end, a second at most.
     for _ in range(60):
         with sqlite3.connect(database) as connection:
-            (views,) = connection.execute("SELECT count(*) FROM djinsight_pageviewlog").fetchone()
-            (total,) = connection.execute(
-                "SELECT coalesce(sum(total_views), 0) FROM djinsight_pageviewstatistics"
-            ).fetchone()
-        if views:
+            counts: list[int] = [
+                connection.execute(f"SELECT {what} FROM djinsight_{table}").fetchone()[0]
+                for what, table in (
+                    ("count(*)", "pageviewlog"),
+                    ("coalesce(sum(total_views), 0)", "pageviewstatistics"),
+                    ("count(DISTINCT date)", "pageviewsummary"),
+                )
+            ]
+        if counts[0]:
             break
         try:
             demo.popen.wait(1)
         except subprocess.TimeoutExpired:
             continue
+    views, total, days = counts
+    return views, total, days
+
+
+def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> None:
+    """Simulated visitors on uvicorn; the worker writes while the demo runs, and what is left when it ends stays."""
+    demo = start("--port", free_port(), "--server", "uvicorn", "--simulate", "20")
+    ready(demo)
+    views, total, _ = persisted(demo, tmp_path / "data" / "db.sqlite3")
     assert views >= 1
     assert views == total
     assert interrupt(demo) == 0
+
+
+def test_a_past_is_invented_once(start: Start, tmp_path: Path) -> None:
+    """And counted as a real one is: a log row a view, on the days it is said to have been."""
+    database = tmp_path / "data" / "db.sqlite3"
+    demo = start("--port", free_port(), "--history", "3")
+    ready(demo)
+    views, total, days = persisted(demo, database)
+    assert interrupt(demo) == 0
+    assert views == total > 100
+    assert days in {3, 4}
+
+    again = start("--port", free_port(), "--history", "3")
+    ready(again)
+    assert persisted(again, database) == (views, total, days)
+    assert interrupt(again) == 0
 
 
 def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -143,8 +143,8 @@ class Lane:
 class Call:
     """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure."""
 
-    def __init__(self, shard: int, views: Sequence[View]) -> None:
-        self.moment = days.now()
+    def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
+        self.moment = moment or days.now()
         refs = list(dict.fromkeys(view.beacon.ref for view in views))
         visitors = list(dict.fromkeys(view.visitor.key for view in views))
         names = Keys(shard)

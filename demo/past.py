@@ -1,0 +1,73 @@
+"""``python -m demo.past DAYS``: views of the past days, invented, and counted by the script that counts real ones."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import sys
+from typing import TYPE_CHECKING
+
+from demo.simulate import BROWSERS
+
+if TYPE_CHECKING:
+    from djinsight.beacons.refs import ObjectRef
+    from djinsight.counting.entries import View
+
+HOUR = 3_600_000  # ms
+VIEWS_AN_HOUR = 7  # on average, of all pages together
+VISITORS = 800  # few of them come often
+BY_HOUR = (2, 1, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 9, 8, 7, 7, 8, 9, 10, 12, 13, 11, 7, 4)
+BY_WEEKDAY = (9, 9, 10, 10, 8, 12, 14)  # people garden at weekends
+REFERRERS = ("", "", "", "https://www.google.com/", "https://duckduckgo.com/", "https://mastodon.social/")
+
+
+def main() -> None:
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
+    django.setup()
+
+    from djinsight.counting import connections, days, scripts
+    from djinsight.counting.recorder import Call
+    from djinsight.models import PageViewStatistics
+
+    if PageViewStatistics.objects.exists():
+        return  # there is a real past
+    pages = _pages()
+    visitors = [(f"past-{n:017}", random.choice(BROWSERS), f"198.51.100.{n % 250}") for n in range(VISITORS)]
+    now = days.now().ms
+    began = now - int(sys.argv[1]) * 24 * HOUR
+    for ms in range(began, now, HOUR):
+        moment = days.at(ms)
+        hour = (ms - moment.day_began_ms) // HOUR % 24
+        busy = BY_HOUR[hour] / 7 * BY_WEEKDAY[moment.day.weekday()] / 10 * (0.6 + 0.8 * (ms - began) / (now - began))
+        views = [_view(pages, visitors) for _ in range(round(random.gauss(VIEWS_AN_HOUR * busy, 2)))]
+        if views:
+            call = Call(0, views, moment)
+            scripts.count_views.call(connections.sync_client(0), call.keys, call.args)
+
+
+def _pages() -> list[tuple[ObjectRef, str]]:
+    """Every page's ref and path, the most popular first; another order than the simulated visitors have."""
+    from demo.models import Article, Course, Product
+    from djinsight.beacons.refs import ObjectRef
+
+    objects = [obj for model in (Article, Product, Course) for obj in model.objects.all()]
+    random.Random(3).shuffle(objects)
+    return [(ObjectRef.of(obj), obj.get_absolute_url()) for obj in objects]
+
+
+def _view(pages: list[tuple[ObjectRef, str]], visitors: list[tuple[str, str, str]]) -> View:
+    from djinsight.beacons.beacon import Beacon
+    from djinsight.beacons.visitors import Visitor
+    from djinsight.counting.entries import View
+
+    [(ref, path)] = random.choices(pages, [1 / (rank + 2) for rank in range(len(pages))])
+    key, user_agent, address = visitors[int(len(visitors) * random.random() ** 3)]
+    beacon = Beacon(secrets.token_urlsafe(18), ref, path, random.choice(REFERRERS))
+    return View(beacon, Visitor(key, address, user_agent, crawler=False))
+
+
+if __name__ == "__main__":
+    main()
