@@ -48,6 +48,11 @@ def at(ms: int) -> Moment:
     return Moment(ms, _day_of_quarter(ms // 900_000, timezone.get_default_timezone_name()))
 
 
+def date_of(number: int) -> date:
+    """The inverse of ``Moment.number``."""
+    return date.fromordinal(number + _EPOCH)
+
+
 @overload
 def to_datetime(ms: int) -> datetime: ...
 @overload

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q
-
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
 from djinsight.counting.totals import TRIES, Persisted, Persistence
 from djinsight.exceptions import CountingUnavailable
 from djinsight.models import PageViewStatistics, PageViewSummary, PersistCursor
+from djinsight.rows import rows_of
 
 
 def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
@@ -37,15 +35,7 @@ def _cursor(shard: int) -> tuple[str, str]:
 
 def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, Persisted]:
     totals = {ref: Persisted() for ref in refs}
-    by_row: dict[tuple[int, str], ObjectRef] = {}
-    where = Q(pk__in=[])
-    for (app_label, model_name), group in _by_model(refs).items():
-        try:
-            type_id = ContentType.objects.get_by_natural_key(app_label, model_name).pk
-        except ContentType.DoesNotExist:
-            continue
-        by_row.update({(type_id, ref.pk): ref for ref in group})
-        where |= Q(content_type=type_id, object_id__in=[ref.pk for ref in group])
+    by_row, where = rows_of(refs)
     if not by_row:
         return totals
     rows = PageViewStatistics.objects.filter(where).values_list(
@@ -59,10 +49,3 @@ def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, P
     for type_id, object_id, total in today.values_list("content_type_id", "object_id", "total_views"):
         totals[by_row[type_id, object_id]].views_today = total
     return totals
-
-
-def _by_model(refs: Sequence[ObjectRef]) -> dict[tuple[str, str], list[ObjectRef]]:
-    models: dict[tuple[str, str], list[ObjectRef]] = {}
-    for ref in refs:
-        models.setdefault((ref.app_label, ref.model_name), []).append(ref)
-    return models

@@ -1,0 +1,109 @@
+"""Periods: the views of this week and this month, and the days of a period, from the daily summaries.
+
+Weeks begin on Monday; days are those of the site's time zone, whatever its clocks do in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal, get_args
+
+from django.apps import apps
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days
+from djinsight.counting.snapshot import Snapshot
+from djinsight.rows import rows_of
+
+Period = Literal["week", "month"]
+PERIODS: tuple[Period, ...] = get_args(Period)
+Days = dict[date, tuple[int, int]]  # total and unique views by day
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The views of one object in the calendar's week and month, today included."""
+
+    week: int = 0
+    month: int = 0
+
+
+def began(period: Period, today: date) -> date:
+    """The first day of the period that ``today`` is in: a Monday, or the first of a month. Raises ValueError."""
+    if period == "week":
+        return today - timedelta(days=today.weekday())
+    if period == "month":
+        return today.replace(day=1)
+    raise ValueError(f'expected "week" or "month" but got {period!r}')
+
+
+def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
+    """The views of many objects in one query, what is counted and not yet persisted included."""
+    if not snapshots:
+        return {}
+    number = max(each.day for each in snapshots.values())
+    today = days.date_of(number)
+    persisted = _sums(snapshots, today)
+
+    def live(snapshot: Snapshot, period: Period, total: int, part: int) -> int:
+        if began(period, today) == today:
+            return snapshot.views_today if snapshot.day == number else 0
+        # What came before the period, both from one statement, and nobody adds to it any more. The rest is of the
+        # period, whether persisted or pending (seconds old, unless no worker ran since before the period).
+        return max(0, snapshot.total_views - (total - part))
+
+    found = {}
+    for ref, snapshot in snapshots.items():
+        total, week, month = persisted.get(ref, (0, 0, 0))
+        found[ref] = Views(live(snapshot, "week", total, week), live(snapshot, "month", total, month))
+    return found
+
+
+def daily(ref: ObjectRef, first: date, last: date) -> Days:
+    """Total and unique views of each day from ``first`` to ``last``, as persisted; days without views are zeros."""
+    return daily_of([ref], first, last)[ref]
+
+
+def daily_of(refs: Iterable[ObjectRef], first: date, last: date) -> dict[ObjectRef, Days]:
+    """The same of many objects, in one query."""
+    summaries = apps.get_model("djinsight", "PageViewSummary")
+    span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    found: dict[ObjectRef, Days] = {ref: dict.fromkeys(span, (0, 0)) for ref in refs}
+    by_key, where = rows_of(found)
+    if by_key:
+        rows = summaries.objects.filter(where, date__range=(first, last)).values_list(
+            "content_type_id", "object_id", "date", "total_views", "unique_views"
+        )
+        for type_id, object_id, day, total, unique in rows:
+            found[by_key[type_id, object_id]][day] = total, unique
+    return found
+
+
+def _sums(refs: Iterable[ObjectRef], today: date) -> dict[ObjectRef, tuple[int, int, int]]:
+    """What is persisted: all views, those of this week, and those of this month."""
+    statistics = apps.get_model("djinsight", "PageViewStatistics")
+    by_key, where = rows_of(refs)
+    if not by_key:
+        return {}
+    rows = statistics.objects.filter(where).annotate(
+        week=_sum_since(began("week", today)), month=_sum_since(began("month", today))
+    )
+    return {
+        by_key[type_id, object_id]: (total, week, month)
+        for type_id, object_id, total, week, month in rows.values_list(
+            "content_type_id", "object_id", "total_views", "week", "month"
+        )
+    }
+
+
+def _sum_since(first: date) -> Any:
+    summaries = apps.get_model("djinsight", "PageViewSummary")
+    of_object = summaries.objects.filter(
+        content_type=OuterRef("content_type"), object_id=OuterRef("object_id"), date__gte=first
+    )
+    total = of_object.order_by().values("object_id").annotate(n=Sum("total_views")).values("n")
+    return Coalesce(Subquery(total), 0)
