@@ -1,14 +1,17 @@
-"""The objects behind rows of statistics, many at once."""
+"""The objects behind rows and refs, many at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db import router
+from django.db.models import Model, QuerySet
 
-Key = tuple[int, str]  # content type id, primary key as text
+from djinsight.beacons.refs import ObjectRef
+from djinsight.rows import Key, rows_of
 
 
 def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
@@ -23,6 +26,28 @@ def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
             continue  # its app is no longer installed
         pks = [pk for pk in map(_reader(model), object_ids) if pk is not None]
         found.update({(type_id, str(pk)): obj for pk, obj in model._base_manager.in_bulk(pks).items()})
+    return found
+
+
+def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
+    """Those of ``refs`` whose object does not exist in the database that is written to: one query a model."""
+    by_key, _ = rows_of(refs)
+    by_type: dict[int, list[ObjectRef]] = {}
+    for (type_id, _), ref in by_key.items():
+        by_type.setdefault(type_id, []).append(ref)
+    found: list[ObjectRef] = []
+    for type_id, group in by_type.items():
+        model = ContentType.objects.get_for_id(type_id).model_class()
+        if model is None:
+            continue  # its app may come back, and its objects with it
+        # Not through a manager: one that hides rows would make them look deleted.
+        rows: QuerySet[Any] = QuerySet(model).using(router.db_for_write(model))
+        pks = dict(zip(group, map(_reader(model), (ref.pk for ref in group)), strict=True))
+        there = set(rows.filter(pk__in=[pk for pk in pks.values() if pk is not None]).values_list("pk", flat=True))
+        for ref, pk in pks.items():
+            # The database has the last word on what is equal, as with a collation that ignores case.
+            if pk is None or (pk not in there and not rows.filter(pk=pk).exists()):
+                found.append(ref)
     return found
 
 

@@ -12,7 +12,15 @@ from tests.postgresql import PostgreSQL, binaries
 from tests.processes import ROOT
 from tests.servers import cannot_run
 
-MODULES = ("test_persist", "test_columns", "test_admin", "test_totals", "test_follow_one_view")
+MODULES = (
+    "test_persist",
+    "test_deletion",
+    "test_periods",
+    "test_columns",
+    "test_admin",
+    "test_totals",
+    "test_follow_one_view",
+)
 
 
 @pytest.mark.postgresql

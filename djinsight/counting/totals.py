@@ -10,9 +10,10 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import redis
@@ -245,9 +246,19 @@ def new_epoch() -> str:
     return secrets.token_hex(4)
 
 
-def forget(refs: Mapping[ObjectRef, Any] | Iterable[ObjectRef]) -> None:
-    """Delete the counters of deleted objects. Raises redis.RedisError."""
-    stamp = days.now().stamp
-    for ref in refs:
-        shard = shard_of(ref)
-        connections.sync_client(shard).delete(*Keys(shard).of_ref(ref, stamp))
+def forget(refs: Iterable[ObjectRef]) -> None:
+    """Delete the counters of deleted objects. Raises CountingUnavailable, without asking while Redis is down."""
+    global _redis_back_at
+    if time.monotonic() < _redis_back_at:
+        raise CountingUnavailable("Redis did not answer a moment ago")
+    today = days.now().day
+    # A day's counter lives as long as every key that expires.
+    stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
+    try:
+        for ref in refs:
+            shard = shard_of(ref)
+            names = {name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)}
+            connections.sync_client(shard).delete(*names)
+    except (redis.RedisError, OSError) as error:
+        _redis_back_at = time.monotonic() + PAUSE
+        raise CountingUnavailable(str(error)) from error

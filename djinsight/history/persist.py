@@ -19,7 +19,7 @@ from django.utils import timezone
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import days, totals
-from djinsight.history import stream, tables
+from djinsight.history import deletion, stream, tables
 from djinsight.history.rollup import roll_up
 from djinsight.history.stream import BadEntry, Entry
 from djinsight.models import DataLoss, DeadLetter, PageViewLog, PersistCursor
@@ -205,7 +205,9 @@ def _write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) ->
         ),
         batch_size=conf.batch_size,
     )
-    tables.add(roll_up(entries), types)
+    rollup = roll_up(entries)
+    tables.add(rollup, types)
+    deletion.forget_missing(list(rollup.objects))
 
 
 def _write_dead_letters(cursor: PersistCursor, bad: Sequence[BadEntry]) -> None:

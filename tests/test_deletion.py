@@ -1,0 +1,288 @@
+"""Deleting a tracked object: its numbers go with it, in the same transaction, and nobody else's do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.test.utils import isolate_apps
+
+from djinsight import objects
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days, totals
+from djinsight.history import deletion
+from djinsight.history.persist import persist
+from djinsight.models import (
+    PageViewHour,
+    PageViewLog,
+    PageViewStatistics,
+    PageViewStatisticsMixin,
+    PageViewSummary,
+)
+from tests.blog.models import Article, Comment, News, Product, Term
+from tests.counting import count_views
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUMS = (PageViewStatistics, PageViewSummary, PageViewHour)
+
+
+def viewed(obj: Any, number: int = 3) -> ObjectRef:
+    ref = ObjectRef.of(obj)
+    count_views(ref, number)
+    persist()
+    totals.read([ref])
+    return ref
+
+
+def rows(ref: ObjectRef) -> list[int]:
+    """The rows of ``ref`` in each table of sums."""
+    content_type = ContentType.objects.get_by_natural_key(*ref[:2])
+    return [table.objects.filter(content_type=content_type, object_id=ref.pk).count() for table in SUMS]
+
+
+def keys(client: redis.Redis, ref: ObjectRef) -> list[bytes]:
+    return sorted(client.scan_iter(f"djinsight:*{ref}"))
+
+
+def make_news() -> News:
+    return News.objects.create(title="x", source="radio")
+
+
+DELETIONS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "an object": (lambda: Article.objects.create(title="x"), lambda obj: obj.delete()),
+    "a queryset": (
+        lambda: Article.objects.create(title="x"),
+        lambda obj: Article.objects.filter(pk=obj.pk).delete(),
+    ),
+    "a queryset over its own column": (
+        lambda: Article.objects.create(title="x"),
+        lambda obj: Article.objects.filter(total_views=3).delete(),
+    ),
+    "a UUID": (lambda: Product.objects.create(name="x"), lambda obj: obj.delete()),
+    "a text": (lambda: Term.objects.create(word="a:b'c\"d %s é 🙂"), lambda obj: obj.delete()),
+    "a child": (make_news, lambda obj: obj.delete()),
+    "a queryset of children": (make_news, lambda obj: News.objects.all().delete()),
+    "a child by its parent": (make_news, lambda obj: Article.objects.get(pk=obj.pk).delete()),
+    "a queryset of parents": (make_news, lambda obj: Article.objects.filter(pk=obj.pk).delete()),
+}
+
+
+@pytest.mark.parametrize(("make", "delete"), DELETIONS.values(), ids=DELETIONS)
+def test_deletion(make: Callable[[], Any], delete: Callable[[Any], Any], redis_client: redis.Redis) -> None:
+    kept = viewed(Article.objects.create(title="kept"), 5)
+    obj = make()
+    ref = viewed(obj)
+    assert rows(ref) == [1, 1, 1]
+    assert len(keys(redis_client, ref)) == 4
+    delete(obj)
+    assert rows(ref) == [0, 0, 0]
+    assert keys(redis_client, ref) == []
+    assert PageViewLog.objects.filter(object_id=ref.pk, content_type__model=ref.model_name).count() == 3
+    assert rows(kept) == [1, 1, 1]
+    assert totals.read([kept])[kept].total_views == 5
+
+
+def test_a_child_that_leaves_its_parent(redis_client: redis.Redis) -> None:
+    news = make_news()
+    ref = viewed(news)
+    news.delete(keep_parents=True)
+    assert rows(ref) == [1, 1, 1]
+    assert Article.objects.get(pk=ref.pk).total_views == 3
+
+
+def test_what_hangs_on_it_takes_nothing_along() -> None:
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    comment = Comment.objects.create(pk=article.pk, article=article, text="x")
+    comment.delete()
+    assert rows(ref) == [1, 1, 1]
+
+
+@isolate_apps("tests.blog")
+def test_cascades_proxies_and_models_that_a_proxy_tracks(monkeypatch: Any, request: Any) -> None:
+    """Whose deletion is listened to: the model that names the object, and its proxies."""
+
+    class Headline(Article):
+        class Meta:
+            app_label = "blog"
+            proxy = True
+
+    class Tracked(PageViewStatisticsMixin, Comment):
+        class Meta:
+            app_label = "blog"
+            proxy = True
+
+    class Plain(Comment):
+        class Meta:
+            app_label = "blog"
+            proxy = True
+
+    all_of_them = [Article, News, Comment, Headline, Tracked, Plain, ContentType]
+    monkeypatch.setattr(deletion.apps, "get_models", lambda: all_of_them)
+    deletion.connect()
+
+    @request.addfinalizer
+    def disconnect() -> None:
+        for model in (Headline, Tracked, Plain, Comment):
+            post_delete.disconnect(sender=model, dispatch_uid=f"djinsight.deletion.{model._meta.label}")
+
+    listened = {model for model in all_of_them if post_delete.has_listeners(model)}
+    assert listened == {Article, Headline, Comment, Tracked, Plain}
+
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    Headline.objects.get(pk=article.pk).delete()
+    assert rows(ref) == [0, 0, 0]
+
+    # A comment goes with its article, and a proxy has given it numbers.
+    article = Article.objects.create(title="x")
+    ref = viewed(Tracked.objects.create(article=article, text="x"))
+    assert str(ref).startswith("blog.comment:")
+    assert rows(ref) == [1, 1, 1]
+    article.delete()
+    assert rows(ref) == [0, 0, 0]
+
+
+def test_other_models_are_deleted_as_fast_as_before() -> None:
+    assert not post_delete.has_listeners(Comment)
+    assert not post_delete.has_listeners(News)
+
+
+# Transactions
+
+
+def test_a_deletion_that_is_rolled_back(redis_client: redis.Redis) -> None:
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    with transaction.atomic():
+        article.delete()
+        assert rows(ref) == [0, 0, 0]
+        assert len(keys(redis_client, ref)) == 4
+        transaction.set_rollback(True)
+    assert rows(ref) == [1, 1, 1]
+    assert len(keys(redis_client, ref)) == 4
+
+
+def test_never_viewed(redis_client: redis.Redis) -> None:
+    ContentType.objects.all().delete()
+    ContentType.objects.clear_cache()
+    Article.objects.create(title="x").delete()
+    assert ContentType.objects.count() == 0
+
+
+def test_with_redis_down(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The rows go. Redis is asked once, however many objects are deleted."""
+    ref = viewed(Article.objects.create(title="x"))
+    Article.objects.bulk_create(Article(title=str(n)) for n in range(20))
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    assert Article.objects.all().delete()[0] == 21
+    assert rows(ref) == [0, 0, 0]
+    messages = [record.getMessage() for record in caplog.records if record.name == "djinsight.history"]
+    assert len(messages) == 21
+    assert sum("a moment ago" in message for message in messages) == 20
+
+
+def test_the_counters_of_every_day_that_redis_keeps(redis_client: redis.Redis, monkeypatch: Any) -> None:
+    article = Article.objects.create(title="x")
+    now = days.time.time()
+    for ago in (6, 1, 0):
+        monkeypatch.setattr(days.time, "time", lambda ago=ago: now - ago * 86_400)
+        ref = viewed(article)
+    assert len([key for key in keys(redis_client, ref) if key.startswith(b"djinsight:day:")]) == 3
+    article.delete()
+    assert keys(redis_client, ref) == []
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_shards(shards: int, redis_client: redis.Redis, settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_SHARDS = shards
+    made = [Article.objects.create(title=str(n)) for n in range(8)]
+    refs = [viewed(each) for each in made]
+    Article.objects.filter(pk__in=[each.pk for each in made[:7]]).delete()
+    assert [bool(keys(redis_client, ref)) for ref in refs] == [False] * 7 + [True]
+
+
+# Views that are still on their way
+
+
+def test_views_in_the_stream(redis_client: redis.Redis) -> None:
+    """They were made: the log has them. There is nobody left whose total they could be."""
+    article, other = Article.objects.create(title="x"), Article.objects.create(title="y")
+    ref, kept = viewed(article), viewed(other)
+    count_views(ref, 2)
+    count_views(kept, 2)
+    article.delete()
+    assert persist().views == 4
+    assert rows(ref) == [0, 0, 0]
+    assert rows(kept) == [1, 1, 1]
+    assert PageViewLog.objects.filter(object_id=ref.pk).count() == 5
+    assert PageViewStatistics.objects.get().total_views == 5
+
+
+def test_views_of_a_page_that_is_still_open(redis_client: redis.Redis) -> None:
+    """Its token still counts. What that brings into Redis goes with the next persist."""
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    article.delete()
+    count_views(ref, 2)
+    assert totals.read([ref])[ref].total_views == 2
+    assert persist().views == 2
+    assert rows(ref) == [0, 0, 0]
+    assert keys(redis_client, ref) == []
+    assert totals.read([ref])[ref].total_views == 0
+
+
+def test_a_key_that_is_taken_again() -> None:
+    first = Term.objects.create(word="again")
+    viewed(first, 7)
+    first.delete()
+    second = Term.objects.create(word="again")
+    assert second.total_views == 0
+    viewed(second, 2)
+    assert second.total_views == Term.objects.get(total_views=2).total_views == 2
+
+
+# Which objects are gone
+
+
+def test_missing() -> None:
+    article, product, term = Article.objects.create(title="x"), Product.objects.create(name="x"), Term(word="x")
+    term.save()
+    there = [ObjectRef.of(obj) for obj in (article, make_news(), product, term)]
+    gone = [
+        ObjectRef("blog", "article", "999"),
+        ObjectRef("blog", "article", "not a number"),
+        ObjectRef("blog", "product", "00000000-0000-0000-0000-000000000000"),
+        ObjectRef("blog", "term", "X"),
+    ]
+    unknown = [ObjectRef("gone", "thing", "5")]
+    ContentType.objects.get_for_models(Article, Product, Term)
+    assert sorted(objects.missing([*there, *gone, *unknown])) == sorted(gone)
+
+
+def test_missing_asks_once_a_model(django_assert_num_queries: Any) -> None:
+    refs = [ObjectRef.of(Article.objects.create(title=str(n))) for n in range(20)]
+    objects.missing(refs)
+    with django_assert_num_queries(1):
+        assert objects.missing(refs) == []
+
+
+def test_a_manager_that_hides_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = ObjectRef.of(Article.objects.create(title="hidden"))
+    ContentType.objects.get_for_model(Article)
+
+    class Hiding(models.Manager):  # type: ignore[type-arg]
+        def get_queryset(self) -> Any:
+            return super().get_queryset().none()
+
+    hiding = Hiding()
+    hiding.model = Article
+    monkeypatch.setitem(Article._meta.__dict__, "base_manager", hiding)
+    assert not Article._base_manager.exists()
+    assert objects.missing([ref]) == []
