@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -14,7 +15,8 @@ from django.db import connection
 from django.db.models import Sum
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import days, totals
+from djinsight.beacons.visitors import Visitor
+from djinsight.counting import days, entries, totals
 from djinsight.history.persist import Drained, drain, persist
 from djinsight.models import DataLoss, DeadLetter, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from tests.blog.models import Article, Product, Term
@@ -278,40 +280,45 @@ def test_a_full_stream_sheds_the_detail_and_keeps_the_numbers(refs: list[ObjectR
     assert (live(refs[0]), live(refs[1])) == ((9, 5), (5, 5))
 
 
+def poison(*detail: str, ref: bytes | str = "blog.article:1", ms: int = 1, **visitor: str) -> dict[str, Any]:
+    """An entry with that detail, as the recorder would have written it."""
+    who = {"key": "v", "ip_address": "", "user_agent": "", **visitor}
+    packed = entries.encode_visitor(Visitor(**who, crawler=False))
+    return {"s": 2, "r": ref, "u": 1, "t": ms, "v": packed, "d": json.dumps(["v", *detail])}
+
+
 POISON: dict[str, dict[str, Any]] = {
     "no fields that we know": {"x": "y"},
-    "no ref": {"s": 2, "u": 1, "t": 1, "d": "[]"},
-    "not a ref": {"s": 2, "r": "???", "u": 1, "t": 1, "d": "[]"},
-    "NUL in the ref": {"s": 2, "r": "blog.article:\0", "u": 1, "t": 1, "d": "[]"},
-    "not UTF-8": {"s": 2, "r": b"blog.article:\xff", "u": 1, "t": 1, "d": "[]"},
-    "a model that is not installed": {
-        "s": 2,
-        "r": "gone.thing:5",
-        "u": 1,
-        "t": 1,
-        "d": '["v","v","","","",""]',
-    },
-    "no time": {"s": 2, "r": "blog.article:1", "u": 1, "d": "[]"},
-    "a time far away": {"s": 2, "r": "blog.article:1", "u": 1, "t": 2**60, "d": '["v","v","","","",""]'},
-    "garbage for detail": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": "}{"},
-    "a short detail": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v"]'},
-    "numbers in the detail": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": "[1,2,3,4,5,6]"},
-    "NUL in the url": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","v","/\\u0000","","",""]'},
-    "a lone surrogate": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","v","/\\ud800","","",""]'},
-    "10 kB of url": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": f'["v","v","/{"x" * 10_000}","","",""]'},
-    "not an address": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","v","/","","","there"]'},
-    "deep nesting": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": "[" * 20_000},
+    "no ref": {"s": 2, "u": 1, "t": 1, "v": "", "d": "[]"},
+    "not a ref": poison("", "", ref="???"),
+    "NUL in the ref": poison("", "", ref="blog.article:\0"),
+    "not UTF-8": poison("", "", ref=b"blog.article:\xff"),
+    "a model that is not installed": poison("", "", ref="gone.thing:5"),
+    "no time": {"s": 2, "r": "blog.article:1", "u": 1, "v": "", "d": "[]"},
+    "a time far away": poison("", "", ms=2**60),
+    "no visitor": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "d": '["v","",""]'},
+    "garbage for a visitor": {"s": 2, "r": "blog.article:1", "u": 1, "t": 1, "v": "}{", "d": '["v","",""]'},
+    "garbage for detail": {**poison(), "d": "}{"},
+    "a short detail": poison(),
+    "numbers in the detail": {**poison(), "d": "[1,2,3]"},
+    "NUL in the url": poison("/\0", ""),
+    "a lone surrogate": poison("/\ud800", ""),
+    "10 kB of url": poison("/" + "x" * 10_000, ""),
+    "a long visitor": poison("/", "", key="v" * 23),
+    "NUL in the user agent": poison("/", "", user_agent="\0"),
+    "not an address": poison("/", "", ip_address="there"),
+    "deep nesting": {**poison(), "d": "[" * 20_000},
     "a sum of garbage": {"s": 2, "r": "blog.article:1", "t": 1, "n": "many", "q": 0, "w": 0},
     "a negative sum": {"s": 2, "r": "blog.article:1", "t": 1, "n": -5, "q": 0, "w": 0},
 }
 
 
-@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+@pytest.mark.parametrize("bad", POISON.values(), ids=POISON)
 def test_poison_is_set_aside_and_its_neighbours_persist(
-    poison: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis
+    bad: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis
 ) -> None:
     count_views(refs[0], 1)
-    redis_client.xadd(EVENTS, poison)
+    redis_client.xadd(EVENTS, bad)
     redis_client.hincrby(META, "seq", 1)
     count_views(refs[0], 1)
 
@@ -324,6 +331,15 @@ def test_poison_is_set_aside_and_its_neighbours_persist(
     assert sums() == [2] * 4
     assert losses() == []
     assert live(refs[0]) == (2, 1)
+
+
+def test_a_dead_letter_holds_every_byte(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    garbage = {b"\n=": bytes(range(256)), b"d": b"\xff\n"}
+    count_views(refs[0], 1)
+    redis_client.xadd(EVENTS, garbage)  # type: ignore[arg-type]
+    persist()
+    kept = json.loads(bytes(DeadLetter.objects.get().payload))
+    assert {name.encode("latin-1"): value.encode("latin-1") for name, value in kept.items()} == garbage
 
 
 def test_a_deleted_content_type(refs: list[ObjectRef]) -> None:

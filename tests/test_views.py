@@ -18,7 +18,8 @@ from djinsight import views
 from djinsight.beacons import tokens
 from djinsight.beacons.beacon import MAX_FRAME, MAX_TOKENS
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections
+from djinsight.counting import connections, entries
+from djinsight.counting.entries import Detail
 from djinsight.live import hub
 from djinsight.views import MAX_BODY
 from tests.sockets import BROWSER, view_id
@@ -91,14 +92,8 @@ async def test_in_the_stream(site: Site, view_token: str, ref: ObjectRef, redis_
     await site.view(view_token, url="/a", referrer="https://b/")
     ((_, fields),) = await sync_to_async(redis_client.xrange)("djinsight:events")
     assert fields[b"r"].decode() == str(ref)
-    entry = json.loads(fields[b"d"])
-    assert (entry[0], entry[2], entry[3], entry[4], entry[5]) == (
-        view_id(),
-        "/a",
-        "https://b/",
-        BROWSER,
-        "127.0.0.0",
-    )
+    detail = entries.decode(fields[b"v"], fields[b"d"])
+    assert detail == Detail(view_id(), detail.visitor, "/a", "https://b/", BROWSER, "127.0.0.0")
 
 
 async def test_the_same_id_counts_once(site: Site, view_token: str, watch_token: str, ref: ObjectRef) -> None:

@@ -146,7 +146,7 @@ class Call:
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
         self.moment = moment or days.now()
         refs = list(dict.fromkeys(view.beacon.ref for view in views))
-        visitors = list(dict.fromkeys(view.visitor.key for view in views))
+        visitors = list(dict.fromkeys(view.visitor for view in views))
         names = Keys(shard)
         bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
         stamp = self.moment.stamp
@@ -158,7 +158,7 @@ class Call:
             names.view_ids(bucket),
             names.view_ids(bucket - 1),
             *(key for ref in refs for key in names.of_ref(ref, stamp)),
-            *(names.of_visitor(visitor) for visitor in visitors),
+            *(names.of_visitor(visitor.key) for visitor in visitors),
         ]
         self.args: list[Any] = [
             self.moment.ms,
@@ -171,7 +171,9 @@ class Call:
             MAX_SEEN,
             max(conf.redis_expiration, 2 * 86_400),
             len(refs),
+            len(visitors),
             *map(str, refs),
+            *map(entries.encode_visitor, visitors),
         ]
         object_at = {ref: i for i, ref in enumerate(refs, 1)}
         visitor_at = {visitor: i for i, visitor in enumerate(visitors, 1)}
@@ -179,8 +181,8 @@ class Call:
             self.args += (
                 view.beacon.view_id,
                 object_at[view.beacon.ref],
-                visitor_at[view.visitor.key],
-                entries.encode(view),
+                visitor_at[view.visitor],
+                entries.encode(view.beacon),
             )
 
     def snapshots(self, counters: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:

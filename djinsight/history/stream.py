@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def read(entry_id: str, fields: dict[bytes, bytes]) -> Entry | BadEntry:
             counts = (_number(fields, b"n"), _number(fields, b"q"), _number(fields, b"w"))
             return Entry(entry_id, seq, ref, ms, *counts, None)
         flags = _number(fields, b"u")
-        detail = entries.decode(fields[b"d"].decode())
+        detail = entries.decode(fields[b"v"], fields[b"d"])
         _check(detail)
         return Entry(entry_id, seq, ref, ms, 1, flags & 1, flags >> 1 & 1, detail)
     except KeyError as error:
@@ -149,4 +150,5 @@ def _check(detail: Detail) -> None:
 
 
 def _raw(fields: dict[bytes, bytes]) -> bytes:
-    return b"\n".join(name + b"=" + value for name, value in fields.items())
+    """An entry as it was: a JSON object, whose characters up to U+00FF stand for the bytes."""
+    return json.dumps({name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}).encode()

@@ -8,7 +8,8 @@
 --       4 most views the stream may hold          5 lifetime of expiring keys (s)
 --       6 lifetime of the view ids (s)            7 most view ids to remember
 --       8 most objects to remember a visitor      9 lifetime of a day's counter (s)
---       10 number of objects, then their refs
+--       10 number of objects    11 number of visitors
+--       then the refs of the objects, then what is to be kept of the visitors
 --       then 4 for each view: id, object (from 1), visitor (from 1), payload
 -- Reply { a code for each view,
 --         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }
@@ -22,8 +23,9 @@
 local events, meta, shed, ids, ids_before = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local objects = tonumber(ARGV[10])
-local first_view = 11 + objects
+local objects, visitors = tonumber(ARGV[10]), tonumber(ARGV[11])
+local first_ref, first_visitor = 11, 11 + objects
+local first_view = 12 + objects + visitors
 local first_session = 5 + 4 * objects
 
 local head = redis.call('HMGET', meta, 'epoch', 'seq')
@@ -42,7 +44,7 @@ local function failed(reply)
   return type(reply) == 'table' and reply.err
 end
 
-local function append(ref, flags, payload)
+local function append(ref, flags, visitor, payload)
   if backlog >= max_stream then
     -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
     local field = ARGV[2] .. ':' .. ref
@@ -56,7 +58,7 @@ local function append(ref, flags, payload)
       string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now))
   end
   local added = redis.pcall('XADD', events, '*', 's', string.format('%.0f', seq + 1), 'r', ref, 'u', flags,
-    't', now, 'd', payload)
+    't', now, 'v', visitor, 'd', payload)
   if not failed(added) then
     seq = seq + 1
     backlog = backlog + 1
@@ -67,7 +69,7 @@ end
 local stopped = false
 for i = first_view, #ARGV, 4 do
   local id, object, visitor, payload = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local ref = ARGV[10 + object]
+  local ref = ARGV[first_ref + object]
   local code
   if redis.call('SISMEMBER', ids, id) == 1 or redis.call('SISMEMBER', ids_before, id) == 1 then
     code = 0
@@ -82,7 +84,8 @@ for i = first_view, #ARGV, 4 do
     -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)
-    local added = append(ref, (unique and 1 or 0) + (unique_today and 2 or 0), payload)
+    local flags = (unique and 1 or 0) + (unique_today and 2 or 0)
+    local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
       stopped = true
       code = -1
