@@ -109,8 +109,12 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     def __set__(self, instance: models.Model, value: Any) -> None:
         raise AttributeError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
 
+    def __repr__(self) -> str:
+        """Django 6.0 and later refuse ``QuerySet.update()`` by themselves, with this in the message."""
+        return f"{super().__repr__()[:-1]}, read-only>"
+
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Called for ``QuerySet.update()``, which alone does not ask whether there is a column."""
+        """Called for ``QuerySet.update()``, which before Django 6.0 does not ask whether there is a column."""
         raise FieldError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
 
     def live(self, snapshot: Snapshot) -> Any:

@@ -528,7 +528,8 @@ def test_assignment(name: str, attempt: Callable[[str], Any]) -> None:
 @pytest.mark.parametrize("value", [0, None, F("unique_views"), F("unique_views") + 1], ids=str)
 @pytest.mark.parametrize("model", [Article, News])
 def test_update(model: Any, name: str, value: Any) -> None:
-    with pytest.raises(FieldError, match=f"{name} is read-only"), transaction.atomic():
+    # Since Django 6.0 it is Django that refuses, and names the field as it names itself.
+    with pytest.raises(FieldError, match=f"{name}(, | is )read-only"), transaction.atomic():
         model.objects.update(**{name: value})
     assert Article.objects.get(total_views=30).title == "news"
 

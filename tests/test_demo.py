@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ def persisted(demo: Process, database: Path) -> tuple[int, int, int]:
     """Log rows, total views and days with views, as soon as there are any."""
     # Each look waits for the demo's next line or its end, a second at most.
     for _ in range(60):
-        with sqlite3.connect(database) as connection:
+        with closing(sqlite3.connect(database)) as connection:
             counts: list[int] = [
                 connection.execute(f"SELECT {what} FROM djinsight_{table}").fetchone()[0]
                 for what, table in (
