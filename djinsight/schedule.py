@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.schedules import crontab
 from django.apps import apps as installed
 from django.db import router
+from django.utils.timezone import get_default_timezone_name
 
 from djinsight.conf import conf
 
+NIGHTLY = {"djinsight.summarize": {"hour": "3", "minute": "10"}, "djinsight.cleanup": {"hour": "3", "minute": "40"}}
+NIGHTLY_EXPIRES = 12 * 3600  # seconds: a worker that was down does not catch up in the middle of the day
+
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
-    """Entries for ``app.conf.beat_schedule``, for schedulers other than django_celery_beat's."""
+    """Entries for ``app.conf.beat_schedule``, for schedulers other than django_celery_beat's.
+
+    ``djinsight.persist`` runs every ``DJINSIGHT_PERSIST_INTERVAL`` seconds, the two others in the night of the
+    app's time zone.
+    """
     interval = conf.persist_interval
     # A run that could not start within its interval is superseded by the next one.
-    return {"djinsight.persist": {"task": "djinsight.persist", "schedule": interval, "options": {"expires": interval}}}
+    entries: dict[str, dict[str, Any]] = {"djinsight.persist": {"schedule": interval, "options": {"expires": interval}}}
+    for name, when in NIGHTLY.items():
+        entries[name] = {"schedule": crontab(**when), "options": {"expires": NIGHTLY_EXPIRES}}
+    return {name: {"task": name, **entry} for name, entry in entries.items()}
 
 
 def create_periodic_tasks(using: str, apps: Any = installed, **kwargs: Any) -> None:
@@ -22,22 +34,55 @@ def create_periodic_tasks(using: str, apps: Any = installed, **kwargs: Any) -> N
 
     Called after ``migrate``; ``apps`` are the models that the database ``using`` has tables of by then.
     """
+    tasks = _periodic_tasks(using, apps)
+    if tasks is None:
+        return
+    for name, entry in beat_schedule().items():
+        if not tasks.filter(name=name).exists():
+            when = _crontab(using, **NIGHTLY[name]) if name in NIGHTLY else _interval(using, entry["schedule"])
+            expires = max(1, round(entry["options"]["expires"]))
+            tasks.create(name=name, task=entry["task"], expire_seconds=expires, **when)
+
+
+def delete_periodic_tasks(using: str) -> list[str]:
+    """Delete the periodic tasks of this app, edited ones too, and return their names. Their schedules may be shared."""
+    tasks = _periodic_tasks(using, installed)
+    if tasks is None:
+        return []
+    ours = tasks.filter(name__in=beat_schedule())
+    names = sorted(ours.values_list("name", flat=True))
+    for task in ours:  # one by one: beat hears of it through a signal
+        task.delete()
+    return names
+
+
+def _periodic_tasks(using: str, apps: Any) -> Any:
+    """The periodic tasks in the database ``using``, None where it has no table of them."""
     try:
         apps.get_model("django_celery_beat", "PeriodicTask")
     except LookupError:
-        return
-    from django_celery_beat.models import IntervalSchedule, PeriodicTask
+        return None
+    from django_celery_beat.models import PeriodicTask
 
-    if not router.allow_migrate_model(using, PeriodicTask):
-        return
-    for name, entry in beat_schedule().items():
-        if PeriodicTask.objects.using(using).filter(name=name).exists():
-            continue
-        seconds = max(1, round(entry["schedule"]))
-        every = {"every": seconds, "period": IntervalSchedule.SECONDS}
-        # Nothing keeps intervals unique: get_or_create() fails where a site has one twice.
-        intervals = IntervalSchedule.objects.using(using)
-        interval = intervals.filter(**every).first() or intervals.create(**every)
-        PeriodicTask.objects.using(using).create(
-            name=name, task=entry["task"], interval=interval, expire_seconds=seconds
-        )
+    return PeriodicTask.objects.using(using) if router.allow_migrate_model(using, PeriodicTask) else None
+
+
+def _interval(using: str, interval: float) -> dict[str, Any]:
+    from django_celery_beat.models import IntervalSchedule
+
+    every = {"every": max(1, round(interval)), "period": IntervalSchedule.SECONDS}
+    return {"interval": _shared(using, IntervalSchedule, **every)}
+
+
+def _crontab(using: str, **when: str) -> dict[str, Any]:
+    from django_celery_beat.models import CrontabSchedule
+
+    every_day = dict.fromkeys(("day_of_week", "day_of_month", "month_of_year"), "*")
+    zone = get_default_timezone_name()
+    return {"crontab": _shared(using, CrontabSchedule, timezone=zone, **every_day, **when)}
+
+
+def _shared(using: str, model: Any, **fields: Any) -> Any:
+    """A schedule with ``fields``. Nothing keeps them unique: get_or_create() fails where a site has one twice."""
+    schedules = model.objects.using(using)
+    return schedules.filter(**fields).first() or schedules.create(**fields)

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from djinsight.history import cleanup as _cleanup
 from djinsight.history import persist as _persist
+from djinsight.history import summaries as _summaries
+
+DAYS_AGAIN = 2  # yesterday and today
 
 
 @shared_task(name="djinsight.persist", ignore_result=True)
 def persist() -> None:
     """Write what is counted to the database."""
     _persist.persist()
+
+
+@shared_task(name="djinsight.summarize", ignore_result=True)
+def summarize(days: int = DAYS_AGAIN) -> None:
+    """Compute the daily sums of the last ``days`` days again."""
+    for _ in _summaries.rebuild(days):
+        pass
+
+
+@shared_task(name="djinsight.cleanup", ignore_result=True)
+def cleanup(days: int | None = None) -> None:
+    """Delete log rows older than ``days`` (``DJINSIGHT_CLEANUP_DAYS``)."""
+    for _ in _cleanup.clean_up(days):
+        pass

@@ -16,6 +16,8 @@ MODULES = (
     "test_persist",
     "test_deletion",
     "test_periods",
+    "test_summaries",
+    "test_cleanup",
     "test_columns",
     "test_admin",
     "test_totals",

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.core.management import get_commands
 from django.template import engines
 from django.urls import reverse
 
@@ -51,7 +52,8 @@ SETTINGS = {
 TAGS = {"page_view_tracker", "live_stats_counter", "total_views_stat", "unique_views_stat"}
 FILTERS = {"format_view_count"}
 TEMPLATES = TAGS | {"script", "value"}
-TASKS = {"djinsight.persist"}
+TASKS = {"djinsight.persist", "djinsight.summarize", "djinsight.cleanup"}
+COMMANDS = {"generate_summaries", "cleanup_pageviews", "djinsight_unschedule"}
 OBJECT = "content_type object_id"
 TABLES = {
     "PageViewStatistics": f"{OBJECT} total_views unique_views first_viewed_at last_viewed_at",
@@ -94,6 +96,10 @@ def test_a_template_that_a_site_may_override(name: str) -> None:
 def test_tasks() -> None:
     app.loader.import_default_modules()
     assert {name for name in app.tasks if name.startswith("djinsight.")} >= TASKS
+
+
+def test_commands() -> None:
+    assert {name for name, app in get_commands().items() if app == "djinsight"} >= COMMANDS
 
 
 def test_app() -> None:

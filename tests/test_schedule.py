@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from celery.schedules import crontab
 from django.apps import apps
 from django.apps.registry import Apps
 from django.core.management import call_command
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from djinsight.schedule import beat_schedule, create_periodic_tasks
 from tests.celery import app
+from tests.commands import run
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +27,17 @@ def test_migrate_makes_it() -> None:
     task = persist()
     assert (task.task, task.enabled, task.expire_seconds) == ("djinsight.persist", True, 5)
     assert (task.interval.every, task.interval.period) == (5, IntervalSchedule.SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "hour", "minute"), [("djinsight.summarize", "3", "10"), ("djinsight.cleanup", "3", "40")]
+)
+def test_migrate_makes_the_nightly_ones(name: str, hour: str, minute: str) -> None:
+    task = PeriodicTask.objects.get(name=name)
+    when = task.crontab
+    assert (task.task, task.enabled, task.expire_seconds) == (name, True, 43_200)
+    assert (when.hour, when.minute, str(when.timezone)) == (hour, minute, "Europe/Prague")
+    assert (when.day_of_week, when.day_of_month, when.month_of_year) == ("*", "*", "*")
 
 
 def test_migrate_again() -> None:
@@ -102,6 +115,32 @@ def test_a_database_without_the_schedule(settings: Any) -> None:
     assert not PeriodicTask.objects.filter(name="djinsight.persist").exists()
 
 
+def test_crontabs_are_shared() -> None:
+    PeriodicTask.objects.filter(name="djinsight.cleanup").delete()
+    own = CrontabSchedule.objects.get(hour="3", minute="40")
+    CrontabSchedule.objects.create(hour="3", minute="40", timezone="Europe/Prague")
+    create_periodic_tasks(using="default")
+    assert PeriodicTask.objects.get(name="djinsight.cleanup").crontab == own
+    assert CrontabSchedule.objects.filter(hour="3", minute="40").count() == 2
+
+
+def test_unschedule() -> None:
+    """What the site has scheduled by itself stays, the same tasks under other names too."""
+    every = IntervalSchedule.objects.create(every=9, period=IntervalSchedule.DAYS)
+    PeriodicTask.objects.create(name="our own", task="djinsight.cleanup", interval=every)
+    persist().delete()
+    before = set(PeriodicTask.objects.exclude(name__startswith="djinsight.").values_list("name", flat=True))
+    assert run("djinsight_unschedule") == "Deleted djinsight.cleanup, djinsight.summarize.\n"
+    assert set(PeriodicTask.objects.values_list("name", flat=True)) == before
+    assert run("djinsight_unschedule") == "There are no periodic tasks of djinsight.\n"
+
+
+@pytest.mark.parametrize(("name", "hour", "minute"), [("djinsight.summarize", 3, 10), ("djinsight.cleanup", 3, 40)])
+def test_beat_schedule_of_the_nightly_ones(name: str, hour: int, minute: int) -> None:
+    entry = beat_schedule()[name]
+    assert entry == {"task": name, "schedule": crontab(hour=hour, minute=minute), "options": {"expires": 43_200}}
+
+
 @pytest.mark.parametrize("interval", [5, 0.5])
 def test_beat_schedule(interval: float, settings: Any) -> None:
     settings.DJINSIGHT_PERSIST_INTERVAL = interval
@@ -114,4 +153,5 @@ def test_beat_schedule(interval: float, settings: Any) -> None:
 
 def test_what_is_scheduled_exists() -> None:
     app.loader.import_default_modules()
-    assert {entry["task"] for entry in beat_schedule().values()} <= set(app.tasks)
+    tasks = {name for name in app.tasks if name.startswith("djinsight.")}
+    assert {entry["task"] for entry in beat_schedule().values()} == tasks

@@ -8,7 +8,7 @@ time wait for each other at the cursor's row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -27,7 +27,7 @@ from djinsight.models import DataLoss, DeadLetter, PageViewLog, PersistCursor
 logger = logging.getLogger("djinsight.history")
 
 MAX_ENTRIES = 20_000  # stream entries a transaction
-MAX_ROUNDS = 100  # transactions a run; a backlog beyond it is for the next run
+MAX_RUN = 2_000_000  # stream entries a run and shard; a backlog beyond it is for the next run
 
 
 @dataclass(slots=True)
@@ -49,13 +49,19 @@ class Drained:
 def persist() -> Drained:
     """Write everything that is counted and not yet written. Raises redis.RedisError, django.db.Error."""
     drained = Drained()
-    for shard in range(conf.redis_shards):
-        for _ in range(MAX_ROUNDS):
-            part = drain(shard)
-            drained.add(part)
-            if part.entries < MAX_ENTRIES:
-                break
+    for part in batches():
+        drained.add(part)
     return drained
+
+
+def batches(limit: int = MAX_ENTRIES) -> Iterator[Drained]:
+    """The same, at most ``limit`` entries a transaction; yields what each one wrote."""
+    for shard in range(conf.redis_shards):
+        for _ in range(-(-MAX_RUN // limit)):
+            part = drain(shard, limit)
+            yield part
+            if part.entries < limit:
+                break
 
 
 def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
@@ -82,6 +88,22 @@ def _lock(shard: int) -> PersistCursor:
     """The cursor, locked until the end of the transaction. An UPDATE locks in every database, SQLite too."""
     PersistCursor.objects.filter(shard=shard).update(moved_at=timezone.now())
     return PersistCursor.objects.get(shard=shard)
+
+
+def lock_cursors() -> None:
+    """Keep persist out until the end of the transaction, on every shard: for whoever else writes the same tables."""
+    # One by one and in order, so that two who lock all of them never wait for each other; and a write comes first, as
+    # SQLite does not let a transaction that has read wait for one that writes.
+    _touch(0)
+    known = set(PersistCursor.objects.values_list("shard", flat=True))
+    missing = set(range(conf.redis_shards)) - known
+    PersistCursor.objects.bulk_create([PersistCursor(shard=shard) for shard in missing], ignore_conflicts=True)
+    for shard in sorted(known | missing):
+        _touch(shard)
+
+
+def _touch(shard: int) -> None:
+    PersistCursor.objects.filter(shard=shard).update(shard=shard)
 
 
 def _write(cursor: PersistCursor, limit: int) -> tuple[Drained, bool]:

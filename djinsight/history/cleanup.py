@@ -1,0 +1,29 @@
+"""Old rows of the log, deleted in batches. Totals and sums stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from djinsight.conf import conf
+from djinsight.models import PageViewLog
+
+
+def older_than(days: int) -> QuerySet[PageViewLog]:
+    """The log rows of views that are more than ``days`` times 24 hours ago."""
+    return PageViewLog.objects.filter(timestamp__lt=timezone.now() - timedelta(days=days))
+
+
+def clean_up(days: int | None = None) -> Iterator[int]:
+    """Delete log rows older than ``days`` (``DJINSIGHT_CLEANUP_DAYS``), oldest first; yields how many after each batch.
+
+    A batch is at most ``DJINSIGHT_BATCH_SIZE`` rows, deleted by their primary keys in a transaction of its own: no
+    table is locked, and who stops in between has deleted whole batches.
+    """
+    old = older_than(conf.cleanup_days if days is None else days).order_by("timestamp")
+    while pks := list(old.values_list("pk", flat=True)[: conf.batch_size]):
+        deleted, _ = PageViewLog.objects.filter(pk__in=pks).delete()
+        yield deleted

@@ -1,0 +1,88 @@
+"""Daily sums, computed again from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, F, OuterRef, Subquery
+from django.utils import timezone
+
+from djinsight.conf import conf
+from djinsight.counting import days
+from djinsight.history.persist import lock_cursors
+from djinsight.models import PageViewLog, PageViewStatistics, PageViewSummary
+
+Key = tuple[int, str]
+
+
+def rebuild(number: int | None = None) -> Iterator[tuple[date, int]]:
+    """Compute the sums of the last ``number`` days again, the oldest first; yields each day and how many it wrote.
+
+    ``number`` counts today and is ``DJINSIGHT_CLEANUP_DAYS`` where it is not given. Days are those of the site's time
+    zone. A day is one transaction, during which persist waits.
+    """
+    today = days.now().day
+    for back in reversed(range(conf.cleanup_days if number is None else number)):
+        day = today - timedelta(days=back)
+        yield day, rebuild_day(day)
+
+
+def rebuild_day(day: date) -> int:
+    """Compute the sums of ``day`` again; returns how many rows that changed.
+
+    ``unique_views`` becomes the number of different visitors of the object on that day: what persist adds up as "new
+    that day", without what it cannot know. Where the log has fewer views than a row says, detail was deleted or shed,
+    and the row stays as it is.
+    """
+    with transaction.atomic():
+        lock_cursors()
+        sums = _sums(day)
+        # A deletion of the object waits here, and takes the rows below with it afterwards.
+        _lock_statistics(sums)
+        rows = {(row.content_type_id, row.object_id): row for row in PageViewSummary.objects.filter(date=day)}
+        changed = []
+        for key, (total, unique) in sums.items():
+            row = rows.get(key) or PageViewSummary(content_type_id=key[0], object_id=key[1], date=day)
+            if total >= row.total_views and (total, unique) != (row.total_views, row.unique_views):
+                row.total_views, row.unique_views = total, unique
+                changed.append(row)
+        new = [row for row in changed if row.pk is None]
+        known = [row for row in changed if row.pk is not None]
+        PageViewSummary.objects.bulk_create(new, batch_size=conf.batch_size)
+        PageViewSummary.objects.bulk_update(known, ["total_views", "unique_views"], batch_size=conf.batch_size)
+    return len(changed)
+
+
+def _sums(day: date) -> dict[Key, tuple[int, int]]:
+    """Views and different visitors on ``day``, by object, without those of objects that are deleted.
+
+    Statistics go with their object, the log does not: what is older than the statistics was somebody else's.
+    """
+    zone = timezone.get_default_timezone()
+    began, ended = (datetime.combine(each, time.min, zone) for each in (day, day + timedelta(days=1)))
+    same = {"content_type": OuterRef("content_type"), "object_id": OuterRef("object_id")}
+    first = PageViewStatistics.objects.filter(**same).values("first_viewed_at")[:1]
+    log = PageViewLog.objects.filter(timestamp__gte=began, timestamp__lt=ended)
+    rows = (
+        log.annotate(first=Subquery(first))
+        .filter(timestamp__gte=F("first"))
+        .values_list("content_type_id", "object_id")
+        .annotate(Count("pk"), Count("visitor", distinct=True))
+    )
+    return {(type_id, object_id): (total, unique) for type_id, object_id, total, unique in rows.order_by()}
+
+
+def _lock_statistics(sums: dict[Key, Any]) -> None:
+    by_type: dict[int, list[str]] = {}
+    for type_id, object_id in sums:
+        by_type.setdefault(type_id, []).append(object_id)
+    for type_id, object_ids in sorted(by_type.items()):
+        for start in range(0, len(object_ids), conf.batch_size):
+            part = object_ids[start : start + conf.batch_size]
+            rows = PageViewStatistics.objects.select_for_update().filter(content_type=type_id, object_id__in=part)
+            found = set(rows.order_by("object_id").values_list("object_id", flat=True))
+            for object_id in set(part) - found:  # deleted since the log was read
+                del sums[type_id, object_id]

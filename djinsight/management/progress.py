@@ -1,0 +1,41 @@
+"""How far a command is: a bar on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+WIDTH = 30  # characters of the bar
+
+
+class Progress:
+    """Counts up to ``total`` and shows it on ``stream``: a bar that moves, or a line for each tenth of the way."""
+
+    def __init__(self, stream: Any, unit: str, total: int) -> None:
+        self.done = 0
+        self.total = total
+        self._stream = stream
+        self._unit = unit
+        self._moves = stream.isatty()
+        self._shown = 0
+
+    def add(self, number: int) -> None:
+        self.done += number
+        if self._moves:
+            self._stream.write(f"\r{self._bar()} {self}", ending="")
+            self._stream.flush()
+        elif self.total and self.done * 10 // self.total > self._shown:
+            self._shown = self.done * 10 // self.total
+            self._stream.write(str(self))
+
+    def close(self) -> None:
+        """End the bar's line; what is written next begins a new one."""
+        if self._moves and self.done:
+            self._stream.write("")
+
+    def __str__(self) -> str:
+        # What comes in meanwhile is done too.
+        return f"{self.done:,} of {max(self.done, self.total):,} {self._unit}"
+
+    def _bar(self) -> str:
+        full = WIDTH if self.done >= self.total else WIDTH * self.done // self.total
+        return f"[{'#' * full}{'.' * (WIDTH - full)}]"
