@@ -1,4 +1,4 @@
-"""The mixin and its virtual columns: statistics that look like fields of the host model, but are not in its table.
+"""Virtual columns: statistics that look like fields of the host model, but are not in its table.
 
 Each column is a private, non-editable model field without a database column. In a query it compiles to a correlated
 subquery on ``PageViewStatistics``; on an instance it reads the live number.
@@ -12,26 +12,13 @@ from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.expressions import Col
-from django.db.models.signals import class_prepared
 from django.utils.functional import cached_property
-from django.utils.translation import gettext_lazy as _
 
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.counting import days, totals
 from djinsight.counting.snapshot import Snapshot
 
 Sql = tuple[str, tuple[Any, ...]]
-
-
-class PageViewStatisticsMixin:
-    """Gives a model the statistics of its views. A plain class: first or last among the bases, no migration.
-
-    ``total_views``, ``unique_views`` (numbers), ``first_viewed_at``, ``last_viewed_at`` (aware datetimes, or None)
-    are live on an instance, persisted plus pending, and can be filtered, ordered, aggregated and joined in queries,
-    which read what is persisted.
-    """
-
-    djinsight_tracked = True
 
 
 class VirtualCol(Col):
@@ -157,23 +144,3 @@ def _as_text(column: str, pk: models.Field[Any, Any], connection: Any) -> str:
     if isinstance(field, models.CharField | models.TextField):
         return column
     return f"CAST({column} AS {'CHAR' if connection.vendor == 'mysql' else 'VARCHAR'})"
-
-
-def add_columns(sender: type[models.Model], **kwargs: Any) -> None:
-    """Give a model with the mixin its columns, when Django has prepared the class."""
-    if not issubclass(sender, PageViewStatisticsMixin):
-        return
-    for name, column in (
-        ("total_views", CountColumn(verbose_name=_("total views"))),
-        ("unique_views", CountColumn(verbose_name=_("unique views"))),
-        ("first_viewed_at", TimeColumn(verbose_name=_("first viewed"))),
-        ("last_viewed_at", TimeColumn(verbose_name=_("last viewed"))),
-    ):
-        existing = getattr(sender, name, None)
-        if existing is None:
-            column.contribute_to_class(sender, name)
-        elif not isinstance(existing, StatisticsColumn):
-            raise FieldError(f"{sender._meta.label} has a {name} of its own, which PageViewStatisticsMixin provides")
-
-
-class_prepared.connect(add_columns, dispatch_uid="djinsight.columns")

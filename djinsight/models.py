@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from djinsight.beacons import beacon, bots, refs
-from djinsight.columns import PageViewStatisticsMixin
+from djinsight.mixin import PageViewStatisticsMixin
 
 __all__ = [
     "DataLoss",
@@ -49,7 +49,9 @@ class PageViewStatistics(OfObject):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["content_type", "object_id"], name="djinsight_statistics_object"),
         ]
-        indexes: ClassVar = [models.Index(fields=["content_type", "-total_views"], name="djinsight_statistics_most")]
+        indexes: ClassVar = [
+            models.Index(fields=["content_type", "-total_views", "object_id"], name="djinsight_statistics_most")
+        ]
 
     def __str__(self) -> str:
         return f"{self.object_id}: {self.total_views}"
@@ -69,7 +71,7 @@ class PageViewSummary(OfObject):
             models.UniqueConstraint(fields=["content_type", "object_id", "date"], name="djinsight_summary_object_date"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["date", "content_type", "-total_views"], name="djinsight_summary_most")
+            models.Index(fields=["date", "content_type", "-total_views", "object_id"], name="djinsight_summary_most")
         ]
 
     def __str__(self) -> str:

@@ -52,8 +52,9 @@ def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
 
 
 def display_name(obj: Model) -> str:
-    """What people call ``obj``."""
-    return str(obj)
+    """What people call ``obj``; it may be of a model that only a proxy gives the mixin."""
+    own = getattr(obj, "get_display_name", None)
+    return str(own() if own else obj)
 
 
 def _reader(model: type[Model]):  # type: ignore[no-untyped-def]

@@ -15,9 +15,11 @@ from tests.servers import cannot_run
 MODULES = (
     "test_persist",
     "test_deletion",
+    "test_mixin",
     "test_periods",
     "test_summaries",
     "test_cleanup",
+    "test_ranking",
     "test_columns",
     "test_admin",
     "test_totals",

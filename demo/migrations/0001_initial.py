@@ -4,7 +4,7 @@ import uuid
 
 from django.db import migrations, models
 
-import djinsight.columns
+import djinsight.models
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-published_at",),
             },
-            bases=(models.Model, djinsight.columns.PageViewStatisticsMixin),
+            bases=(models.Model, djinsight.models.PageViewStatisticsMixin),
         ),
         migrations.CreateModel(
             name="Course",
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("title",),
             },
-            bases=(djinsight.columns.PageViewStatisticsMixin, models.Model),
+            bases=(djinsight.models.PageViewStatisticsMixin, models.Model),
         ),
         migrations.CreateModel(
             name="Product",
@@ -59,6 +59,6 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("name",),
             },
-            bases=(djinsight.columns.PageViewStatisticsMixin, models.Model),
+            bases=(djinsight.models.PageViewStatisticsMixin, models.Model),
         ),
     ]

@@ -129,8 +129,8 @@ class OfObjectAdmin(ReadOnlyAdmin):
                 )
             except NoReverseMatch:
                 pass
-        absolute = getattr(obj, "get_absolute_url", None)
-        return str(absolute()) if absolute else ""
+        tracking_url = getattr(obj, "get_tracking_url", None) or getattr(obj, "get_absolute_url", None)
+        return str(tracking_url()) if tracking_url else ""
 
 
 def tracked() -> list[type[Model]]:

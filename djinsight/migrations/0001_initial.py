@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'page view statistics',
                 'verbose_name_plural': 'page view statistics',
-                'indexes': [models.Index(fields=['content_type', '-total_views'], name='djinsight_statistics_most')],
+                'indexes': [models.Index(fields=['content_type', '-total_views', 'object_id'], name='djinsight_statistics_most')],
                 'constraints': [models.UniqueConstraint(fields=('content_type', 'object_id'), name='djinsight_statistics_object')],
             },
         ),
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'daily summary',
                 'verbose_name_plural': 'daily summaries',
-                'indexes': [models.Index(fields=['date', 'content_type', '-total_views'], name='djinsight_summary_most')],
+                'indexes': [models.Index(fields=['date', 'content_type', '-total_views', 'object_id'], name='djinsight_summary_most')],
                 'constraints': [models.UniqueConstraint(fields=('content_type', 'object_id', 'date'), name='djinsight_summary_object_date')],
             },
         ),

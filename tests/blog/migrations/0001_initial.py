@@ -5,7 +5,7 @@ import uuid
 import django.db.models.deletion
 from django.db import migrations, models
 
-import djinsight.columns
+import djinsight.models
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("title", models.CharField(max_length=100)),
             ],
-            bases=(models.Model, djinsight.columns.PageViewStatisticsMixin),
+            bases=(models.Model, djinsight.models.PageViewStatisticsMixin),
         ),
         migrations.CreateModel(
             name="Product",
@@ -28,14 +28,14 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=100)),
             ],
-            bases=(djinsight.columns.PageViewStatisticsMixin, models.Model),
+            bases=(djinsight.models.PageViewStatisticsMixin, models.Model),
         ),
         migrations.CreateModel(
             name="Term",
             fields=[
                 ("word", models.CharField(max_length=50, primary_key=True, serialize=False)),
             ],
-            bases=(djinsight.columns.PageViewStatisticsMixin, models.Model),
+            bases=(djinsight.models.PageViewStatisticsMixin, models.Model),
         ),
         migrations.CreateModel(
             name="News",

@@ -1,0 +1,100 @@
+"""Rankings: the most viewed objects, from the side of the statistics and by their indexes."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet, Sum
+
+from djinsight.beacons.refs import tracked_model
+from djinsight.counting import days as calendar
+
+MAX_LIMIT = 1000
+MAX_DEPTH = 512  # rows of each day that are looked at before all of them are
+
+Ranked = list[tuple[str, int]]  # object id and views, most first
+
+
+def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) -> list[Any]:
+    """The ``limit`` most viewed objects of ``queryset``, most first: of all time, or of the last ``days``.
+
+    Two queries, and as many again for each time that ``queryset`` leaves too many of the ranked out. Raises ValueError.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ValueError(f"expected a limit from 1 to {MAX_LIMIT} but got {limit}")
+    if days is not None and days < 1:
+        raise ValueError(f"expected at least 1 day but got {days}")
+    model = tracked_model(queryset.model)
+    try:
+        type_id = ContentType.objects.get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
+    except ContentType.DoesNotExist:
+        return []  # nothing of it was viewed yet
+    found: list[Any] = []
+    size, seen = limit, 0
+    while True:
+        ranked = top(type_id, size, days)
+        found += _objects(queryset, ranked[seen:])
+        if len(found) >= limit or len(ranked) < size:
+            return found[:limit]
+        size, seen = size * 4, size
+
+
+def top(type_id: int, size: int, days: int | None = None) -> Ranked:
+    """The ``size`` most viewed objects of a content type; equals in the order of their ids."""
+    if days is not None:
+        last = calendar.now().day
+        return _top_of_days(type_id, size, last - timedelta(days=days - 1), last)
+    statistics = apps.get_model("djinsight", "PageViewStatistics")
+    rows = statistics.objects.filter(content_type=type_id, total_views__gt=0).order_by("-total_views", "object_id")
+    return list(rows.values_list("object_id", "total_views")[:size])
+
+
+def _top_of_days(type_id: int, size: int, first: date, last: date) -> Ranked:
+    """The first rows of each day, until no other object can come among them; so a few of a million rows are read.
+
+    The threshold algorithm of Fagin, Lotem and Naor (2003): what is not among the first of any day has at most the
+    sum of the last numbers that were seen.
+    """
+    summaries = apps.get_model("djinsight", "PageViewSummary")
+    rows = summaries.objects.filter(content_type=type_id, date__range=(first, last))
+    span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    depth = max(size, 32)
+    while depth * len(span) <= MAX_DEPTH * 32:
+        candidates: set[str] = set()
+        threshold = 0
+        for day in span:
+            of_day = summaries.objects.filter(content_type=type_id, date=day).order_by("-total_views", "object_id")
+            found = list(of_day.values_list("object_id", "total_views")[:depth])
+            candidates.update(object_id for object_id, _ in found)
+            threshold += found[-1][1] if len(found) == depth else 0
+        ranked = _sums(rows.filter(object_id__in=candidates), size)
+        if threshold == 0 or (len(ranked) == size and ranked[-1][1] > threshold):
+            return ranked
+        depth *= 4
+    return _sums(rows, size)
+
+
+def _sums(rows: QuerySet[Any], size: int) -> Ranked:
+    sums = rows.order_by().values("object_id").annotate(n=Sum("total_views")).order_by("-n", "object_id")
+    return list(sums.values_list("object_id", "n")[:size])
+
+
+def _objects(queryset: QuerySet[Any], ranked: Ranked) -> list[Model]:
+    """The objects of ``ranked`` that are in ``queryset``, in that order."""
+    pks: dict[Any, int] = {}
+    for object_id, views in ranked:
+        try:
+            pks[queryset.model._meta.pk.to_python(object_id)] = views
+        except ValidationError:
+            continue  # the primary key has another type than it had
+    objects = {obj.pk: obj for obj in queryset.filter(pk__in=list(pks))}
+    found = []
+    for pk, views in pks.items():
+        if pk in objects:
+            objects[pk].ranked_views = views
+            found.append(objects[pk])
+    return found

@@ -1,0 +1,208 @@
+"""Rankings: the most viewed of all time and of some days, from the tables of statistics."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.models import Q
+
+from djinsight import ranking
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days
+from djinsight.history.persist import persist
+from djinsight.models import PageViewStatistics, PageViewSummary
+from tests.blog.models import Article, News, Product, Term
+from tests.counting import count_views
+
+pytestmark = pytest.mark.django_db
+
+
+def key(obj: Any) -> dict[str, Any]:
+    ref = ObjectRef.of(obj)
+    return {"content_type": ContentType.objects.get_by_natural_key(*ref[:2]), "object_id": ref.pk}
+
+
+def viewed(obj: Any, *views: int) -> Any:
+    """``obj``, with so many views today, yesterday, and so on."""
+    for ago, total in enumerate(views):
+        if total:
+            day = days.now().day - timedelta(days=ago)
+            PageViewSummary.objects.create(**key(obj), date=day, total_views=total)
+    PageViewStatistics.objects.create(**key(obj), total_views=sum(views))
+    return obj
+
+
+@pytest.fixture(autouse=True)
+def content_types(db: None) -> None:
+    ContentType.objects.get_for_models(Article, News, Product, Term)
+
+
+@pytest.fixture
+def articles() -> list[Article]:
+    """``a`` leads of all time, ``b`` today, ``c`` over three days; ``d`` was never viewed."""
+    a, b, c, _d = (Article.objects.create(title=title) for title in "abcd")
+    viewed(a, 1, 0, 0, 100)
+    viewed(b, 30)
+    viewed(c, 20, 20, 20)
+    viewed(Product.objects.create(name="another model"), 500)
+    return [a, b, c]
+
+
+RANKINGS: list[tuple[dict[str, Any], dict[str, int]]] = [
+    ({}, {"a": 101, "c": 60, "b": 30}),
+    ({"limit": 2}, {"a": 101, "c": 60}),
+    ({"limit": 1}, {"a": 101}),
+    ({"days": 1}, {"b": 30, "c": 20, "a": 1}),
+    ({"days": 2}, {"c": 40, "b": 30, "a": 1}),
+    ({"days": 3, "limit": 1}, {"c": 60}),
+    ({"days": 4}, {"a": 101, "c": 60, "b": 30}),
+    ({"days": 400, "limit": 2}, {"a": 101, "c": 60}),
+    ({"days": 2, "queryset": lambda: Article.objects.exclude(title="c")}, {"b": 30, "a": 1}),
+    ({"queryset": lambda: Article.objects.filter(title__in="bd"), "limit": 1}, {"b": 30}),
+    ({"queryset": lambda: Article.objects.filter(total_views__lt=50).order_by("title")}, {"b": 30}),
+    ({"queryset": lambda: Article.objects.none()}, {}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), RANKINGS, ids=lambda value: str(value)[:40])
+def test_most_viewed(arguments: dict[str, Any], expected: dict[str, int], articles: list[Article]) -> None:
+    asked = {name: value() if callable(value) else value for name, value in arguments.items()}
+    found = Article.most_viewed(**asked)
+    assert [(article.title, article.ranked_views) for article in found] == list(expected.items())
+
+
+def test_other_keys() -> None:
+    product, term = Product.objects.create(name="p"), Term.objects.create(word="a:b'c\"d %s é 🙂")
+    viewed(product, 5)
+    viewed(term, 5)
+    assert (Product.most_viewed(days=7), Term.most_viewed()) == ([product], [term])
+
+
+def test_children_and_parents(articles: list[Article]) -> None:
+    news = viewed(News.objects.create(title="n", source="s"), 70)
+    assert [article.title for article in Article.most_viewed()] == ["a", "n", "c", "b"]
+    assert News.most_viewed(limit=1) == News.most_viewed(limit=1, days=7) == [news]
+
+
+def test_equals_come_in_the_order_of_their_ids() -> None:
+    made = [viewed(Term.objects.create(word=word), 5) for word in "cab"]
+    for given in (None, 1, 7):
+        assert [term.word for term in Term.most_viewed(limit=2, days=given)] == ["a", "b"]
+    assert len(made) == 3
+
+
+def test_objects_that_are_gone(articles: list[Article]) -> None:
+    """Rows that nobody deleted with their object, or whose key has another type, take nobody's place."""
+    content_type = ContentType.objects.get_for_model(Article)
+    for object_id in ("999999", "a word"):
+        PageViewStatistics.objects.create(content_type=content_type, object_id=object_id, total_views=10_000)
+    assert [article.title for article in Article.most_viewed(limit=1)] == ["a"]
+
+
+def test_what_persist_wrote() -> None:
+    article = Article.objects.create(title="x")
+    count_views(ObjectRef.of(article), 3)
+    persist()
+    for given in (None, 1, 7):
+        (found,) = Article.most_viewed(days=given)
+        assert (found, found.ranked_views) == (article, 3)
+
+
+def test_nothing_was_viewed() -> None:
+    assert Article.most_viewed() == Article.most_viewed(days=7) == []
+    ContentType.objects.all().delete()
+    ContentType.objects.clear_cache()
+    assert Article.most_viewed() == Article.most_viewed(days=7) == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+def test_limit(limit: int) -> None:
+    with pytest.raises(ValueError, match="expected a limit from 1 to 1000 but got"):
+        Article.most_viewed(limit)
+
+
+@pytest.mark.parametrize("given", [0, -7])
+def test_days(given: int) -> None:
+    with pytest.raises(ValueError, match="expected at least 1 day but got"):
+        Article.most_viewed(days=given)
+
+
+def test_queries(articles: list[Article], django_assert_num_queries: Any) -> None:
+    Article.most_viewed()
+    with django_assert_num_queries(2):
+        Article.most_viewed(limit=2)
+    with django_assert_num_queries(9):  # seven days, their sums, the objects
+        Article.most_viewed(limit=2, days=7)
+
+
+# By an index
+
+
+def summarise(rows: Iterable[tuple[str, date, int]]) -> Counter[str]:
+    content_type = ContentType.objects.get_for_model(Term)
+    sums: Counter[str] = Counter()
+    made = []
+    for object_id, day, total in rows:
+        sums[object_id] += total
+        made.append(PageViewSummary(content_type=content_type, object_id=object_id, date=day, total_views=total))
+    PageViewSummary.objects.bulk_create(made, batch_size=5000)
+    return sums
+
+
+DISTRIBUTIONS = {
+    "few are viewed most": lambda chance: int(chance.paretovariate(0.7)),
+    "all alike": lambda chance: chance.randint(1, 100),
+    "equals": lambda chance: 5,
+}
+
+
+@pytest.mark.parametrize("views", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
+@pytest.mark.parametrize("size", [1, 10, 100])
+def test_of_days_as_from_all_rows(size: int, views: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at the first of each day finds what adding up everything does."""
+    monkeypatch.setattr(ranking, "MAX_DEPTH", 64)
+    chance = random.Random(7)
+    today = days.now().day
+    sums = summarise(
+        (f"{n:04}", today - timedelta(days=ago), views(chance))
+        for n in range(400)
+        for ago in range(7)
+        if chance.random() < 0.7
+    )
+    content_type = ContentType.objects.get_for_model(Term)
+    expected = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:size]
+    assert ranking.top(content_type.pk, size, 7) == expected
+
+
+def plan(queryset: Any) -> str:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("ANALYZE")
+            cursor.execute("SET LOCAL enable_seqscan = off")  # the tables of a test are small
+    return str(queryset.explain())
+
+
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (lambda q: PageViewStatistics.objects.filter(q, total_views__gt=0), "djinsight_statistics_most"),
+        (lambda q: PageViewSummary.objects.filter(q, date=date(2026, 3, 1)), "djinsight_summary_most"),
+    ],
+    ids=["all time", "a day"],
+)
+def test_index_only(rows: Any, index: str) -> None:
+    """The ranking is read off the index, without its table and without sorting."""
+    where = Q(content_type=ContentType.objects.get_for_model(Article).pk)
+    ranked = rows(where).order_by("-total_views", "object_id").values_list("object_id", "total_views")[:10]
+    said = plan(ranked)
+    assert index in said
+    assert ("COVERING INDEX" in said) or ("Index Only Scan" in said)
+    assert "Sort" not in said
+    assert "TEMP B-TREE" not in said
