@@ -6,7 +6,6 @@ daphne asgi_example:application
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
@@ -17,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
 # imported below needs them.
 http = get_asgi_application()
 
-from djinsight.routing import websocket_urlpatterns  # noqa: E402
+from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E402
 
 # The development server serves static files by itself, Daphne does not. In production your web server does.
 if settings.DEBUG:
@@ -26,7 +25,7 @@ if settings.DEBUG:
 application = ProtocolTypeRouter(
     {
         "http": http,
-        # Browsers let pages of any site open a socket here: only those of ALLOWED_HOSTS are let in.
-        "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns)),
+        # Browsers let pages of any site open a socket here: only this site's own are let in.
+        "websocket": OriginValidator(URLRouter(websocket_urlpatterns)),
     }
 )

@@ -16,6 +16,7 @@ def register() -> None:
     checks.register(check_settings, "djinsight")
     checks.register(check_channel_layer, "djinsight")
     checks.register(check_session_engine, "djinsight")
+    checks.register(check_allowed_hosts, "djinsight")
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -46,4 +47,12 @@ def check_session_engine(**kwargs: Any) -> list[checks.CheckMessage]:
     if conf.visitor == "session" and settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
         hint = 'Set DJINSIGHT_VISITOR = "cookie".'
         return [checks.Warning("A session in a signed cookie does not identify a visitor.", hint, id="djinsight.W002")]
+    return []
+
+
+def check_allowed_hosts(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W003: any name that somebody points at this server passes for the site's own."""
+    if not settings.DEBUG and "*" in settings.ALLOWED_HOSTS:
+        hint = "Name the hosts of the site in ALLOWED_HOSTS."
+        return [checks.Warning("Pages of any host name may open sockets and send views.", hint, id="djinsight.W003")]
     return []

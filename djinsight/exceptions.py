@@ -15,6 +15,8 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a frame or a view was refused. The values go over the wire and are stable."""
 
+    # the page
+    ORIGIN = "origin"
     # the frame
     TOO_LARGE = "too_large"
     BINARY = "binary"

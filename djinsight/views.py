@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from djinsight.beacons import beacon, tokens, visitors
+from djinsight.beacons import beacon, origins, tokens, visitors
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days, totals
 from djinsight.counting.entries import View
@@ -18,6 +18,7 @@ from djinsight.live.consumers import refusal
 MAX_BODY = 32_768  # bytes of a request for counters: 100 tokens fit; a view is held to the size of a frame
 
 _STATUS = {
+    Reason.ORIGIN: 403,
     Reason.TOO_LARGE: 413,
     Reason.TOKEN: 403,
     Reason.EXPIRED: 403,
@@ -35,6 +36,7 @@ _STATUS = {
 async def record_page_view(request: HttpRequest) -> HttpResponse:
     """Count the view in the body (a ``view`` frame); answers with a ``counted`` or ``rejected`` frame."""
     try:
+        _check_origin(request)
         view = beacon.view(beacon.load(_body(request, beacon.MAX_FRAME)))
         visitor = visitors.from_request(request, days.now().number)
         refused = refusal(visitor)
@@ -55,6 +57,7 @@ async def record_page_view(request: HttpRequest) -> HttpResponse:
 async def get_page_stats(request: HttpRequest) -> HttpResponse:
     """The counters of ``{"tokens": [...]}``, as a ``counters`` frame. Objects of bad tokens are left out."""
     try:
+        _check_origin(request)
         listed = beacon.watched(beacon.load(_body(request, MAX_BODY), MAX_BODY))
         snapshots = await totals.aread(_watchable(listed))
     except Rejected as error:
@@ -62,6 +65,11 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
     except CountingUnavailable:
         return _refused(Rejected(Reason.UNAVAILABLE))
     return _json(frames.counters(map(frames.counter, snapshots.values())))
+
+
+def _check_origin(request: HttpRequest) -> None:
+    if not origins.permitted(request):
+        raise Rejected(Reason.ORIGIN)
 
 
 def _watchable(listed: list[str]) -> list[ObjectRef]:

@@ -2,7 +2,6 @@ import os
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
@@ -10,10 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 http = ASGIStaticFilesHandler(get_asgi_application())
 
-from djinsight.routing import websocket_urlpatterns  # noqa: E402
+from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E402
 
 sockets = URLRouter(websocket_urlpatterns)
-application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(sockets)})
+application = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(sockets)})
 
 
 async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:

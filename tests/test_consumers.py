@@ -74,7 +74,10 @@ async def test_the_same_id_counts_once_over_socket_and_http(
     await page.view(view_token, view_id())
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
     answer = await async_client.post(
-        "/djinsight/record-view/", frame, content_type="application/json", headers={"user-agent": BROWSER}
+        "/djinsight/record-view/",
+        frame,
+        content_type="application/json",
+        headers={"user-agent": BROWSER, "origin": "http://testserver"},
     )
     assert answer.json() == {"type": "counted", "id": view_id(), "unique": False}
     assert (await page.subscribe(watch_token))["counters"][0]["total_views"] == 1

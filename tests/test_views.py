@@ -25,6 +25,7 @@ from djinsight.views import MAX_BODY
 from tests.sockets import BROWSER, view_id
 
 VIEW, STATS = "/djinsight/record-view/", "/djinsight/page-stats/"
+SAME_ORIGIN = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +40,8 @@ class Site:
     async def ask(self, url: str, body: Any, **options: Any) -> tuple[int, dict[str, Any]]:
         """POST ``body``, a text, bytes or what becomes JSON; the status and the frame that come back."""
         data = body if isinstance(body, str | bytes) else json.dumps(body)
-        options = {"content_type": "application/json", "headers": {"user-agent": BROWSER}, **options}
+        options = {"content_type": "application/json", **options}
+        options["headers"] = {"user-agent": BROWSER, "origin": "http://testserver"} | options.get("headers", {})
         answer: HttpResponse
         if isinstance(self.client, AsyncClient):
             answer = await self.client.post(url, data, **options)
@@ -196,7 +198,7 @@ async def test_redis_down(site: Site, view_token: str, watch_token: str, setting
 def test_a_wrong_length(length: str, answer: tuple[int, dict[str, Any]], view_token: str) -> None:
     """A server of WSGI hands it on as it came."""
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
-    client = Client(headers={"user-agent": BROWSER})
+    client = Client(headers={"user-agent": BROWSER, "origin": "http://testserver"})
     got = client.post(VIEW, frame, content_type="application/json", CONTENT_LENGTH=length)
     assert (got.status_code, json.loads(got.content)) == answer
 
@@ -214,7 +216,7 @@ def test_a_wrong_length(length: str, answer: tuple[int, dict[str, Any]], view_to
 async def test_a_body_without_length(view: Any, limit: int, character: str) -> None:
     """A chunked body has none: no more than the limit of it is read."""
     body = BytesIO(character.encode() * (limit + 1))
-    answer = await view(ASGIRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, body))
+    answer = await view(ASGIRequest({"type": "http", "method": "POST", "path": "/", "headers": SAME_ORIGIN}, body))
     assert (answer.status_code, json.loads(answer.content)) == error(413, "too_large")
     assert body.tell() == limit + 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.http import parse_cookie
 
+from djinsight.beacons import headers
 from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
 from djinsight.conf import conf
 
@@ -39,11 +40,11 @@ class Visitor:
 
 def from_scope(scope: Mapping[str, Any], day: int) -> Visitor:
     """The visitor of a WebSocket handshake (an ASGI scope); ``day`` is today's number, for the daily key."""
-    headers = _headers(scope.get("headers", ()))
+    sent = headers.read(scope.get("headers", ()))
     client = scope.get("client")
     return identify(
-        cookies=headers.get("cookie", ""),
-        user_agent=headers.get("user-agent", ""),
+        cookies=sent.get("cookie", ""),
+        user_agent=sent.get("user-agent", ""),
         address=client[0] if client else "",
         day=day,
     )
@@ -108,16 +109,6 @@ def _hash(text: str, day: str) -> str:
 def _key(day: str) -> bytes:
     """The key of the visitor hash: of the site, and for anonymous visitors of the day."""
     return hashlib.blake2b(f"djinsight.visitor|{day}|{settings.SECRET_KEY}".encode(), digest_size=32).digest()
-
-
-def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Header values by lower-case name; repeated ones joined as HTTP says (RFC 9110, 5.3; cookies RFC 9113, 8.2.3)."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in pairs:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        separator = "; " if name == "cookie" else ", "
-        headers[name] = f"{headers[name]}{separator}{value}" if name in headers else value
-    return headers
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -1,0 +1,28 @@
+"""The origin validator: an ASGI application around the sockets that lets in only pages of this site."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from djinsight.beacons.origins import Handshake, permitted
+
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+class OriginValidator:
+    """Refuses a handshake from a page of another site with 403, before a socket opens.
+
+    In place of Channels' ``AllowedHostsOriginValidator``, which looks at neither scheme nor port, takes everything with
+    ``ALLOWED_HOSTS = ["*"]``, and fails on an origin that is no URL.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if permitted(Handshake(scope)):
+            await self.application(scope, receive, send)
+            return
+        await receive()  # the handshake
+        await send({"type": "websocket.close"})
