@@ -33,8 +33,16 @@ class Moment(NamedTuple):
     @property
     def day_began_ms(self) -> int:
         """When this day began, Unix time in milliseconds."""
-        start = datetime.combine(self.day, midnight.min, tzinfo=timezone.get_default_timezone())
-        return int(start.timestamp() * 1000)
+        return _began_ms(self.day)
+
+    @property
+    def day_ends_ms(self) -> int:
+        """When the next day begins, Unix time in milliseconds."""
+        return _began_ms(self.day + timedelta(days=1))
+
+
+def _began_ms(day: date) -> int:
+    return int(datetime.combine(day, midnight.min, tzinfo=timezone.get_default_timezone()).timestamp() * 1000)
 
 
 def now() -> Moment:

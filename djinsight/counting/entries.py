@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -83,6 +84,15 @@ def decode(visitor: bytes, payload: bytes) -> Detail:
     view_id, url, referrer = _three_texts(payload)
     key, ip_address, user_agent = _decode_visitor(visitor)
     return Detail(view_id, key, url, referrer, user_agent, ip_address)
+
+
+def numbers(fields: Mapping[bytes, bytes]) -> tuple[int, int, int] | None:
+    """Views, unique views and time (Unix ms) of an entry, or None where they cannot be read."""
+    try:
+        unique = int(fields[b"q"]) if b"q" in fields else int(fields[b"u"]) % 2
+        return int(fields.get(b"n", 1)), unique, int(fields[b"t"])
+    except (KeyError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=KEPT_VISITORS)

@@ -16,7 +16,7 @@ class RefKeys(NamedTuple):
     counter: str  # integer: total views
     unique_counter: str  # integer: unique visitors
     day: str  # integer: views today
-    viewed: str  # hash: first, last (Unix ms), epoch they belong to
+    viewed: str  # hash: first, last (Unix ms), number of the last day counted, epoch they belong to
 
 
 class Keys:
@@ -26,7 +26,7 @@ class Keys:
         tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
         self.prefix = f"{conf.redis_key_prefix}{tag}"
         self.events = f"{self.prefix}events"  # stream: counted views, until persisted
-        self.meta = f"{self.prefix}meta"  # hash: epoch, seq, trimmed
+        self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last number persisted)
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
 
     def of_ref(self, ref: ObjectRef, day: str) -> RefKeys:

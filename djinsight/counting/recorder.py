@@ -157,6 +157,7 @@ class Call:
             names.shed,
             names.view_ids(bucket),
             names.view_ids(bucket - 1),
+            names.view_ids(bucket + 1),
             *(key for ref in refs for key in names.of_ref(ref, stamp)),
             *(names.of_visitor(visitor.key) for visitor in visitors),
         ]
@@ -169,7 +170,7 @@ class Call:
             2 * VIEW_ID_MEMORY,
             MAX_VIEW_IDS,
             MAX_SEEN,
-            max(conf.redis_expiration, 2 * 86_400),
+            totals.day_lifetime(),
             len(refs),
             len(visitors),
             *map(str, refs),

@@ -62,7 +62,7 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group, keys in _by_shard(refs, moment.stamp):
-        reply = scripts.read_counters.call(connections.sync_client(shard), keys, ())
+        reply = scripts.read_counters.call(connections.sync_client(shard), keys, [moment.number])
         found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
     return found
 
@@ -72,7 +72,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group, keys in _by_shard(refs, moment.stamp):
-        reply = await scripts.read_counters.acall(connections.client(shard), keys, ())
+        reply = await scripts.read_counters.acall(connections.client(shard), keys, [moment.number])
         found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
     return found
 

@@ -20,7 +20,7 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, days, scripts, snapshot
+from djinsight.counting import connections, days, entries, scripts, snapshot
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
@@ -56,6 +56,7 @@ class Persistence:
 
     epoch: str
     last_id: str
+    last_seq: int
     totals: dict[ObjectRef, Persisted] = field(default_factory=dict)
 
 
@@ -153,9 +154,9 @@ def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapsh
         moment = days.now()
         found: dict[ObjectRef, Snapshot] = {}
         persistence = _read_database(shard, refs, moment)
-        read_to = _add_pending(client, shard, persistence, moment)
+        read = _add_pending(client, shard, persistence, moment)
         for ref in refs:
-            reply = _store(client, shard, ref, persistence, read_to, moment)
+            reply = _store(client, shard, ref, persistence, read, moment)
             if reply == b"stale":
                 break
             each = snapshot.decode(ref, reply, moment.number)
@@ -172,31 +173,35 @@ def _read_database(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -
     return _loader(shard, refs, moment)
 
 
-def _add_pending(client: Any, shard: int, persistence: Persistence, moment: days.Moment) -> str:
-    """Add what the stream holds beyond the cursor, and return the id of the last entry that was read.
+def _add_pending(client: Any, shard: int, persistence: Persistence, moment: days.Moment) -> tuple[str, str]:
+    """Add what the stream holds beyond the cursor; the epoch it was read in, and the id of the last entry read.
 
     Read page by page, as a script that walks a long stream would hold everybody up; what comes in meanwhile is
-    left to the script.
+    left to the script, and so are the views of tomorrow, from where the first of them is.
     """
     keys = Keys(shard)
-    epoch = client.hget(keys.meta, "epoch")
-    at = persistence.last_id if epoch is not None and epoch.decode() == persistence.epoch else "0-0"
+    epoch = (client.hget(keys.meta, "epoch") or b"").decode()
+    # Also in another epoch: of what is before the cursor it is not known whether it is persisted. Persist finds out.
+    at, day_began, day_ends = persistence.last_id, moment.day_began_ms, moment.day_ends_ms
     by_name = {str(ref).encode(): totals for ref, totals in persistence.totals.items()}
     while True:
         page = client.xrange(keys.events, min=f"({at}", count=SCAN)
         for entry_id, fields in page:
-            at = entry_id.decode()
             totals = by_name.get(fields.get(b"r", b""))
-            if totals is not None:
-                views = int(fields.get(b"n", 1))
-                uniques = int(fields[b"q"] if b"q" in fields else int(fields.get(b"u", 0)) % 2)
-                ms = int(fields[b"t"])
-                totals.add(views, uniques, ms, ms >= moment.day_began_ms)
+            numbers = totals and entries.numbers(fields)
+            if totals and numbers:
+                views, uniques, ms = numbers
+                if ms >= day_ends:
+                    return epoch, at
+                totals.add(views, uniques, ms, ms >= day_began)
+            at = entry_id.decode()
         if len(page) < SCAN:
-            return at
+            return epoch, at
 
 
-def _store(client: Any, shard: int, ref: ObjectRef, persistence: Persistence, read_to: str, moment: days.Moment) -> Any:
+def _store(
+    client: Any, shard: int, ref: ObjectRef, persistence: Persistence, read: tuple[str, str], moment: days.Moment
+) -> Any:
     keys = Keys(shard)
     totals = persistence.totals[ref]
     return scripts.load_counters.call(
@@ -205,12 +210,13 @@ def _store(client: Any, shard: int, ref: ObjectRef, persistence: Persistence, re
         [
             new_epoch(),
             persistence.epoch,
-            persistence.last_id,
-            read_to,
+            persistence.last_seq,
+            *read,
             str(ref),
             moment.number,
             moment.day_began_ms,
-            conf.redis_expiration,
+            moment.day_ends_ms,
+            day_lifetime(),
             totals.total_views,
             totals.unique_views,
             totals.views_today,
@@ -239,6 +245,11 @@ def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
                 moment.number,
             )
     return found
+
+
+def day_lifetime() -> int:
+    """Seconds that a day's counter is kept: past the end of the day in every case."""
+    return max(conf.redis_expiration, 2 * 86_400)
 
 
 def new_epoch() -> str:

@@ -18,10 +18,11 @@ from django.utils import timezone
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import days, totals
-from djinsight.history import deletion, stream, tables
+from djinsight.counting import days
+from djinsight.history import continuity, deletion, stream, tables
+from djinsight.history.continuity import Break
 from djinsight.history.rollup import roll_up
-from djinsight.history.stream import BadEntry, Entry
+from djinsight.history.stream import BadEntry, Entry, Head
 from djinsight.models import DataLoss, DeadLetter, PageViewLog, PersistCursor
 
 logger = logging.getLogger("djinsight.history")
@@ -56,27 +57,32 @@ def persist() -> Drained:
 
 def batches(limit: int = MAX_ENTRIES) -> Iterator[Drained]:
     """The same, at most ``limit`` entries a transaction; yields what each one wrote."""
+    failed: redis.RedisError | None = None
     for shard in range(conf.redis_shards):
-        for _ in range(-(-MAX_RUN // limit)):
-            part = drain(shard, limit)
-            yield part
-            if part.entries < limit:
-                break
+        try:
+            for _ in range(-(-MAX_RUN // limit)):
+                part = drain(shard, limit)
+                yield part
+                if part.entries < limit:
+                    break
+        except redis.RedisError as error:
+            # Its server may be down; the other shards are on other servers.
+            logger.warning("shard %d is not persisted: %s", shard, error)
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
     if stream.head(shard) is None:
         return Drained()
-    stream.spill(shard)
     PersistCursor.objects.get_or_create(shard=shard)
     with transaction.atomic():
         cursor = _lock(shard)
-        drained, new_epoch = _write(cursor, limit)
-    if new_epoch:
-        stream.begin_epoch(shard, cursor.epoch)
+        drained = _write(cursor, limit)
     try:
-        stream.trim(shard, cursor.epoch, cursor.last_id)
+        stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)
     except redis.RedisError as error:
         logger.warning("the stream is persisted but not yet trimmed: %s", error)
     for loss in drained.losses:
@@ -106,31 +112,18 @@ def _touch(shard: int) -> None:
     PersistCursor.objects.filter(shard=shard).update(shard=shard)
 
 
-def _write(cursor: PersistCursor, limit: int) -> tuple[Drained, bool]:
-    """Write a batch and move ``cursor`` behind it. Also returns whether Redis is to begin a new epoch."""
-    head = stream.head(cursor.shard)
+def _write(cursor: PersistCursor, limit: int) -> Drained:
+    """Write a batch and move ``cursor`` behind it."""
+    head = stream.head(cursor.shard, cursor.last_id)
     if head is None:
-        return Drained(), False
+        return Drained()
     drained = Drained()
-    rolled_back = False
-    if cursor.epoch != head.epoch:
-        if cursor.epoch:
-            _lose(drained, cursor, DataLoss.Kind.EPOCH, None)
-            cursor.suspect_until = stream.last_id(cursor.shard)
-        cursor.epoch, cursor.last_id, cursor.last_seq = head.epoch, "0-0", 0
-    elif head.seq < cursor.last_seq or _first_seq(cursor) <= cursor.last_seq:
-        rolled_back = True
-        _lose(drained, cursor, DataLoss.Kind.ROLLBACK, None)
-        cursor.suspect_until = stream.last_id(cursor.shard)
-        cursor.epoch, cursor.last_id, cursor.last_seq = totals.new_epoch(), "0-0", 0
-    batch = list(stream.after(cursor.shard, cursor.last_id, limit))
-    after = stream.head(cursor.shard)
-    if after is None or after.epoch != head.epoch:
-        raise redis.RedisError("Redis began anew while the stream was read")
-    _check_sequence(drained, cursor, batch)
+    batch = _read(drained, cursor, head, limit)
+    for views in continuity.missing(cursor, batch, head.seq if len(batch) < limit else None):
+        _lose(drained, cursor, DataLoss.Kind.GAP, views)
     if batch:
         cursor.last_id = batch[-1].entry_id
-    good = _without_known(cursor, [entry for entry in batch if isinstance(entry, Entry)])
+    good = [entry for entry in batch if isinstance(entry, Entry)]
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
     types = _content_types({entry.ref for entry in good})
     orphans = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) not in types]
@@ -138,6 +131,7 @@ def _write(cursor: PersistCursor, limit: int) -> tuple[Drained, bool]:
         BadEntry(entry.entry_id, entry.seq, repr(entry).encode(), "expected an installed model") for entry in orphans
     ]
     good = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) in types]
+    good, bad = continuity.without_persisted(cursor, good, bad)
     _write_views(good, types)
     _write_dead_letters(cursor, bad)
     shed = sum(entry.views for entry in good if entry.detail is None)
@@ -147,51 +141,38 @@ def _write(cursor: PersistCursor, limit: int) -> tuple[Drained, bool]:
     drained.entries = len(batch)
     drained.views = sum(entry.views for entry in good)
     drained.dead_letters = len(bad)
-    return drained, rolled_back
+    return drained
 
 
-def _first_seq(cursor: PersistCursor) -> int:
-    """The number of the first entry behind the cursor; where there is none, one that fits."""
-    for entry in stream.after(cursor.shard, cursor.last_id, 1):
-        if entry.seq is not None:
-            return entry.seq
-    return cursor.last_seq + 1
+def _read(drained: Drained, cursor: PersistCursor, head: Head, limit: int) -> list[Entry | BadEntry]:
+    """The entries behind ``cursor``, which begins anew where Redis has other data than it had."""
+    cursor.epoch = cursor.epoch or head.epoch
+    why = continuity.broken(cursor, head)
+    if why is None:
+        if not cursor.suspect_until:
+            _spill(cursor.shard)
+        batch = list(stream.after(cursor.shard, cursor.last_id, limit))
+        if continuity.goes_back(cursor, batch):
+            why = Break.BACK
+    if why is not None:
+        if why.value is not None:
+            _lose(drained, cursor, why.value, None)
+        continuity.begin_anew(cursor, why)
+        batch = list(stream.after(cursor.shard, cursor.last_id, limit))
+        if why is not Break.BELOW:
+            continuity.begin_numbers(cursor, batch, head.seq)
+    after = stream.head(cursor.shard)
+    if after is None or after.epoch != cursor.epoch or after.seq < head.seq:
+        raise redis.RedisError("Redis lost data while the stream was read")
+    return batch
 
 
-def _check_sequence(drained: Drained, cursor: PersistCursor, batch: Sequence[Entry | BadEntry]) -> None:
-    """The numbers are dense: where some are missing, exactly so many entries are lost."""
-    anew = cursor.last_id == "0-0"
-    for entry in batch:
-        seq = cursor.last_seq + 1 if entry.seq is None else entry.seq
-        missing = seq - cursor.last_seq - 1
-        # A stream that is read anew after a rollback has been trimmed: it begins with any number.
-        if missing > 0 and not (anew and cursor.suspect_until):
-            _lose(drained, cursor, DataLoss.Kind.GAP, missing)
-        anew = False
-        cursor.last_seq = seq
-
-
-def _without_known(cursor: PersistCursor, entries: list[Entry]) -> list[Entry]:
-    """Without what the log already has, while the cursor walks entries that may have been persisted before."""
-    until = cursor.suspect_until
-    if not until:
-        return entries
-    suspects = [entry for entry in entries if _order(entry.entry_id) <= _order(until)]
-    if len(suspects) < len(entries) or _order(cursor.last_id) >= _order(until):
-        cursor.suspect_until = ""
-    known: set[str] = set()
-    for start in range(0, len(suspects), conf.batch_size):
-        part = suspects[start : start + conf.batch_size]
-        since = days.to_datetime(min(entry.ms for entry in part))
-        ids = [entry.detail.view_id for entry in part if entry.detail]
-        rows = PageViewLog.objects.filter(timestamp__gte=since, view_id__in=ids)
-        known.update(rows.values_list("view_id", flat=True))
-    return [entry for entry in entries if entry.detail is None or entry.detail.view_id not in known]
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    ms, _, n = entry_id.partition("-")
-    return int(ms), int(n)
+def _spill(shard: int) -> None:
+    try:
+        stream.spill(shard)
+    except redis.ResponseError as error:
+        # Its memory is full. What is persisted now makes room, and the sums go into the stream with the next run.
+        logger.warning("the views that were shed stay where they are: %s", error)
 
 
 def _content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:

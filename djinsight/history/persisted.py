@@ -28,9 +28,9 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     raise CountingUnavailable("the database was written to each time it was read")
 
 
-def _cursor(shard: int) -> tuple[str, str]:
-    row = PersistCursor.objects.filter(shard=shard).values_list("epoch", "last_id").first()
-    return row or ("", "0-0")
+def _cursor(shard: int) -> tuple[str, str, int]:
+    row = PersistCursor.objects.filter(shard=shard).values_list("epoch", "last_id", "last_seq").first()
+    return row or ("", "0-0", 0)
 
 
 def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, Persisted]:

@@ -47,16 +47,28 @@ class BadEntry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What Redis says of one shard's stream."""
+    """What Redis says of one shard's stream, and where a cursor stands in it."""
 
     epoch: str
-    seq: int
+    seq: int  # the last number given
+    trimmed: int  # the last number that was persisted when it was trimmed
+    holds_cursor: bool  # whether the entry of the cursor is still there
+    oldest: Entry | BadEntry | None
 
 
-def head(shard: int) -> Head | None:
-    """The epoch and the number of entries ever appended, or None where nothing was ever counted."""
-    epoch, seq = connections.sync_client(shard).hmget(Keys(shard).meta, "epoch", "seq")
-    return None if epoch is None else Head(epoch.decode(), int(seq or 0))
+def head(shard: int, last_id: str = "0-0") -> Head | None:
+    """The state of the stream for a cursor at ``last_id``, or None where nothing was ever counted."""
+    names = Keys(shard)
+    # No transaction, which a full memory refuses. The entry first: where it is gone, the mark says that it was trimmed.
+    pipeline = connections.sync_client(shard).pipeline(transaction=False)
+    pipeline.xrange(names.events, last_id, last_id)
+    pipeline.hmget(names.meta, "epoch", "seq", "trimmed")
+    pipeline.xrange(names.events, count=1)
+    at_cursor, (epoch, seq, trimmed), first = pipeline.execute()
+    if epoch is None:
+        return None
+    oldest = read(first[0][0].decode(), first[0][1]) if first else None
+    return Head(epoch.decode(), int(seq or 0), int(trimmed or 0), bool(at_cursor), oldest)
 
 
 def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:
@@ -72,27 +84,29 @@ def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:
         limit -= len(page)
 
 
-def last_id(shard: int) -> str:
-    """The id of the newest entry, ``"0-0"`` where there is none."""
-    newest = connections.sync_client(shard).xrevrange(Keys(shard).events, count=1)
-    return newest[0][0].decode() if newest else "0-0"
+def begin_epoch(shard: int, epoch: str, *, drop_shed: bool) -> str:
+    """Name the data set anew: every counter in it is loaded again, once what the stream has is persisted.
+
+    Returns the id of the newest entry, ``"0-0"`` where there is none.
+    """
+    names = Keys(shard)
+    client = connections.sync_client(shard)
+    args = [epoch, int(drop_shed)]
+    newest: bytes = scripts.begin_epoch.call(client, [names.events, names.meta, names.shed], args)
+    return newest.decode()
 
 
-def begin_epoch(shard: int, epoch: str) -> None:
-    """Name the data set anew: every counter in it is loaded again from the database and the stream."""
-    connections.sync_client(shard).hset(Keys(shard).meta, mapping={"epoch": epoch, "trimmed": "0-0"})
-
-
-def trim(shard: int, epoch: str, last_id: str) -> int:
+def trim(shard: int, epoch: str, last_id: str, last_seq: int) -> int:
     """Drop the entries up to ``last_id``, which are persisted. Returns how many."""
     names = Keys(shard)
     client = connections.sync_client(shard)
-    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta], [epoch, *last_id.split("-")])
+    args = [epoch, *last_id.split("-"), last_seq]
+    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta], args)
     return dropped
 
 
 def spill(shard: int) -> int:
-    """Put the views that were counted while the stream was full into it, as sums. Returns how many."""
+    """Put the views that were counted while the stream was full into it, as sums. Returns how many sums."""
     names = Keys(shard)
     client = connections.sync_client(shard)
     moved: int = scripts.spill_shed.call(client, [names.events, names.meta, names.shed], [conf.stream_max_views])

@@ -53,5 +53,6 @@ def _digest(name: str) -> str:
 count_views = Script("count_views")
 read_counters = Script("read_counters")
 load_counters = Script("load_counters")
+begin_epoch = Script("begin_epoch")
 trim_stream = Script("trim_stream")
 spill_shed = Script("spill_shed")

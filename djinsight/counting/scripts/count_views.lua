@@ -1,7 +1,7 @@
 -- Count a batch of views, each at most once, and tell the new counters of the objects they touch.
 --
 -- KEYS  1 events (stream)   2 meta (hash: epoch, seq, trimmed)   3 shed (hash)
---       4 ids of now (set)  5 ids of the stretch before (set)
+--       4 ids of now (set)  5 ids of the stretch before (set)  6 ids of the one after (set), of a clock that is ahead
 --       then 4 for each object: counter, unique_counter, day, viewed
 --       then 1 for each visitor: session (hash: ref -> number of the day last seen)
 -- ARGV  1 now (Unix ms)     2 number of today     3 an epoch, taken where there is none yet
@@ -20,36 +20,61 @@
 -- database and from the stream, which by then has these views. Keys of one object or visitor that somebody else has
 -- written over must not stop the others: they count as not loaded, and as seen before.
 
-local events, meta, shed, ids, ids_before = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local events, meta, shed, ids, ids_before, ids_after = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local objects, visitors = tonumber(ARGV[10]), tonumber(ARGV[11])
 local first_ref, first_visitor = 11, 11 + objects
 local first_view = 12 + objects + visitors
-local first_session = 5 + 4 * objects
-
-local head = redis.call('HMGET', meta, 'epoch', 'seq')
-local epoch, seq = head[1], tonumber(head[2] or 0)
-if not epoch then
-  epoch, seq = ARGV[3], 0
-  redis.call('HSET', meta, 'epoch', epoch, 'seq', 0)
-end
-
-local backlog = redis.call('XLEN', events)
-local known = redis.call('SCARD', ids)
-local before = seq
-local codes, views, uniques, expire = {}, {}, {}, {}
+local first_session = 6 + 4 * objects
 
 local function failed(reply)
   return type(reply) == 'table' and reply.err
+end
+
+-- A key of the whole shard that somebody else has written over is dropped: what it held is gone either way, and what
+-- is missing in the stream is known by its numbers.
+local function ask(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if failed(reply) then
+    redis.call('DEL', key)
+    reply = redis.call(command, key, ...)
+  end
+  return reply
+end
+
+local head = ask('HMGET', meta, 'epoch', 'seq')
+local backlog = ask('XLEN', events)
+local known = ask('SCARD', ids)
+local known_before, known_after = ask('SCARD', ids_before), ask('SCARD', ids_after)
+local epoch, seq = head[1], tonumber(head[2] or nil)
+if not epoch then
+  epoch = ARGV[3]
+  redis.call('HSET', meta, 'epoch', epoch)
+end
+if not seq then
+  -- Where only meta is gone, the numbers go on where the stream ends.
+  seq = 0
+  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)) do
+    for i = 1, #entry[2], 2 do
+      if entry[2][i] == 's' then seq = tonumber(entry[2][i + 1]) or 0 end
+    end
+  end
+end
+local before = seq
+local codes, views, uniques, expire = {}, {}, {}, {}
+
+local function seen_before(id)
+  return redis.call('SISMEMBER', ids, id) == 1
+    or known_before > 0 and redis.call('SISMEMBER', ids_before, id) == 1
+    or known_after > 0 and redis.call('SISMEMBER', ids_after, id) == 1
 end
 
 local function append(ref, flags, visitor, payload)
   if backlog >= max_stream then
     -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
     local field = ARGV[2] .. ':' .. ref
-    local kept = redis.pcall('HGET', shed, field)
-    if failed(kept) then return kept end
+    local kept = ask('HGET', shed, field)
     local a, b, c = (kept or ''):match('^(%d+):(%d+):(%d+):')
     local n, unique, unique_today = tonumber(a or 0), tonumber(b or 0), tonumber(c or 0)
     unique = unique + flags % 2
@@ -71,7 +96,7 @@ for i = first_view, #ARGV, 4 do
   local id, object, visitor, payload = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
   local ref = ARGV[first_ref + object]
   local code
-  if redis.call('SISMEMBER', ids, id) == 1 or redis.call('SISMEMBER', ids_before, id) == 1 then
+  if seen_before(id) then
     code = 0
   elseif stopped or known >= max_ids then
     code = -1
@@ -113,26 +138,30 @@ for session in pairs(expire) do
 end
 
 local function count(object)
-  local k = 2 + 4 * object
+  local k = 3 + 4 * object
   local counter, unique_counter, day, viewed = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last')
-  local total, unique = tonumber(redis.call('GET', counter) or nil), tonumber(redis.call('GET', unique_counter) or nil)
+  local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last', 'day')
+  local numbers = redis.call('MGET', counter, unique_counter, day)
+  local total, unique, today_total = tonumber(numbers[1] or nil), tonumber(numbers[2] or nil), tonumber(numbers[3] or 0)
+  local counted_day = tonumber(times[4] or 0)
   if times[1] ~= epoch or not total or not unique then
     return ''
   end
+  if not numbers[3] and counted_day >= today then
+    return ''  -- not a new day: its counter was evicted
+  end
   local n = views[object]
   if not n then
-    local today_total = tonumber(redis.call('GET', day) or 0)
     return today_total and { total, unique, today_total, times[2], times[3] } or ''
   end
   total = redis.call('INCRBY', counter, n)
   if uniques[object] > 0 then
     unique = redis.call('INCRBY', unique_counter, uniques[object])
   end
-  local today_total = redis.call('INCRBY', day, n)
+  today_total = redis.call('INCRBY', day, n)
   redis.call('EXPIRE', day, ARGV[9])
   local first = times[2] ~= '' and times[2] or now
-  redis.call('HSET', viewed, 'first', first, 'last', now)
+  redis.call('HSET', viewed, 'first', first, 'last', now, 'day', math.max(today, counted_day))
   return { total, unique, today_total, first, now }
 end
 

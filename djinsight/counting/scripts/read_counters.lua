@@ -1,15 +1,19 @@
 -- Read the counters of many objects at once.
 --
 -- KEYS  1 meta   then 4 for each object: counter, unique_counter, day, viewed
--- ARGV  none
+-- ARGV  1 number of today
 -- Reply for each object { total, unique, today, first, last }, or '' where its counters are not loaded
 
+local today_number = tonumber(ARGV[1])
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 
 local function read(k)
-  local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last')
+  local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last', 'day')
   local numbers = redis.call('MGET', KEYS[k], KEYS[k + 1], KEYS[k + 2])
   local total, unique, today = tonumber(numbers[1] or nil), tonumber(numbers[2] or nil), tonumber(numbers[3] or 0)
+  if not numbers[3] and tonumber(times[4] or 0) >= today_number then
+    return ''  -- not a new day: its counter was evicted
+  end
   if epoch and times[1] == epoch and total and unique and today then
     return { total, unique, today, times[2], times[3] }
   end
