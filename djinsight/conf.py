@@ -6,6 +6,7 @@ default and the check that says what is wrong with a value. ``djinsight.checks``
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Generic, TypeVar, overload
@@ -16,6 +17,7 @@ T = TypeVar("T")
 Check = Callable[[Any], "str | None"]
 
 MAX_SHARDS = 64
+UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
 
 
 def _boolean(value: Any) -> str | None:
@@ -35,6 +37,23 @@ def _whole(low: int, high: int | None = None) -> Check:
 def _seconds(value: Any) -> str | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return None if number and 0 < value < inf else "a finite number of seconds above 0"
+
+
+def _rate(value: Any) -> str | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return None if value is None or (number and 1 <= value <= 1_000_000) else "a number a second from 1, or None"
+
+
+def _networks(value: Any) -> str | None:
+    try:
+        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+            for each in value:
+                if each != UNIX_SOCKET:
+                    ipaddress.ip_network(each, strict=False)
+            return None
+    except ValueError:
+        pass
+    return f"a list of networks like '10.0.0.0/8', or {UNIX_SOCKET!r}"
 
 
 def _prefix(value: Any) -> str | None:
@@ -89,6 +108,14 @@ class Conf:
     admin_only = Setting(False, _boolean)
     visitor = Setting("session", _one_of("session", "cookie", "anonymous"))
     anonymize_ip = Setting(True, _boolean)
+    # Off: no raw identifier is kept and nothing goes to third parties, which is what these headers ask for. On, what is
+    # counted depends on the make of the browser.
+    respect_dnt = Setting(False, _boolean)
+    trusted_proxies = Setting[Any]((), _networks)
+
+    rate_visitor = Setting[float | None](20, _rate)
+    rate_address = Setting[float | None](200, _rate)
+    rate_socket = Setting[float | None](100, _rate)
 
     redis_url = Setting[Any](None, _urls)
     redis_key_prefix = Setting("djinsight:", _prefix)

@@ -32,10 +32,12 @@ class Reason(StrEnum):
     SCOPE = "scope"
     # the visitor
     BOT = "bot"
+    DNT = "dnt"
     DISABLED = "disabled"
     SUBSCRIPTIONS = "subscriptions"
     # the server; the client tries again later
     BUSY = "busy"
+    RATE = "rate"
     UNAVAILABLE = "unavailable"
 
 

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.functional import LazyObject
 from django.utils.timezone import get_current_timezone_name
 
-from djinsight.beacons import tokens
+from djinsight.beacons import tokens, visitors
 from djinsight.beacons.bots import is_crawler
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import COOKIE_NAME
@@ -70,6 +70,10 @@ class Page:
     def watch_token(self, ref: ObjectRef) -> str:
         return tokens.mint("watch", ref, STAFF_TOKEN_AGE if conf.admin_only else None)
 
+    def opted_out(self) -> bool:
+        """Whether the visitor asks not to be counted, and the site respects it."""
+        return conf.respect_dnt and self.request is not None and visitors.opted_out(self.request)
+
     def identify_visitor(self) -> None:
         """Give the browser a session where sessions tell visitors apart and it has none. Not a crawler."""
         session = getattr(self.request, "session", None)
@@ -91,6 +95,7 @@ class Page:
             "locale": translation.get_language() or "",
             "zone": get_current_timezone_name(),
             "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
+            "respect_dnt": conf.respect_dnt,
             "nonce": getattr(self.request, "csp_nonce", ""),
         }
 

@@ -24,7 +24,9 @@ _STATUS = {
     Reason.EXPIRED: 403,
     Reason.SCOPE: 403,
     Reason.BOT: 403,
+    Reason.DNT: 403,
     Reason.DISABLED: 403,
+    Reason.RATE: 429,
     Reason.BUSY: 503,
     Reason.UNAVAILABLE: 503,
 }

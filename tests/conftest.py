@@ -84,8 +84,8 @@ def daphne(transactional_db: None) -> Iterator[Callable[..., str]]:
     """Starts Daphne processes: ``host = daphne()`` is ``127.0.0.1:port`` of a new one that listens."""
     started: list[processes.Process] = []
 
-    def start(application: str = "application") -> str:
-        process, host = processes.daphne(application)
+    def start(application: str = "application", **settings: Any) -> str:
+        process, host = processes.daphne(application, **settings)
         started.append(process)
         return host
 

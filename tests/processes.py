@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 
@@ -77,10 +79,14 @@ class Process:
         return self.popen.returncode
 
 
-def daphne(application: str, options: Sequence[str] = ()) -> tuple[Process, str]:
-    """A Daphne that listens on a free port, and its ``host:port``."""
-    endpoint = "tcp:0:interface=127.0.0.1"
-    process = Process("-m", "daphne", "-v", "1", "-e", endpoint, *options, f"tests.asgi:{application}")
+def daphne(
+    application: str = "application", options: Sequence[str] = (), port: int = 0, **settings: Any
+) -> tuple[Process, str]:
+    """A Daphne that listens on a free port, and its ``host:port``; with ``settings`` of its own."""
+    endpoint = f"tcp:{port}:interface=127.0.0.1"
+    program = f"tests.asgi:{application}" if ":" not in application else application
+    own = {"TEST_SETTINGS": json.dumps(settings)}
+    process = Process("-m", "daphne", "-v", "1", "-e", endpoint, *options, program, **own)
     try:
         port = process.wait_for(r"Listening on TCP address 127\.0\.0\.1:(\d+)")[1]
     except AssertionError:

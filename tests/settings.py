@@ -1,5 +1,6 @@
 """A small site for the tests. The servers' addresses come from the environment, set by conftest.py."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -80,7 +81,12 @@ CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }
 ASGI_APPLICATION = "tests.asgi.application"
+# Tests come from one address, as fast as they can; those of the limits set their own.
+DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_SOCKET = None
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+
+# What a test asks of a process of its own.
+globals().update(json.loads(os.environ.get("TEST_SETTINGS", "{}")))

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from djinsight.checks import check_settings
-from djinsight.conf import MAX_SHARDS, conf
+from djinsight.conf import MAX_SHARDS, Conf, conf
 
 NAN, INFINITY = float("nan"), float("inf")
 NO_BOOLEAN = ["True", 1, 0, None, []]
 NO_SECONDS = [0, -1, 0.0, True, "5", None, NAN, INFINITY, [5]]
+RATES, NO_RATES = [None, 1, 2.5, 1_000_000], [0, 0.5, -1, True, "20", NAN, INFINITY, 1_000_001, [5]]
 NO_COUNT = [0, -1, 1.0, True, "10", None, INFINITY]
 
 # name: (default, values that work, values that do not)
@@ -20,6 +21,15 @@ SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "ADMIN_ONLY": (False, [True, False], NO_BOOLEAN),
     "VISITOR": ("session", ["session", "cookie", "anonymous"], ["Session", "", None, True, 1, ["session"], {}]),
     "ANONYMIZE_IP": (True, [True, False], NO_BOOLEAN),
+    "RESPECT_DNT": (False, [True, False], NO_BOOLEAN),
+    "TRUSTED_PROXIES": (
+        (),
+        [[], ("10.0.0.0/8", "192.0.2.1"), ["2001:db8::/32", "unix"], ["10.1.2.3/8"]],
+        ["10.0.0.0/8", None, True, 5, ["10.0.0.0/33"], ["proxy.example"], [""], ["*"], [5], [None], {"10.0.0.0/8": 1}],
+    ),
+    "RATE_VISITOR": (20, RATES, NO_RATES),
+    "RATE_ADDRESS": (200, RATES, NO_RATES),
+    "RATE_SOCKET": (100, RATES, NO_RATES),
     "REDIS_URL": (
         None,
         [
@@ -58,7 +68,8 @@ def test_every_setting_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_default(name: str) -> None:
-    assert getattr(conf, name.lower()) == SETTINGS[name][0]
+    # The tests' own settings have no limits of rates.
+    assert vars(Conf)[name.lower()].default == SETTINGS[name][0]
 
 
 def test_the_defaults_work() -> None:

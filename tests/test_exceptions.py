@@ -9,6 +9,7 @@ import pytest
 from djinsight.exceptions import CountingUnavailable, DjinsightError, InvalidRef, InvalidToken, Reason, Rejected
 
 WIRE = {
+    "ORIGIN": "origin",
     "TOO_LARGE": "too_large",
     "BINARY": "binary",
     "MALFORMED": "malformed",
@@ -20,9 +21,11 @@ WIRE = {
     "EXPIRED": "expired",
     "SCOPE": "scope",
     "BOT": "bot",
+    "DNT": "dnt",
     "DISABLED": "disabled",
     "SUBSCRIPTIONS": "subscriptions",
     "BUSY": "busy",
+    "RATE": "rate",
     "UNAVAILABLE": "unavailable",
 }
 

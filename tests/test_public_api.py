@@ -23,6 +23,7 @@ NAMES = [
     ("djinsight.models", "DataLoss"),
     ("djinsight.models", "DeadLetter"),
     ("djinsight.routing", "websocket_urlpatterns"),
+    ("djinsight.routing", "OriginValidator"),
     ("djinsight.urls", "urlpatterns"),
     ("djinsight.schedule", "beat_schedule"),
     ("djinsight.tasks", "persist"),
@@ -48,6 +49,11 @@ SETTINGS = {
     "DJINSIGHT_PERSIST_INTERVAL",
     "DJINSIGHT_BATCH_SIZE",
     "DJINSIGHT_CLEANUP_DAYS",
+    "DJINSIGHT_RESPECT_DNT",
+    "DJINSIGHT_TRUSTED_PROXIES",
+    "DJINSIGHT_RATE_VISITOR",
+    "DJINSIGHT_RATE_ADDRESS",
+    "DJINSIGHT_RATE_SOCKET",
 }
 TAGS = {"page_view_tracker", "live_stats_counter", "total_views_stat", "unique_views_stat"}
 FILTERS = {"format_view_count"}

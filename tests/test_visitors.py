@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from djinsight.beacons import visitors
-from djinsight.beacons.visitors import COOKIE_NAME, MAX_COOKIE_HEADER, Visitor, truncated
+from djinsight.beacons.addresses import truncated
+from djinsight.beacons.visitors import COOKIE_NAME, MAX_COOKIE_HEADER, Visitor
 from tests.sockets import BROWSER
 
 DAY = 20_000

@@ -6,7 +6,6 @@ What leaves this module is a keyed hash: no raw session key, cookie or full addr
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.http import parse_cookie
 
-from djinsight.beacons import headers
+from djinsight.beacons import addresses, headers
 from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
 from djinsight.conf import conf
 
@@ -30,12 +29,18 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One visitor: ``key`` is a keyed hash of 22 characters, ``ip_address`` truncated where IPs are anonymized."""
+    """One visitor: ``key`` is a keyed hash of 22 characters, ``ip_address`` truncated where IPs are anonymized.
+
+    ``network`` is a keyed hash of the truncated address, ``""`` where there is none. ``opted_out``: asks not to be
+    counted, and the site respects it.
+    """
 
     key: str
     ip_address: str
     user_agent: str
     crawler: bool
+    network: str = ""
+    opted_out: bool = False
 
 
 def from_scope(scope: Mapping[str, Any], day: int) -> Visitor:
@@ -45,7 +50,8 @@ def from_scope(scope: Mapping[str, Any], day: int) -> Visitor:
     return identify(
         cookies=sent.get("cookie", ""),
         user_agent=sent.get("user-agent", ""),
-        address=client[0] if client else "",
+        address=addresses.of_client(client[0] if client else "", sent.get("x-forwarded-for", "")),
+        opted_out="1" in (sent.get("dnt"), sent.get("sec-gpc")),
         day=day,
     )
 
@@ -56,37 +62,26 @@ def from_request(request: Any, day: int) -> Visitor:
     return identify(
         cookies=meta.get("HTTP_COOKIE", ""),
         user_agent=meta.get("HTTP_USER_AGENT", ""),
-        address=meta.get("REMOTE_ADDR", ""),
+        address=addresses.of_client(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", "")),
+        opted_out=opted_out(request),
         day=day,
     )
 
 
-def identify(*, cookies: str, user_agent: str, address: str, day: int) -> Visitor:
+def opted_out(request: Any) -> bool:
+    """Whether the browser asks not to be tracked: ``DNT: 1`` or ``Sec-GPC: 1``."""
+    return "1" in (request.META.get("HTTP_DNT"), request.META.get("HTTP_SEC_GPC"))
+
+
+def identify(*, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False) -> Visitor:
     """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without the cookie it asks for, as ``"anonymous"``."""
     user_agent = _UNPRINTABLE.sub("", user_agent[:MAX_USER_AGENT])
-    network = truncated(address)
+    network = addresses.truncated(address)
     stored = _stored_id(cookies, conf.visitor)
     key = _hash(f"{conf.visitor}:{stored}", "") if stored else _hash(f"{network}|{user_agent}", str(day))
-    ip_address = network if conf.anonymize_ip else _address(address)
-    return Visitor(key, ip_address, user_agent, is_crawler(user_agent))
-
-
-def truncated(address: str) -> str:
-    """The network of an address: the first 24 bits of an IPv4, 48 of an IPv6 address. ``""`` for anything else."""
-    text = _address(address)
-    if not text:
-        return ""
-    bits = 24 if "." in text else 48
-    return str(ipaddress.ip_network(f"{text}/{bits}", strict=False).network_address)
-
-
-def _address(address: str) -> str:
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return str(mapped or ip)
+    ip_address = network if conf.anonymize_ip else addresses.canonical(address)
+    hashed = _hash(f"network:{network}", "") if network else ""
+    return Visitor(key, ip_address, user_agent, is_crawler(user_agent), hashed, opted_out and conf.respect_dnt)
 
 
 def _stored_id(cookies: str, kind: str) -> str:

@@ -42,6 +42,10 @@ class Keys:
         """Hash: the objects this visitor has seen, each with the number of the day it was last seen."""
         return f"{self.prefix}session:{visitor}"
 
+    def of_rate(self, of: str) -> str:
+        """Integer: the moment (µs) up to which the views of a visitor or a network are paid for. Lives for seconds."""
+        return f"{self.prefix}rate:{of}"
+
     def view_ids(self, bucket: int) -> str:
         """Set: the ids of the views that came in one stretch of time."""
         return f"{self.prefix}ids:{bucket}"

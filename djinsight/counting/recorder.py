@@ -28,6 +28,7 @@ MAX_BATCH = 512  # views a script call
 MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
+BURST = 2.0  # seconds of views at its rate that a visitor or a network may save up
 MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
 
 OnUpdate = Callable[[Sequence[Snapshot]], None]
@@ -45,7 +46,7 @@ class Recorder:
     def record(self, view: View) -> asyncio.Future[bool]:
         """Count ``view``. The result is whether it is unique, and comes when Redis has it, never before.
 
-        Raises Rejected (``busy``) at the bound; the future raises Rejected (``busy`` or ``unavailable``).
+        Raises Rejected (``busy``) at the bound; the future raises Rejected (``busy``, ``rate`` or ``unavailable``).
         """
         if sum(len(lane.queue) for lane in self._lanes.values()) >= MAX_QUEUE:
             raise Rejected(Reason.BUSY, view.beacon.view_id)
@@ -124,7 +125,8 @@ class Lane:
             if future.done():
                 continue
             if code < 0:
-                future.set_exception(Rejected(Reason.BUSY, view.beacon.view_id))
+                reason = Reason.RATE if code == -2 else Reason.BUSY
+                future.set_exception(Rejected(reason, view.beacon.view_id))
             else:
                 future.set_result(code == 2)
         self._counted(*call.snapshots(counters))
@@ -141,12 +143,17 @@ class Lane:
 
 
 class Call:
-    """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure."""
+    """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure.
+
+    ``moment`` is when the views happened, now by default; those of the past are under no limit of rates.
+    """
 
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
+        by_visitor, by_network = (None, None) if moment else (conf.rate_visitor, conf.rate_address)
         self.moment = moment or days.now()
         refs = list(dict.fromkeys(view.beacon.ref for view in views))
         visitors = list(dict.fromkeys(view.visitor for view in views))
+        networks = list(dict.fromkeys(view.visitor.network for view in views if view.visitor.network and by_network))
         names = Keys(shard)
         bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
         stamp = self.moment.stamp
@@ -160,6 +167,8 @@ class Call:
             names.view_ids(bucket + 1),
             *(key for ref in refs for key in names.of_ref(ref, stamp)),
             *(names.of_visitor(visitor.key) for visitor in visitors),
+            *(names.of_rate(visitor.key) for visitor in visitors if by_visitor),
+            *(names.of_rate(network) for network in networks),
         ]
         self.args: list[Any] = [
             self.moment.ms,
@@ -171,6 +180,9 @@ class Call:
             MAX_VIEW_IDS,
             MAX_SEEN,
             totals.day_lifetime(),
+            _price(by_visitor),
+            _price(by_network),
+            round(BURST * 1_000_000),
             len(refs),
             len(visitors),
             *map(str, refs),
@@ -178,11 +190,13 @@ class Call:
         ]
         object_at = {ref: i for i, ref in enumerate(refs, 1)}
         visitor_at = {visitor: i for i, visitor in enumerate(visitors, 1)}
+        network_at = {network: i for i, network in enumerate(networks, 1)}
         for view in views:
             self.args += (
                 view.beacon.view_id,
                 object_at[view.beacon.ref],
                 visitor_at[view.visitor],
+                network_at.get(view.visitor.network, 0),
                 entries.encode(view.beacon),
             )
 
@@ -196,6 +210,11 @@ class Call:
             else:
                 warm.append(each)
         return warm, cold
+
+
+def _price(rate: float | None) -> int:
+    """What a view costs at ``rate`` a second, in µs; 0 where there is no limit."""
+    return 0 if rate is None else round(1_000_000 / rate)
 
 
 def _refuse(batch: Sequence[Waiting], reason: Reason) -> None:

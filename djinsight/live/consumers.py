@@ -20,7 +20,7 @@ from djinsight.exceptions import Reason, Rejected
 from djinsight.live import frames, hub
 from djinsight.live.frames import CloseCode
 from djinsight.live.hub import Hub
-from djinsight.live.sockets import MAX_ERRORS, MAX_IN_FLIGHT, MAX_SUBSCRIPTIONS, Socket
+from djinsight.live.sockets import CLOSE_WITHIN, MAX_ERRORS, MAX_IN_FLIGHT, MAX_SUBSCRIPTIONS, Socket
 
 logger = logging.getLogger("djinsight.live")
 
@@ -41,12 +41,19 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         self.scope = scope
         self.hub: Hub = hub.get()
         self.visitor: Visitor = visitors.from_scope(scope, days.now().number)
-        self.socket = Socket(send, asyncio.current_task(), asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        self.socket = Socket(send, asyncio.current_task(), loop.time())
         await send({"type": "websocket.accept"})
         self.hub.join(self.socket)
         try:
             while (message := await receive())["type"] == "websocket.receive":
-                self.on_frame(message.get("text"))
+                self.socket.took(loop.time())
+                if not self.socket.closed:
+                    self.on_frame(message.get("text"))
+                if self.socket.closed:
+                    # What else it sends is not read. The close cancels this task when it is out.
+                    await asyncio.sleep(CLOSE_WITHIN)
+                    break
         except asyncio.CancelledError:
             if not self.socket.closed:
                 raise
@@ -120,4 +127,6 @@ def refusal(visitor: Visitor) -> Reason | None:
     """Why no view of ``visitor`` counts, or None."""
     if not conf.enable_tracking:
         return Reason.DISABLED
-    return Reason.BOT if visitor.crawler else None
+    if visitor.crawler:
+        return Reason.BOT
+    return Reason.DNT if visitor.opted_out else None

@@ -14,6 +14,7 @@ class CloseCode(IntEnum):
     """Why the server closes a socket. 4400-4499: do not reconnect. 4500-4599: reconnect later."""
 
     MISUSE = 4400  # too many frames that could not be read
+    FLOOD = 4401  # more frames a second than any page sends
     NO_PONG = 4500  # a ping was not answered in time
     SLOW = 4501  # the client does not read what it asked for
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
 from djinsight.live import frames
 from djinsight.live.frames import CloseCode
 
@@ -19,6 +20,7 @@ MAX_IN_FLIGHT = 32  # views a socket that are not acknowledged yet; past it a vi
 MAX_SUBSCRIPTIONS = 100  # objects a socket; past it a subscribe is refused
 MAX_ERRORS = 100  # unreadable frames a socket; then it is closed
 MAX_WAITING = 256  # frames that wait for a client that does not read; then it is closed
+FRAME_BURST = 2.0  # seconds of frames at their rate that a client may save up
 PING_EVERY = 25.0  # seconds
 PONG_WITHIN = 20.0  # seconds
 CLOSE_WITHIN = 5.0  # seconds a close may take
@@ -35,7 +37,9 @@ class Socket:
     __slots__ = (
         "_awaiting_pong",
         "_counters",
+        "_frame_cost",
         "_owner",
+        "_paid",
         "_pings",
         "_send",
         "_sending",
@@ -57,6 +61,9 @@ class Socket:
         self._sending: asyncio.Task[None] | None = None
         self._waiting: deque[str] = deque()
         self._counters: dict[ObjectRef, str] = {}
+        # A token bucket in one number: the moment up to which frames are paid for, each at its cost in seconds.
+        self._frame_cost = 0.0 if conf.rate_socket is None else 1 / conf.rate_socket
+        self._paid = now
         self._pings = 0
         self._awaiting_pong = False
         self._since = now  # when the last ping was sent, or its pong came
@@ -90,6 +97,12 @@ class Socket:
             self._awaiting_pong = True
             self._since = now
             self.write(frames.ping(self._pings))
+
+    def took(self, now: float) -> None:
+        """A frame came in. Closes where there are too many a second."""
+        self._paid = max(self._paid, now) + self._frame_cost
+        if self._paid > now + FRAME_BURST:
+            self.close(CloseCode.FLOOD)
 
     def pong(self, n: int, now: float) -> None:
         """The client answered ping ``n``."""

@@ -27,6 +27,8 @@ def page_view_tracker(
         why = "tracking is off" if ref else "no saved object whose model has PageViewStatisticsMixin"
         return {"debug_note": f"djinsight: {why}" if debug else ""}
     page = Page.of(context)
+    if page.opted_out():
+        return {"debug_note": "djinsight: the browser asks not to be counted" if debug else ""}
     page.identify_visitor()
     return {"ref": ref, "token": tokens.mint("view", ref), **_script(page, async_load=async_load, debug=debug)}
 

@@ -4,16 +4,20 @@
 --       4 ids of now (set)  5 ids of the stretch before (set)  6 ids of the one after (set), of a clock that is ahead
 --       then 4 for each object: counter, unique_counter, day, viewed
 --       then 1 for each visitor: session (hash: ref -> number of the day last seen)
+--       then, where views of a visitor cost (ARGV 10), 1 for each visitor, and where those of a network do (ARGV 11),
+--       1 for each network: rate (integer: the moment in µs up to which its views are paid for)
 -- ARGV  1 now (Unix ms)     2 number of today     3 an epoch, taken where there is none yet
 --       4 most views the stream may hold          5 lifetime of expiring keys (s)
 --       6 lifetime of the view ids (s)            7 most view ids to remember
 --       8 most objects to remember a visitor      9 lifetime of a day's counter (s)
---       10 number of objects    11 number of visitors
+--       10 and 11 what a view costs its visitor and its network (µs, 0: nothing)
+--       12 how far ahead may be paid (µs)
+--       13 number of objects    14 number of visitors
 --       then the refs of the objects, then what is to be kept of the visitors
---       then 4 for each view: id, object (from 1), visitor (from 1), payload
+--       then 5 for each view: id, object (from 1), visitor (from 1), network (from 1, 0: none), payload
 -- Reply { a code for each view,
 --         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }
---       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, try again later
+--       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
 --
 -- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
 -- holds, never more. The counters of an object that are not loaded are left alone: they are loaded from the
@@ -23,10 +27,13 @@
 local events, meta, shed, ids, ids_before, ids_after = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local objects, visitors = tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_ref, first_visitor = 11, 11 + objects
-local first_view = 12 + objects + visitors
+local visitor_cost, network_cost, ahead = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local objects, visitors = tonumber(ARGV[13]), tonumber(ARGV[14])
+local first_ref, first_visitor = 14, 14 + objects
+local first_view = 15 + objects + visitors
 local first_session = 6 + 4 * objects
+local first_rate = first_session + visitors  -- of the visitors, then those of the networks
+local first_network = first_rate + (visitor_cost > 0 and visitors or 0)
 
 local function failed(reply)
   return type(reply) == 'table' and reply.err
@@ -91,15 +98,45 @@ local function append(ref, flags, visitor, payload)
   return added
 end
 
+-- Token buckets, each as one number (GCRA): a view moves the moment up to which is paid by its cost, and is refused
+-- where that would be too far ahead. By Redis's own clock, as those of its callers differ.
+local clock, paid, spent = 0, {}, {}
+if #KEYS > first_rate then
+  local time = redis.call('TIME')
+  clock = time[1] * 1000000 + time[2]
+  local moments = redis.call('MGET', unpack(KEYS, first_rate + 1))
+  for i, moment in ipairs(moments) do
+    moment = tonumber(moment or 0) or 0
+    -- Nobody can be further ahead than may be: the clock has been set back.
+    paid[KEYS[first_rate + i]] = moment > clock + ahead and clock or math.max(moment, clock)
+  end
+end
+
+local function affordable(key, cost)
+  return not key or paid[key] + cost <= clock + ahead
+end
+
+local function pay(key, cost)
+  if key then
+    paid[key] = paid[key] + cost
+    spent[key] = true
+  end
+end
+
 local stopped = false
-for i = first_view, #ARGV, 4 do
-  local id, object, visitor, payload = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
+for i = first_view, #ARGV, 5 do
+  local id, object, visitor, payload = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 4]
+  local network = tonumber(ARGV[i + 3])
+  local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
+  local network_rate = network > 0 and KEYS[first_network + network]
   local ref = ARGV[first_ref + object]
   local code
   if seen_before(id) then
     code = 0
   elseif stopped or known >= max_ids then
     code = -1
+  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)) then
+    code = -2
   else
     local session = KEYS[first_session + visitor]
     local seen = redis.pcall('HGET', session, ref)
@@ -116,6 +153,8 @@ for i = first_view, #ARGV, 4 do
       code = -1
     else
       redis.call('SADD', ids, id)
+      pay(visitor_rate, visitor_cost)
+      pay(network_rate, network_cost)
       known = known + 1
       if room and (not seen or seen < today) then  -- another process may be at the day before
         redis.call('HSET', session, ref, today)
@@ -133,6 +172,9 @@ if seq > before then
   redis.call('HSET', meta, 'seq', string.format('%.0f', seq))
 end
 redis.call('EXPIRE', ids, ARGV[6])
+for key in pairs(spent) do
+  redis.call('SET', key, string.format('%.0f', paid[key]), 'PX', math.ceil((paid[key] - clock) / 1000))
+end
 for session in pairs(expire) do
   redis.call('EXPIRE', session, lifetime)
 end

@@ -15,6 +15,9 @@
   const MAX_FRAME = 4096; // bytes, of the server
   const RETRY = ["busy", "unavailable", "rate"]; // reasons that pass
 
+  // Asked of the browser, too: a page from a cache was rendered for somebody else.
+  const optedOut = "djinsightDnt" in config && (navigator.globalPrivacyControl || navigator.doNotTrack === "1");
+
   const views = new Map(); // id -> frame of a view that is not acknowledged
   const watched = new Map(); // ref -> token
   const counters = new Map(); // ref -> newest counter
@@ -40,7 +43,7 @@
   function scan() {
     if (!awake() || root.hasAttribute("data-turbo-preview")) return;
     for (const element of all("view")) {
-      if (seen.has(element)) continue;
+      if (optedOut || seen.has(element)) continue;
       seen.add(element);
       const frame = { type: "view", id: newId(), token: element.dataset.djinsightView };
       // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
@@ -221,7 +224,7 @@
 
   function visitorCookie() {
     const name = config.djinsightCookie;
-    if (!name || document.cookie.split("; ").some((each) => each.startsWith(`${name}=`))) return;
+    if (!name || optedOut || document.cookie.split("; ").some((each) => each.startsWith(`${name}=`))) return;
     const secure = location.protocol === "https:" ? "; secure" : "";
     document.cookie = `${name}=${newId()}; path=/; max-age=31536000; samesite=lax${secure}`;
   }

@@ -1,0 +1,63 @@
+"""Addresses: the client's, through the proxies that the site names, and the network that is kept of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+from djinsight.conf import UNIX_SOCKET, conf
+
+MAX_FORWARDED = 2048  # characters of X-Forwarded-For from its end; what proxies have added stands there
+
+
+def of_client(peer: str, forwarded: str) -> str:
+    """The address of the client: the peer's own, or what a proxy of ``DJINSIGHT_TRUSTED_PROXIES`` says it is.
+
+    ``forwarded`` is the header X-Forwarded-For, to which each proxy appends the address it was asked from. It is read
+    from its end for as long as an address is a trusted proxy's: what stands before is anybody's word.
+    """
+    proxies = tuple(conf.trusted_proxies)
+    address = canonical(peer)
+    if not proxies or not forwarded:
+        return address
+    hops = forwarded[-MAX_FORWARDED:].split(",")
+    while hops and _is_proxy(address, proxies):
+        hop = canonical(_without_port(hops.pop().strip()))
+        if not hop:
+            break
+        address = hop
+    return address
+
+
+def truncated(address: str) -> str:
+    """The network of an address: the first 24 bits of an IPv4, 48 of an IPv6 address. ``""`` for anything else."""
+    text = canonical(address)
+    if not text:
+        return ""
+    bits = 24 if "." in text else 48
+    return str(ipaddress.ip_network(f"{text}/{bits}", strict=False).network_address)
+
+
+def canonical(address: str) -> str:
+    """An address as it is always written, IPv4 in IPv6 as IPv4. ``""`` for what is none."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return str(mapped or ip)
+
+
+@lru_cache(maxsize=1024)
+def _is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
+    if not address:
+        return UNIX_SOCKET in proxies  # such a peer has no address
+    ip = ipaddress.ip_address(address)
+    return any(ip in ipaddress.ip_network(each, strict=False) for each in proxies if each != UNIX_SOCKET)
+
+
+def _without_port(hop: str) -> str:
+    """``192.0.2.1:8080`` and ``[2001:db8::1]:8080`` without their ports, as some proxies write them."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

@@ -1,0 +1,66 @@
+"""The client's address: the peer's own, and through a proxy only what a trusted one has written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from djinsight.beacons import addresses, visitors
+from djinsight.beacons.addresses import MAX_FORWARDED
+from tests.sockets import BROWSER
+
+PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48", "203.0.113.7"]
+CLIENT, OTHER = "198.51.100.9", "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        pytest.param(CLIENT, "", CLIENT, id="no proxy"),
+        pytest.param(CLIENT, OTHER, CLIENT, id="a client that says it is another"),
+        pytest.param("10.0.0.1", "", "10.0.0.1", id="a proxy that says nothing"),
+        pytest.param("10.0.0.1", CLIENT, CLIENT, id="a proxy"),
+        pytest.param("10.0.0.1", f"{OTHER}, {CLIENT}", CLIENT, id="a client behind a proxy that says it is another"),
+        pytest.param("10.0.0.1", f"{OTHER}, {CLIENT}, 10.9.9.9,10.0.0.2", CLIENT, id="three proxies"),
+        pytest.param("10.0.0.1", f"{CLIENT}, 203.0.113.7", CLIENT, id="one address is a network, too"),
+        pytest.param("10.0.0.1", f"{CLIENT}, 203.0.113.8", "203.0.113.8", id="the neighbour of a proxy"),
+        pytest.param("10.0.0.1", "10.0.0.5", "10.0.0.5", id="nothing but proxies"),
+        pytest.param("::ffff:10.0.0.1", f"::ffff:{CLIENT}", CLIENT, id="IPv4 in IPv6"),
+        pytest.param("2001:db8:ffff::1", "2001:DB8::0:9", "2001:db8::9", id="IPv6"),
+        pytest.param("10.0.0.1", f"{CLIENT}:50000", CLIENT, id="with a port"),
+        pytest.param("10.0.0.1", "[2001:db8::9]:50000", "2001:db8::9", id="IPv6 with a port"),
+        pytest.param("10.0.0.1", f"{CLIENT}, unknown", "10.0.0.1", id="a hop that is no address"),
+        pytest.param("10.0.0.1", f"{CLIENT}, <script>, 10.0.0.2", "10.0.0.2", id="a hop of garbage"),
+        pytest.param("10.0.0.1", ",", "10.0.0.1", id="nothing but a comma"),
+        pytest.param("10.0.0.1", f"{'1.1.1.1, ' * 5000}{CLIENT}", CLIENT, id="45 kB"),
+        pytest.param("10.0.0.1", "9" * MAX_FORWARDED * 2, "10.0.0.1", id="4 kB of a digit"),
+        pytest.param("", CLIENT, "", id="a peer without address"),
+        pytest.param("testclient", CLIENT, "", id="a peer whose address is none"),
+    ],
+)
+def test_of_client(peer: str, forwarded: str, client: str, settings: Any) -> None:
+    settings.DJINSIGHT_TRUSTED_PROXIES = PROXIES
+    assert addresses.of_client(peer, forwarded) == client
+
+
+def test_nobody_is_believed_by_default() -> None:
+    assert addresses.of_client("10.0.0.1", CLIENT) == "10.0.0.1"
+
+
+def test_a_unix_socket(settings: Any) -> None:
+    settings.DJINSIGHT_TRUSTED_PROXIES = ["unix"]
+    assert addresses.of_client("", CLIENT) == CLIENT
+    assert addresses.of_client(OTHER, CLIENT) == OTHER
+
+
+def test_all_that_is_kept_of_a_visitor_follows(settings: Any) -> None:
+    """The address, the network whose views are limited, and who an anonymous visitor is."""
+    settings.DJINSIGHT_TRUSTED_PROXIES = PROXIES
+    settings.DJINSIGHT_VISITOR = "anonymous"
+    pairs = [(b"user-agent", BROWSER.encode()), (b"x-forwarded-for", CLIENT.encode())]
+    behind = visitors.from_scope({"client": ("10.0.0.1", 5), "headers": pairs}, 1)
+    direct = visitors.from_scope({"client": (CLIENT, 5), "headers": pairs}, 1)
+    assert behind == direct
+    assert behind.ip_address == "198.51.100.0"
+    assert "198.51" not in behind.network
