@@ -15,6 +15,8 @@ from djinsight.mixin import PageViewStatisticsMixin
 __all__ = [
     "DataLoss",
     "DeadLetter",
+    "OlderRecord",
+    "OlderViews",
     "PageViewHour",
     "PageViewLog",
     "PageViewStatistics",
@@ -176,3 +178,34 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.entry_id}: {self.error}"
+
+
+class OlderViews(OfObject):
+    """How many of an object's views came from djinsight 0.x, so that each is taken in once."""
+
+    total_views = models.PositiveBigIntegerField(_("total views"), default=0)
+    unique_views = models.PositiveBigIntegerField(_("unique views"), default=0)
+
+    class Meta:
+        verbose_name = _("older views")
+        verbose_name_plural = _("older views")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_type", "object_id"], name="djinsight_older_object"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["object_id"], name="djinsight_older_object_id")]
+
+    def __str__(self) -> str:
+        return f"{self.object_id}: {self.total_views}"
+
+
+class OlderRecord(models.Model):
+    """A record of djinsight 0.x that is in the log, and perhaps still in Redis."""
+
+    key = models.CharField(_("key"), max_length=255, unique=True)
+
+    class Meta:
+        verbose_name = _("older record")
+        verbose_name_plural = _("older records")
+
+    def __str__(self) -> str:
+        return self.key

@@ -19,6 +19,8 @@ MODULES = (
     "test_periods",
     "test_summaries",
     "test_cleanup",
+    "test_deadletters",
+    "test_older",
     "test_ranking",
     "test_columns",
     "test_admin",

@@ -22,6 +22,8 @@ NAMES = [
     ("djinsight.models", "PersistCursor"),
     ("djinsight.models", "DataLoss"),
     ("djinsight.models", "DeadLetter"),
+    ("djinsight.models", "OlderRecord"),
+    ("djinsight.models", "OlderViews"),
     ("djinsight.routing", "websocket_urlpatterns"),
     ("djinsight.routing", "OriginValidator"),
     ("djinsight.urls", "urlpatterns"),
@@ -59,7 +61,13 @@ TAGS = {"page_view_tracker", "live_stats_counter", "total_views_stat", "unique_v
 FILTERS = {"format_view_count"}
 TEMPLATES = TAGS | {"script", "value"}
 TASKS = {"djinsight.persist", "djinsight.summarize", "djinsight.cleanup"}
-COMMANDS = {"generate_summaries", "cleanup_pageviews", "djinsight_unschedule"}
+COMMANDS = {
+    "process_pageviews",
+    "process_deadletters",
+    "generate_summaries",
+    "cleanup_pageviews",
+    "djinsight_unschedule",
+}
 OBJECT = "content_type object_id"
 TABLES = {
     "PageViewStatistics": f"{OBJECT} total_views unique_views first_viewed_at last_viewed_at",

@@ -125,14 +125,12 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
         cursor.last_id = batch[-1].entry_id
     good = [entry for entry in batch if isinstance(entry, Entry)]
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
-    types = _content_types({entry.ref for entry in good})
+    types = content_types({entry.ref for entry in good})
     orphans = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) not in types]
-    bad += [
-        BadEntry(entry.entry_id, entry.seq, repr(entry).encode(), "expected an installed model") for entry in orphans
-    ]
+    bad += [stream.read_again(cursor.shard, entry.entry_id, "expected an installed model") for entry in orphans]
     good = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) in types]
     good, bad = continuity.without_persisted(cursor, good, bad)
-    _write_views(good, types)
+    write_views(good, types)
     _write_dead_letters(cursor, bad)
     shed = sum(entry.views for entry in good if entry.detail is None)
     if shed:
@@ -175,7 +173,7 @@ def _spill(shard: int) -> None:
         logger.warning("the views that were shed stay where they are: %s", error)
 
 
-def _content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
+def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
     """The ids of the content types of ``refs``, without those that are not installed."""
     types: dict[tuple[str, str], int] = {}
     for label in {(ref.app_label, ref.model_name) for ref in refs}:
@@ -188,7 +186,8 @@ def _content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
     return types
 
 
-def _write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:
+def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:
+    """Log rows and sums of ``entries``, whose models are all in ``types``. In a transaction that has the cursor."""
     PageViewLog.objects.bulk_create(
         (
             PageViewLog(

@@ -18,6 +18,7 @@ from djinsight.exceptions import InvalidRef
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+MAX_MS = 2**43  # the year 2248
 PAGE = 2000  # entries a read: about 1 MB
 
 
@@ -96,6 +97,17 @@ def begin_epoch(shard: int, epoch: str, *, drop_shed: bool) -> str:
     return newest.decode()
 
 
+def pending() -> int:
+    """How many entries wait on all shards."""
+    return sum(connections.sync_client(shard).xlen(Keys(shard).events) for shard in range(conf.redis_shards))
+
+
+def read_again(shard: int, entry_id: str, error: str) -> BadEntry:
+    """One entry as it is, as a bad one: it can be read, and cannot be stored for another reason."""
+    page = connections.sync_client(shard).xrange(Keys(shard).events, min=entry_id, max=entry_id)
+    return BadEntry(entry_id, None, _raw(page[0][1]) if page else b"", error)
+
+
 def trim(shard: int, epoch: str, last_id: str, last_seq: int) -> int:
     """Drop the entries up to ``last_id``, which are persisted. Returns how many."""
     names = Keys(shard)
@@ -120,14 +132,14 @@ def read(entry_id: str, fields: dict[bytes, bytes]) -> Entry | BadEntry:
         seq = _number(fields, b"s")
         ref = ObjectRef.parse(fields[b"r"].decode())
         ms = _number(fields, b"t")
-        if ms >= 2**43:  # the year 2248
+        if ms >= MAX_MS:
             raise ValueError("expected a time in ms")
         if b"d" not in fields:
             counts = (_number(fields, b"n"), _number(fields, b"q"), _number(fields, b"w"))
             return Entry(entry_id, seq, ref, ms, *counts, None)
         flags = _number(fields, b"u")
         detail = entries.decode(fields[b"v"], fields[b"d"])
-        _check(detail)
+        check(detail)
         return Entry(entry_id, seq, ref, ms, 1, flags & 1, flags >> 1 & 1, detail)
     except KeyError as error:
         return BadEntry(entry_id, seq, _raw(fields), f"expected a field {error} but there is none")
@@ -144,7 +156,7 @@ def _number(fields: dict[bytes, bytes], name: bytes) -> int:
     return int(value)
 
 
-def _check(detail: Detail) -> None:
+def check(detail: Detail) -> None:
     """Refuse what a column cannot hold: the tables must never fail a whole batch."""
     limits: tuple[tuple[str, str, int], ...] = (
         ("view id", detail.view_id, 36),

@@ -13,6 +13,8 @@ import redis
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 
+from djinsight.exceptions import CountingUnavailable
+
 T = TypeVar("T")
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it: 128 + SIGINT
@@ -27,7 +29,7 @@ class BatchCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, CountingUnavailable) as error:
             raise CommandError(f"Redis does not answer: {error}") from error
         except DatabaseError as error:
             raise CommandError(f"The database does not answer, or refuses: {error}") from error

@@ -1,0 +1,71 @@
+"""Dead letters: stream entries that could not be stored, put in after all or thrown away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from django.db import transaction
+
+from djinsight.conf import conf
+from djinsight.counting import days, totals
+from djinsight.history import stream
+from djinsight.history.persist import content_types, lock_cursors, write_views
+from djinsight.history.stream import BadEntry, Entry
+from djinsight.models import DeadLetter, PageViewLog
+
+
+def replay() -> Iterator[tuple[int, int]]:
+    """Store the letters that can be read by now, each exactly once; yields letters stored and looked at, by batch.
+
+    In one transaction a batch's views are written and its letters deleted. What still cannot be read stays. Raises
+    redis.RedisError, CountingUnavailable and django.db.Error, always between two batches.
+    """
+    at = 0
+    while True:
+        with transaction.atomic():
+            lock_cursors()
+            letters = list(DeadLetter.objects.filter(pk__gt=at).order_by("pk")[: conf.batch_size])
+            if not letters:
+                return
+            entries = _read(letters)
+            write_views(list(_new(entries).values()), content_types({entry.ref for entry in entries.values()}))
+            DeadLetter.objects.filter(pk__in=entries).delete()
+        totals.load(list({entry.ref for entry in entries.values()}))
+        at = letters[-1].pk
+        yield len(entries), len(letters)
+
+
+def drop() -> Iterator[int]:
+    """Delete all letters; yields how many after each batch."""
+    while pks := list(DeadLetter.objects.order_by("pk").values_list("pk", flat=True)[: conf.batch_size]):
+        deleted, _ = DeadLetter.objects.filter(pk__in=pks).delete()
+        yield deleted
+
+
+def _read(letters: Sequence[DeadLetter]) -> dict[int, Entry]:
+    """The letters that are readable views of installed models, by their primary keys."""
+    read = {letter.pk: _entry(letter) for letter in letters}
+    entries = {pk: entry for pk, entry in read.items() if isinstance(entry, Entry)}
+    types = content_types({entry.ref for entry in entries.values()})
+    return {pk: entry for pk, entry in entries.items() if (entry.ref.app_label, entry.ref.model_name) in types}
+
+
+def _entry(letter: DeadLetter) -> Entry | BadEntry | None:
+    try:
+        fields = json.loads(bytes(letter.payload))
+        raw = {name.encode("latin-1"): value.encode("latin-1") for name, value in fields.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return stream.read(letter.entry_id, raw)
+
+
+def _new(entries: dict[int, Entry]) -> dict[object, Entry]:
+    """Without what the log has: a stream that came back with older data may have brought a letter twice."""
+    by_view = {(entry.detail.view_id if entry.detail else pk): entry for pk, entry in entries.items()}
+    if not by_view:
+        return {}
+    since = days.to_datetime(min(entry.ms for entry in by_view.values()))
+    ids = [key for key in by_view if isinstance(key, str)]
+    found = set(PageViewLog.objects.filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", flat=True))
+    return {key: entry for key, entry in by_view.items() if key not in found}

@@ -1,0 +1,95 @@
+"""Records of the older layout: one key a view, written to the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from djinsight.beacons import visitors
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+from djinsight.counting import connections, days, older, totals
+from djinsight.counting.entries import Detail
+from djinsight.counting.older import OlderKey
+from djinsight.history import older_views, stream, summaries
+from djinsight.history.older_models import ref_of
+from djinsight.history.persist import content_types, lock_cursors, write_views
+from djinsight.history.stream import Entry
+from djinsight.models import OlderRecord
+
+
+def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
+    """Write the records under ``keys`` and delete them; returns how many, and how many cannot be read and stay.
+
+    The views are written together with the names of their keys, and those names are forgotten once the keys are
+    deleted: who comes after a crash in between finds the names, and whoever comes at the same time waits.
+    """
+    names = [key.name for key in keys]
+    with transaction.atomic():
+        lock_cursors()
+        known = set(OlderRecord.objects.filter(key__in=names).values_list("key", flat=True))
+        values = dict(zip(names, connections.sync_client(shard).mget(names), strict=True))
+        read = {name: _read(name, value) for name, value in values.items() if value is not None and name not in known}
+        entries = {name: entry for name, entry in read.items() if entry is not None}
+        _write(list(entries.values()))
+        OlderRecord.objects.bulk_create([OlderRecord(key=name) for name in entries], batch_size=conf.batch_size)
+    delete_taken()
+    refs = {entry.ref for entry in entries.values()}
+    # Loading makes a counter ours: one that is still to be taken in is loaded when that is done.
+    totals.load(list(refs - older.with_counter(shard, refs)))
+    return len(entries), len(read) - len(entries)
+
+
+def delete_taken() -> None:
+    """Delete what is in the log from Redis, then forget the names. Raises redis.RedisError."""
+    while rows := dict(OlderRecord.objects.values_list("pk", "key")[: conf.batch_size]):
+        for shard in older.servers():
+            connections.sync_client(shard).delete(*rows.values())
+        OlderRecord.objects.filter(pk__in=rows).delete()
+
+
+def _write(entries: Sequence[Entry]) -> None:
+    if not entries:
+        return
+    write_views(entries, content_types({entry.ref for entry in entries}))
+    counts: dict[ObjectRef, tuple[int, int]] = {}
+    for entry in entries:
+        total, unique = counts.get(entry.ref, (0, 0))
+        counts[entry.ref] = total + 1, unique + entry.unique
+    older_views.raise_by(counts)
+    # A record does not tell whether its visitor was new on that day; the log does.
+    for day in sorted({days.at(entry.ms).day for entry in entries}):
+        summaries.rebuild_day(day)
+
+
+def _read(name: str, value: bytes) -> Entry | None:
+    """The view in a record, None where it cannot be read or is about no tracked model."""
+    try:
+        record = json.loads(value)
+        ref = ref_of(str(record["content_type"]), str(int(record.get("object_id") or record["page_id"])))
+        ms = int(record["timestamp"]) * 1000
+        if ref is None or not 0 <= ms < stream.MAX_MS:
+            return None
+        detail = _detail(name, record, ms)
+        stream.check(detail)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        return None
+    unique = 1 if record.get("is_unique") is True else 0
+    return Entry("0-0", 0, ref, ms, 1, unique, unique, detail)
+
+
+def _detail(name: str, record: dict[str, Any], ms: int) -> Detail:
+    texts = {field: str(record.get(field) or "") for field in ("url", "referrer", "user_agent", "ip_address")}
+    session = str(record.get("session_key") or "")
+    visitor = visitors.identify(
+        cookies=f"{settings.SESSION_COOKIE_NAME}={session}" if session.isalnum() else "",
+        user_agent=texts["user_agent"],
+        address=texts["ip_address"],
+        day=days.at(ms).number,
+    )
+    view_id = name[-36:]  # the key ends with a UUID
+    return Detail(view_id, visitor.key, texts["url"], texts["referrer"], visitor.user_agent, visitor.ip_address)

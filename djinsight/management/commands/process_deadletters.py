@@ -1,0 +1,61 @@
+"""``python manage.py process_deadletters``: store what could not be stored, or throw it away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.db.models import Count
+
+from djinsight.history import deadletters
+from djinsight.management.batches import BatchCommand
+from djinsight.management.progress import Progress
+from djinsight.models import DeadLetter
+
+MAX_ERRORS = 20  # kinds of errors that are listed, the most frequent first
+
+
+class Command(BatchCommand):
+    help = "List stream entries that could not be stored, by their error; put them in after all, or delete them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--replay", action="store_true", help="store those that can be read by now, exactly once")
+        what.add_argument("--drop", action="store_true", help="delete them all")
+        parser.add_argument("--yes", action="store_true", help="do not ask before deleting")
+        parser.add_argument("--dry-run", action="store_true", help="only list them")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        total = DeadLetter.objects.count()
+        if options["dry_run"] or not total or not (options["replay"] or options["drop"]):
+            self.report(total)
+        elif options["replay"]:
+            self.replay(total)
+        else:
+            self.confirm(f"Delete {total:,} dead letters?", options["yes"])
+            self.drop(total)
+
+    def report(self, total: int) -> None:
+        self.stdout.write(f"{total:,} dead letters")
+        errors = DeadLetter.objects.values_list("error").annotate(number=Count("pk")).order_by("-number", "error")
+        for error, number in errors[:MAX_ERRORS]:
+            self.stdout.write(f"{number:>8,}  {error}")
+
+    def replay(self, total: int) -> None:
+        progress, stored = Progress(self.stdout, "dead letters", total), 0
+        try:
+            for each, looked_at in self.until_interrupted(deadletters.replay()):
+                stored += each
+                progress.add(looked_at)
+        finally:
+            progress.close()
+            self.stdout.write(f"Stored {stored:,} of {progress.done:,} dead letters.")
+
+    def drop(self, total: int) -> None:
+        progress = Progress(self.stdout, "dead letters", total)
+        try:
+            for deleted in self.until_interrupted(deadletters.drop()):
+                progress.add(deleted)
+        finally:
+            progress.close()
+            self.stdout.write(f"Deleted {progress.done:,} dead letters.")

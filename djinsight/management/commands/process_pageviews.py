@@ -1,0 +1,68 @@
+"""``python manage.py process_pageviews``: write what is counted to the database, now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from djinsight.history import older, persist, stream
+from djinsight.history.older_models import tracked_labels
+from djinsight.management.batches import BatchCommand, whole
+from djinsight.management.progress import Progress
+
+
+class Command(BatchCommand):
+    help = "Write what is counted to the database, now. Also takes in, once, what djinsight 0.x has left in Redis."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--batch-size",
+            type=whole(1, persist.MAX_ENTRIES),
+            default=persist.MAX_ENTRIES,
+            help=f"views a transaction, 1 to {persist.MAX_ENTRIES:,} (default)",
+        )
+        parser.add_argument(
+            "--model", default="", help="blog.article: whose objects older counters without a model are about"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        model: str = options["model"].lower()
+        if model and model not in tracked_labels():
+            raise CommandError(f"Expected --model to be one of {', '.join(tracked_labels())} but got {model!r}.")
+        self.drain(options["batch_size"])
+        self.take_in(options["batch_size"], model)
+
+    def drain(self, limit: int) -> None:
+        drained = persist.Drained()
+        progress = Progress(self.stdout, "views", stream.pending())
+        try:
+            for part in self.until_interrupted(persist.batches(limit)):
+                drained.add(part)
+                progress.add(part.entries)
+        finally:
+            progress.close()
+            self.stdout.write(f"Persisted {drained.views:,} views.")
+            if drained.dead_letters:
+                self.stderr.write(f"{drained.dead_letters:,} entries cannot be stored: see process_deadletters.")
+            for loss in drained.losses:
+                self.stderr.write(loss)
+
+    def take_in(self, limit: int, model: str) -> None:
+        taken = older.Taken()
+        try:
+            for part in self.until_interrupted(older.take_in(min(limit, 1000), model)):
+                taken.add(part)
+        finally:
+            if taken.records or taken.views or taken.sessions:
+                self.stdout.write(
+                    f"Taken in from the older layout: {taken.records:,} records, {taken.views:,} views that only "
+                    f"counters knew of, {taken.sessions:,} sessions."
+                )
+            if taken.unreadable:
+                self.stderr.write(f"{taken.unreadable:,} older records cannot be read, and stay until they expire.")
+            if taken.unknown:
+                self.stderr.write(
+                    f"{taken.unknown:,} older keys stay: there is no such object, or several models have one with that "
+                    "key and --model is to say which."
+                )
