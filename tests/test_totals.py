@@ -158,6 +158,19 @@ def test_many_at_once_are_one_round_trip(refs: list[ObjectRef], redis_client: re
     assert calls.get("cmdstat_evalsha") == 3
 
 
+@pytest.mark.parametrize(("objects", "scripts"), [(1, 1), (500, 1), (501, 2)])
+def test_cold_ones_are_loaded_together(
+    objects: int, scripts: int, transactional_db: None, redis_client: redis.Redis
+) -> None:
+    """The script walks the stream each time: once for each object would hold Redis up."""
+    cold = [ObjectRef("blog", "article", str(n)) for n in range(objects)]
+    count(view(ref) for ref in cold)
+    redis_client.config_resetstat()
+    assert {snapshot.total_views for snapshot in totals.load(cold).values()} == {1}
+    stats = redis_client.info("commandstats")
+    assert stats["cmdstat_evalsha"]["calls"] == scripts
+
+
 def test_deleted_keys_of_an_object(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
     count_views(refs[0], 1)
     totals.read(refs)

@@ -41,7 +41,9 @@ class Recorder:
     def __init__(self, on_update: OnUpdate) -> None:
         self._on_update = on_update
         self._lanes: dict[int, Lane] = {}
-        self._loading: dict[ObjectRef, asyncio.Task[None]] = {}
+        self._cold: dict[ObjectRef, None] = {}  # their counters are to be loaded next
+        self._loading: set[ObjectRef] = set()
+        self._loader: asyncio.Task[None] | None = None
 
     def record(self, view: View) -> asyncio.Future[bool]:
         """Count ``view``. The result is whether it is unique, and comes when Redis has it, never before.
@@ -59,29 +61,31 @@ class Recorder:
     def _counted(self, snapshots: Sequence[Snapshot], cold: Sequence[ObjectRef]) -> None:
         if snapshots:
             self._on_update(snapshots)
-        cold = [ref for ref in cold if ref not in self._loading]
-        if cold:
-            task = asyncio.ensure_future(self._load(cold))
-            self._loading.update(dict.fromkeys(cold, task))
+        self._cold.update((ref, None) for ref in cold if ref not in self._loading)
+        if self._cold and self._loader is None:
+            self._loader = asyncio.ensure_future(self._load())
 
-    async def _load(self, cold: Sequence[ObjectRef]) -> None:
+    async def _load(self) -> None:
+        """Load what is cold, and what has become so meanwhile, together: each time the stream is read."""
         try:
-            loaded = await totals.aload(cold)
-        except CountingUnavailable as error:
-            # The views are in the stream; the next view of the object or the next reader loads its counters.
-            logger.warning("counters could not be loaded: %s", error)
-        except Exception:
-            logger.exception("counters could not be loaded")
-        else:
-            self._on_update(list(loaded.values()))
+            while self._cold:
+                self._loading, self._cold = set(self._cold), {}
+                try:
+                    loaded = await totals.aload(list(self._loading))
+                except CountingUnavailable as error:
+                    # The views are in the stream; the next view of the object or the next reader loads its counters.
+                    logger.warning("counters could not be loaded: %s", error)
+                except Exception:
+                    logger.exception("counters could not be loaded")
+                else:
+                    self._on_update(list(loaded.values()))
         finally:
-            for ref in cold:
-                del self._loading[ref]
+            self._loading, self._loader = set(), None
 
     async def aclose(self) -> None:
         """Wait for what is being counted."""
-        tasks = [lane.task for lane in self._lanes.values() if lane.task] + list(self._loading.values())
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := [task for task in (self._loader, *(lane.task for lane in self._lanes.values())) if task]:
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Lane:

@@ -28,6 +28,7 @@ from djinsight.exceptions import CountingUnavailable
 logger = logging.getLogger("djinsight.counting")
 
 SCAN = 1000  # stream entries a read
+AT_ONCE = 500  # objects a script call
 TRIES = 5  # times the database is read again because a worker wrote it meanwhile
 PAUSE = 5.0  # seconds without asking Redis after it did not answer
 
@@ -155,13 +156,12 @@ def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapsh
         found: dict[ObjectRef, Snapshot] = {}
         persistence = _read_database(shard, refs, moment)
         read = _add_pending(client, shard, persistence, moment)
-        for ref in refs:
-            reply = _store(client, shard, ref, persistence, read, moment)
+        for start in range(0, len(refs), AT_ONCE):
+            part = refs[start : start + AT_ONCE]
+            reply = _store(client, shard, part, persistence, read, moment)
             if reply == b"stale":
                 break
-            each = snapshot.decode(ref, reply, moment.number)
-            assert each is not None
-            found[ref] = each
+            found.update((ref, _stored(ref, each, moment)) for ref, each in zip(part, reply, strict=True))
         else:
             return found
     raise CountingUnavailable("the database was written to each time it was read")
@@ -200,30 +200,33 @@ def _add_pending(client: Any, shard: int, persistence: Persistence, moment: days
 
 
 def _store(
-    client: Any, shard: int, ref: ObjectRef, persistence: Persistence, read: tuple[str, str], moment: days.Moment
+    client: Any,
+    shard: int,
+    refs: Sequence[ObjectRef],
+    persistence: Persistence,
+    read: tuple[str, str],
+    moment: days.Moment,
 ) -> Any:
+    """Together, because the script walks what the stream has got since it was read."""
     keys = Keys(shard)
-    totals = persistence.totals[ref]
+    common = [new_epoch(), persistence.epoch, persistence.last_seq, *read]
+    day = [moment.number, moment.day_began_ms, moment.day_ends_ms, day_lifetime()]
+    of_refs: list[Any] = []
+    for ref in refs:
+        totals = persistence.totals[ref]
+        times = ["" if ms is None else ms for ms in (totals.first_viewed_ms, totals.last_viewed_ms)]
+        of_refs += [str(ref), totals.total_views, totals.unique_views, totals.views_today, *times]
     return scripts.load_counters.call(
         client,
-        [keys.events, keys.meta, keys.shed, *keys.of_ref(ref, moment.stamp)],
-        [
-            new_epoch(),
-            persistence.epoch,
-            persistence.last_seq,
-            *read,
-            str(ref),
-            moment.number,
-            moment.day_began_ms,
-            moment.day_ends_ms,
-            day_lifetime(),
-            totals.total_views,
-            totals.unique_views,
-            totals.views_today,
-            "" if totals.first_viewed_ms is None else totals.first_viewed_ms,
-            "" if totals.last_viewed_ms is None else totals.last_viewed_ms,
-        ],
+        [keys.events, keys.meta, keys.shed, *(key for ref in refs for key in keys.of_ref(ref, moment.stamp))],
+        [*common, *day, *of_refs],
     )
+
+
+def _stored(ref: ObjectRef, reply: Any, moment: days.Moment) -> Snapshot:
+    stored = snapshot.decode(ref, reply, moment.number)
+    assert stored is not None
+    return stored
 
 
 def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
