@@ -4,7 +4,7 @@ DjinsightError
  ├── InvalidRef           a text that names no object, or an object that cannot be named
  ├── Rejected             something a client sent was refused; ``reason`` says why
  │    └── InvalidToken    the token is forged, expired or for something else
- └── CountingUnavailable  Redis did not answer, or answered with an error
+ └── CountingUnavailable  Redis did not answer, or answered with an error; or the database, where numbers come from it
 """
 
 from __future__ import annotations
@@ -66,4 +66,4 @@ class InvalidToken(Rejected):
 
 
 class CountingUnavailable(DjinsightError):
-    """Redis did not answer in time, or answered with an error."""
+    """Redis did not answer in time, or answered with an error; or the database, where numbers come from it."""

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, recorder, totals
+from djinsight.counting import connections, days, recorder, totals
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import Reason, Rejected
@@ -195,3 +195,47 @@ async def test_a_planted_key_does_not_stop_its_neighbours(
     assert [each.total_views for each in (await totals.aread([ref, other])).values()] == [3, 2]
     assert redis_client.xlen("djinsight:events") == 5
     assert redis_client.hget("djinsight:meta", "seq") == b"5"
+
+
+async def test_an_error_of_ours_leaves_nobody_waiting(
+    recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder, "MAX_BATCH", 2)
+
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recorder, "Call", fail)
+        answers = [recording.record(view(ref)) for _ in range(5)]
+        refused = await asyncio.gather(*answers, return_exceptions=True)
+    assert [each.reason for each in refused if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 5
+    assert "ZeroDivisionError" in caplog.text
+    assert await recording.record(view(ref)) is True
+
+
+async def test_a_loop_that_ends_leaves_nobody_waiting(
+    recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "MAX_BATCH", 2)
+    answers = [recording.record(view(ref)) for _ in range(5)]
+    await settled(1)
+    (task,) = [each for each in asyncio.all_tasks() if "Lane._run" in repr(each)]
+    task.cancel()
+    refused = await asyncio.gather(*answers, return_exceptions=True)
+    assert [each.reason for each in refused if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 5
+    assert await recording.record(view(ref)) is not None
+
+
+@pytest.mark.parametrize("seconds", [-600, -1, 0, 1, 1199])
+async def test_a_view_sent_again_to_a_server_whose_clock_differs(
+    seconds: int, recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the turn of a stretch too: the id is found where the other server has put it."""
+    turn = recorder.VIEW_ID_MEMORY * (1_790_000_000 // recorder.VIEW_ID_MEMORY) * 1000
+    at = {"ms": turn}
+    monkeypatch.setattr(days, "now", lambda: days.at(at["ms"]))
+    assert await recording.record(view(ref, id=view_id(3))) is True
+    at["ms"] += seconds * 1000
+    assert await recording.record(view(ref, id=view_id(3))) is False
+    assert (await totals.aread([ref]))[ref].total_views == 1

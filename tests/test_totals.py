@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, totals
+from djinsight.counting import connections, days, totals
+from djinsight.exceptions import CountingUnavailable
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics
 from tests.blog.models import Article
@@ -183,3 +185,103 @@ def test_a_model_that_is_not_installed(transactional_db: None) -> None:
     ContentType.objects.clear_cache()
     assert total(ObjectRef("gone", "thing", "5")) == 0
     connections.close_sync()
+
+
+@pytest.mark.parametrize("reader", ["the next view", "a page"])
+def test_an_evicted_day(reader: str, refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    """A day's counter that Redis dropped is loaded again; it does not begin at zero in the middle of the day."""
+    count_views(refs[0], 3)
+    persist()
+    totals.read(refs)
+    count_views(refs[0], 2)
+    redis_client.delete(*redis_client.scan_iter(f"djinsight:day:*:{refs[0]}"))
+    if reader == "the next view":
+        count_views(refs[0], 1)
+    expected = 6 if reader == "the next view" else 5
+    assert totals.read(refs)[refs[0]].views_today == expected
+
+
+def test_a_day_ends(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Today's views begin at zero with the day, also where the object is loaded around midnight."""
+    evening = datetime(2026, 3, 28, 22, 59, tzinfo=UTC)  # the night in which Prague's clocks change follows
+    at = {"now": evening}
+    monkeypatch.setattr(days, "now", lambda: days.at(int(at["now"].timestamp() * 1000)))
+    count_views(refs[0], 3)
+    assert totals.read(refs)[refs[0]].views_today == 3
+    at["now"] += timedelta(minutes=2)
+    assert totals.read(refs)[refs[0]].views_today == 0
+    count_views(refs[0], 1)
+    count_views(refs[1], 2)  # of a process that is a day ahead of the one that loads
+    at["now"] -= timedelta(minutes=2)
+    assert [totals.read(refs)[ref].views_today for ref in refs[:2]] == [3, 0]
+    at["now"] += timedelta(minutes=2)
+    count_views(refs[1], 1)
+    assert [totals.read(refs)[ref].views_today for ref in refs[:2]] == [1, 3]
+    assert [total(ref) for ref in refs] == [4, 3, 0]
+    at["now"] += timedelta(hours=22, minutes=58)  # the day has 23 hours
+    assert [totals.read(refs)[ref].views_today for ref in refs[:2]] == [1, 3]
+    at["now"] += timedelta(minutes=3)
+    assert [totals.read(refs)[ref].views_today for ref in refs[:2]] == [0, 0]
+
+
+GARBAGE: dict[str, dict[str, Any]] = {
+    "no time": {"s": 1, "u": 1},
+    "a text for a time": {"s": 1, "u": 1, "t": "noon"},
+    "a text for a sum": {"s": 1, "n": "many", "q": 1, "t": 5},
+    "no numbers": {"d": "x"},
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_in_the_stream_counts_nothing(
+    garbage: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_client.xadd("djinsight:events", {**garbage, "r": str(refs[0])})
+    count_views(refs[0], 2)
+    assert total(refs[0]) == 2
+
+    # The same left to the script, as where it comes in while the worker reads.
+    epoch = redis_client.hget("djinsight:meta", "epoch")
+    assert epoch is not None
+    monkeypatch.setattr(totals, "_add_pending", lambda *args: (epoch.decode(), "0-0"))
+    redis_client.delete(f"djinsight:viewed:{refs[0]}", f"djinsight:counter:{refs[0]}")
+    assert total(refs[0]) == 2
+
+
+def test_redis_loses_its_data_while_it_is_read(
+    refs: list[ObjectRef], redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was pending in the data set that is gone is not added to the one that follows."""
+    count_views(refs[0], 2)
+    persist()
+    count_views(refs[0], 3)
+    add_pending = totals._add_pending
+
+    def interrupted(*args: Any) -> Any:
+        read = add_pending(*args)
+        monkeypatch.undo()
+        redis_client.flushall()
+        count_views(refs[0], 1)
+        return read
+
+    monkeypatch.setattr(totals, "_add_pending", interrupted)
+    redis_client.delete(f"djinsight:viewed:{refs[0]}")
+    assert total(refs[0]) == 3
+    persist()
+    assert total(refs[0]) == PageViewStatistics.objects.get().total_views == 3
+
+
+def test_the_database_is_gone(refs: list[ObjectRef]) -> None:
+    """A typed refusal on the socket path, and numbers that Redis has need no database."""
+    count_views(refs[0], 2)
+    totals.read(refs[:1])
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE djinsight_persistcursor RENAME TO taken_away")
+    try:
+        assert total(refs[0]) == 2
+        with pytest.raises(CountingUnavailable):
+            totals.load(refs[1:2])
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE taken_away RENAME TO djinsight_persistcursor")
+    assert total(refs[1]) == 0

@@ -106,25 +106,29 @@ class Lane:
         return future
 
     async def _run(self) -> None:
+        batch: list[Waiting] = []
         try:
             while self.queue:
                 batch = [self.queue.popleft() for _ in range(min(MAX_BATCH, len(self.queue)))]
-                await self._commit(batch)
+                try:
+                    await self._commit(batch)
+                except Exception:
+                    logger.exception("%d views not counted", len(batch))
+                    _refuse(batch, Reason.UNAVAILABLE)
         finally:
             self.task = None
+            # There are some where the loop ends and cancels its tasks: nobody is left waiting.
+            _refuse([*batch, *self.queue], Reason.UNAVAILABLE)
+            self.queue.clear()
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:
         try:
             call = Call(self.shard, [view for view, _ in batch])
             codes, counters = await self._send(call)
-        except (redis.RedisError, OSError, CountingUnavailable) as error:
+        except (redis.RedisError, OSError) as error:
             logger.warning("%d views not counted, Redis does not answer: %s", len(batch), error)
             _refuse(batch, Reason.UNAVAILABLE)
             return
-        except BaseException:
-            logger.exception("%d views not counted", len(batch))
-            _refuse(batch, Reason.UNAVAILABLE)
-            raise
         for (view, future), code in zip(batch, codes, strict=True):
             if future.done():
                 continue

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import Error as DatabaseError
+
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
 from djinsight.counting.totals import TRIES, Persisted, Persistence
@@ -18,13 +20,16 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     The cursor moves in the transaction that writes the totals: where it stands the same before and after, what was
     read in between belongs to it, at any isolation level.
     """
-    before = _cursor(shard)
-    for _ in range(TRIES):
-        totals = _totals(refs, moment)
-        after = _cursor(shard)
-        if after == before:
-            return Persistence(*before, totals)
-        before = after
+    try:
+        before = _cursor(shard)
+        for _ in range(TRIES):
+            totals = _totals(refs, moment)
+            after = _cursor(shard)
+            if after == before:
+                return Persistence(*before, totals)
+            before = after
+    except DatabaseError as error:
+        raise CountingUnavailable(f"the database does not answer: {error}") from error
     raise CountingUnavailable("the database was written to each time it was read")
 
 
