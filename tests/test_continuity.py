@@ -204,7 +204,7 @@ def test_a_crash_between_the_new_epoch_and_the_commit(
         raise InterruptedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(persisting, "_write_views", crash)
+        patched.setattr(persisting, "write_views", crash)
         with pytest.raises(InterruptedError):
             persist()
     with monkeypatch.context() as patched:
