@@ -64,6 +64,7 @@ TASKS = {"djinsight.persist", "djinsight.summarize", "djinsight.cleanup"}
 COMMANDS = {
     "process_pageviews",
     "process_deadletters",
+    "analyze_redis",
     "generate_summaries",
     "cleanup_pageviews",
     "djinsight_unschedule",

@@ -103,7 +103,7 @@ def among(shard: int, names: Sequence[str]) -> list[OlderKey]:
     keys = [key for key in map(parse, names) if key is not None]
     shared = [key for key in keys if key.shared]
     # Beside a counter of ours there is always the hash of when its object was viewed.
-    viewed = _all(shard, "exists", [(f"{conf.redis_key_prefix}viewed:{key.label}:{key.pk}",) for key in shared])
+    viewed = replies(shard, "exists", [(f"{conf.redis_key_prefix}viewed:{key.label}:{key.pk}",) for key in shared])
     ours = {key.name for key, exists in zip(shared, viewed, strict=True) if exists}
     return [key for key in keys if key.name not in ours]
 
@@ -112,7 +112,7 @@ def with_counter(shard: int, refs: Iterable[ObjectRef]) -> set[ObjectRef]:
     """Those of ``refs`` that have an older counter under the name that is ours now."""
     by_name = {f"{conf.redis_key_prefix}counter:{ref}": ref for ref in refs}
     names = [key.name for key in among(shard, list(by_name)) if key.shared]
-    there = _all(shard, "exists", [(name,) for name in names])
+    there = replies(shard, "exists", [(name,) for name in names])
     return {by_name[name] for name, exists in zip(names, there, strict=True) if exists}
 
 
@@ -121,7 +121,7 @@ def take_sessions(shard: int, marks: Sequence[tuple[OlderKey, ObjectRef]]) -> in
 
     Whatever is done twice changes nothing: a mark never replaces what we know of the visitor ourselves.
     """
-    lives = _all(shard, "ttl", [(key.name,) for key, _ in marks])
+    lives = replies(shard, "ttl", [(key.name,) for key, _ in marks])
     today = days.now()
     for (key, ref), life in zip(marks, lives, strict=True):
         life = life if 0 < life <= conf.redis_expiration else conf.redis_expiration
@@ -143,7 +143,7 @@ def visitor_of(session_key: str) -> str:
     return visitors.identify(cookies=cookies, user_agent="", address="", day=0).key
 
 
-def _all(shard: int, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+def replies(shard: int, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """The replies to ``command`` with each of ``arguments``, in one round trip."""
     pipe = connections.sync_client(shard).pipeline(transaction=False)
     for each in arguments:
