@@ -23,6 +23,7 @@ __all__ = [
     "PageViewStatisticsMixin",
     "PageViewSummary",
     "PersistCursor",
+    "RefusalCount",
 ]
 
 
@@ -131,6 +132,7 @@ class PersistCursor(models.Model):
     # While set, entries up to this id may be in the log already: Redis had lost its data or came back with older ones.
     suspect_until = models.CharField(_("checked up to"), max_length=41, blank=True)
     moved_at = models.DateTimeField(_("moved"), null=True)
+    refusals = models.CharField(_("last batch of refusals"), max_length=16, blank=True)
 
     class Meta:
         verbose_name = _("cursor")
@@ -138,6 +140,22 @@ class PersistCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shard}: {self.last_id}"
+
+
+class RefusalCount(models.Model):
+    """How often something was refused for one reason on one day: handshakes, frames and views, each attempt."""
+
+    date = models.DateField(_("date"))
+    reason = models.CharField(_("reason"), max_length=16)
+    refused = models.PositiveBigIntegerField(_("refused"), default=0)
+
+    class Meta:
+        verbose_name = _("refusals")
+        verbose_name_plural = _("refusals")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["date", "reason"], name="djinsight_refusals_of_day")]
+
+    def __str__(self) -> str:
+        return f"{self.date}, {self.reason}: {self.refused}"
 
 
 class DataLoss(models.Model):

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from djinsight.history import cleanup as _cleanup
 from djinsight.history import persist as _persist
+from djinsight.history import refusals
 from djinsight.history import summaries as _summaries
 
 DAYS_AGAIN = 2  # yesterday and today
@@ -15,6 +16,7 @@ DAYS_AGAIN = 2  # yesterday and today
 def persist() -> None:
     """Write what is counted to the database."""
     _persist.persist()
+    refusals.move()
 
 
 @shared_task(name="djinsight.summarize", ignore_result=True)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from djinsight.beacons import beacon, origins, tokens, visitors
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import days, totals
+from djinsight.counting import days, refusals, totals
 from djinsight.counting.entries import View
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 from djinsight.live import frames, hub
@@ -79,8 +79,8 @@ def _watchable(listed: list[str]) -> list[ObjectRef]:
     for token in listed:
         try:
             refs.append(tokens.read(token, "watch"))
-        except Rejected:
-            continue
+        except Rejected as error:
+            refusals.count(error.reason)
     return refs
 
 
@@ -102,6 +102,7 @@ def _body(request: HttpRequest, limit: int) -> str:
 
 
 def _refused(error: Rejected) -> HttpResponse:
+    refusals.count(error.reason)
     frame = frames.error(error.reason) if error.view_id is None else frames.rejected(error.view_id, error.reason)
     return _json(frame, _STATUS.get(error.reason, 400))
 

@@ -12,11 +12,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from djinsight.admin import base
-from djinsight.models import DataLoss, DeadLetter, PageViewLog, PageViewStatistics, PageViewSummary, PersistCursor
+from djinsight.models import (
+    DataLoss,
+    DeadLetter,
+    PageViewLog,
+    PageViewStatistics,
+    PageViewSummary,
+    PersistCursor,
+    RefusalCount,
+)
 from tests.blog.models import Article, Product
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TABLES = (PageViewStatistics, PageViewSummary, PageViewLog, DataLoss, DeadLetter, PersistCursor)
+TABLES = (PageViewStatistics, PageViewSummary, PageViewLog, DataLoss, DeadLetter, PersistCursor, RefusalCount)
 
 
 @pytest.fixture
@@ -50,6 +58,7 @@ def rows(db: None) -> dict[str, Any]:
     DataLoss.objects.create(kind=DataLoss.Kind.GAP, shard=0, views=3)
     DeadLetter.objects.create(shard=0, entry_id="1-1", payload=b"r=\x00", error="expected a ref")
     PersistCursor.objects.create(shard=0)
+    RefusalCount.objects.create(date=NOON.date(), reason="token", refused=5)
     return {"article": article, "product": product}
 
 

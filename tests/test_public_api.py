@@ -24,6 +24,7 @@ NAMES = [
     ("djinsight.models", "DeadLetter"),
     ("djinsight.models", "OlderRecord"),
     ("djinsight.models", "OlderViews"),
+    ("djinsight.models", "RefusalCount"),
     ("djinsight.routing", "websocket_urlpatterns"),
     ("djinsight.routing", "OriginValidator"),
     ("djinsight.urls", "urlpatterns"),

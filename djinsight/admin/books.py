@@ -1,11 +1,11 @@
-"""What persist could not do as usual: what was lost, and what was set aside."""
+"""What did not go as usual: what was lost, set aside, or refused."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from djinsight.admin.base import ReadOnlyAdmin
-from djinsight.models import DataLoss, DeadLetter, PersistCursor
+from djinsight.models import DataLoss, DeadLetter, PersistCursor, RefusalCount
 
 
 @admin.register(DataLoss)
@@ -27,3 +27,10 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 class PersistCursorAdmin(ReadOnlyAdmin):
     list_display = ("shard", "last_id", "last_seq", "epoch", "moved_at")
     ordering = ("shard",)
+
+
+@admin.register(RefusalCount)
+class RefusalCountAdmin(ReadOnlyAdmin):
+    list_display = ("date", "reason", "refused")
+    list_filter = ("date", "reason")
+    ordering = ("-date", "-refused")

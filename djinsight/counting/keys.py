@@ -28,6 +28,8 @@ class Keys:
         self.events = f"{self.prefix}events"  # stream: counted views, until persisted
         self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last number persisted)
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
+        self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
+        self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
 
     def of_ref(self, ref: ObjectRef, day: str) -> RefKeys:
         """The keys of ``ref``; ``day`` is ``yyyymmdd``."""

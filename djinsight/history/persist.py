@@ -79,7 +79,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
         return Drained()
     PersistCursor.objects.get_or_create(shard=shard)
     with transaction.atomic():
-        cursor = _lock(shard)
+        cursor = lock(shard)
         drained = _write(cursor, limit)
     try:
         stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)
@@ -90,7 +90,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
     return drained
 
 
-def _lock(shard: int) -> PersistCursor:
+def lock(shard: int) -> PersistCursor:
     """The cursor, locked until the end of the transaction. An UPDATE locks in every database, SQLite too."""
     PersistCursor.objects.filter(shard=shard).update(moved_at=timezone.now())
     return PersistCursor.objects.get(shard=shard)

@@ -14,7 +14,7 @@ from djinsight.beacons import beacon, visitors
 from djinsight.beacons.beacon import Beacon, Pong, Subscribe, Unsubscribe
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
-from djinsight.counting import days
+from djinsight.counting import days, refusals
 from djinsight.counting.entries import View
 from djinsight.exceptions import Reason, Rejected
 from djinsight.live import frames, hub
@@ -90,10 +90,12 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
 
     def on_subscribe(self, message: Subscribe) -> None:
         for reason in message.refused:
+            refusals.count(reason)
             self.socket.write(frames.error(reason))
         room = MAX_SUBSCRIPTIONS - len(self.socket.refs)
         new = [ref for ref in message.refs if ref not in self.socket.refs]
         if len(new) > room:
+            refusals.count(Reason.SUBSCRIPTIONS)
             self.socket.write(frames.error(Reason.SUBSCRIPTIONS))
         again = [ref for ref in message.refs if ref in self.socket.refs]
         self.hub.subscribe(self.socket, again + new[: max(room, 0)])
@@ -107,12 +109,15 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         if error is None:
             self.socket.write(frames.counted(view_id, counted.result()))
         elif isinstance(error, Rejected):
+            refusals.count(error.reason)
             self.socket.write(frames.rejected(view_id, error.reason))
         else:
             logger.error("a view failed", exc_info=error)
+            refusals.count(Reason.UNAVAILABLE)
             self.socket.write(frames.rejected(view_id, Reason.UNAVAILABLE))
 
     def reject(self, error: Rejected) -> None:
+        refusals.count(error.reason)
         if error.view_id is not None:
             self.socket.write(frames.rejected(error.view_id, error.reason))
             return

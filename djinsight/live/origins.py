@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from djinsight.beacons.origins import Handshake, permitted
+from djinsight.counting import refusals
+from djinsight.exceptions import Reason
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
@@ -24,5 +26,6 @@ class OriginValidator:
         if permitted(Handshake(scope)):
             await self.application(scope, receive, send)
             return
+        refusals.count(Reason.ORIGIN)
         await receive()  # the handshake
         await send({"type": "websocket.close"})

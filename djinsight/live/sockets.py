@@ -11,6 +11,8 @@ from typing import Any
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
+from djinsight.counting import refusals
+from djinsight.exceptions import Reason
 from djinsight.live import frames
 from djinsight.live.frames import CloseCode
 
@@ -102,6 +104,7 @@ class Socket:
         """A frame came in. Closes where there are too many a second."""
         self._paid = max(self._paid, now) + self._frame_cost
         if self._paid > now + FRAME_BURST:
+            refusals.count(Reason.RATE)
             self.close(CloseCode.FLOOD)
 
     def pong(self, n: int, now: float) -> None:
