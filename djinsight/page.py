@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from django.core.paginator import Page as PaginatorPage
@@ -13,6 +14,7 @@ from django.utils import translation
 from django.utils.functional import LazyObject
 from django.utils.timezone import get_current_timezone_name
 
+from djinsight import periods
 from djinsight.beacons import tokens, visitors
 from djinsight.beacons.bots import is_crawler
 from djinsight.beacons.refs import ObjectRef
@@ -21,7 +23,9 @@ from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import InvalidRef
+from djinsight.periods import Days, Views
 from djinsight.routing import SOCKET_PATH
+from djinsight.skeleton import Skeleton
 
 OBJECT_NAMES = ("page", "object", "article", "post", "item")
 STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
@@ -36,18 +40,26 @@ class Page:
     def __init__(self, request: HttpRequest | None) -> None:
         self.request = request
         self.has_script = False
+        self.skeletons: dict[Any, Skeleton | None] = {}
+        self.values: dict[tuple[ObjectRef, str], dict[str, Any]] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
+        self._views: dict[ObjectRef, Views] = {}
+        self._daily: dict[tuple[ObjectRef, date, date], Days] = {}
+        self._refs: dict[int, tuple[Model, ObjectRef | None]] = {}
+        self._tokens: dict[ObjectRef, str] = {}
 
     @classmethod
     def of(cls, context: Any) -> Page:
-        request = context.get("request")
+        # A template that is included with "only" has the request as an attribute alone.
+        request = context.get("request") or getattr(context, "request", None)
         if request is not None:
             page: Page | None = getattr(request, _ATTRIBUTE, None)
             if page is None:
                 page = cls(request)
                 setattr(request, _ATTRIBUTE, page)
             return page
-        return context.render_context.setdefault(_ATTRIBUTE, cls(None))  # type: ignore[no-any-return]
+        # At the bottom of the stack: what a template includes has a layer of its own on top.
+        return context.render_context.dicts[0].setdefault(_ATTRIBUTE, cls(None))  # type: ignore[no-any-return]
 
     def shows_statistics(self) -> bool:
         """Whether this visitor may see numbers."""
@@ -56,19 +68,45 @@ class Page:
         user = getattr(self.request, "user", None)
         return bool(user is not None and user.is_active and user.is_staff)
 
+    def ref_of(self, obj: Model) -> ObjectRef | None:
+        """The ref of ``obj``, None for one that is not saved."""
+        known = self._refs.get(id(obj))
+        if known is None:
+            known = self._refs[id(obj)] = obj, ref_of(obj)  # with the object: its id is nobody else's meanwhile
+        return known[1]
+
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
         """The live numbers of ``ref``, read together with those of its neighbours in the context."""
         if ref not in self._read:
             self.load([ref, *_neighbours(ref, context)])
         return self._read[ref]
 
+    def views(self, ref: ObjectRef, context: Any) -> Views:
+        """This week's and this month's views of ``ref``, read together with those of all that were read so far."""
+        if ref not in self._views:
+            self.snapshot(ref, context)
+            unread = {each: snapshot for each, snapshot in self._read.items() if each not in self._views}
+            self._views.update(periods.read(unread))
+        return self._views[ref]
+
+    def daily(self, ref: ObjectRef, first: date, last: date, context: Any) -> Days:
+        """The persisted views of ``ref`` on each day, read together with those of all that were read so far."""
+        if (ref, first, last) not in self._daily:
+            self.snapshot(ref, context)
+            for each, views in periods.daily_of(self._read, first, last).items():
+                self._daily[each, first, last] = views
+        return dict(self._daily[ref, first, last])
+
     def load(self, refs: Iterable[ObjectRef]) -> None:
-        """Read the numbers of ``refs`` at once, those that are not read yet."""
-        missing = [ref for ref in refs if ref not in self._read]
-        self._read.update(totals.read(missing))
+        """Read the numbers of ``refs``, those that are not read yet, ``MAX_TOGETHER`` at once."""
+        missing = [ref for ref in dict.fromkeys(refs) if ref not in self._read]
+        for start in range(0, len(missing), MAX_TOGETHER):
+            self._read.update(totals.read(missing[start : start + MAX_TOGETHER]))
 
     def watch_token(self, ref: ObjectRef) -> str:
-        return tokens.mint("watch", ref, STAFF_TOKEN_AGE if conf.admin_only else None)
+        if ref not in self._tokens:
+            self._tokens[ref] = tokens.mint("watch", ref, STAFF_TOKEN_AGE if conf.admin_only else None)
+        return self._tokens[ref]
 
     def opted_out(self) -> bool:
         """Whether the visitor asks not to be counted, and the site respects it."""
@@ -119,6 +157,11 @@ def ref_of(obj: Model) -> ObjectRef | None:
         return None
 
 
+def refs_of(objects: Iterable[Any]) -> list[ObjectRef]:
+    """The refs of the tracked and saved ones among ``objects``."""
+    return [ref for ref in map(ref_of, filter(is_tracked, objects)) if ref is not None]
+
+
 def _neighbours(ref: ObjectRef, context: Any) -> list[ObjectRef]:
     """The refs in the context's collection that holds ``ref``. Evaluates nothing that is not evaluated."""
     for value in _values(context):
@@ -128,7 +171,7 @@ def _neighbours(ref: ObjectRef, context: Any) -> list[ObjectRef]:
             value = value._result_cache
         if not isinstance(value, list | tuple):
             continue
-        refs = [each for each in map(ref_of, filter(is_tracked, value[:MAX_TOGETHER])) if each is not None]
+        refs = refs_of(value[:MAX_TOGETHER])
         if ref in refs:
             return refs
     return []

@@ -11,6 +11,7 @@ from django.template import engines
 from django.urls import reverse
 
 from djinsight.conf import conf
+from tests.blog.models import Article
 from tests.celery import app
 
 NAMES = [
@@ -58,9 +59,28 @@ SETTINGS = {
     "DJINSIGHT_RATE_ADDRESS",
     "DJINSIGHT_RATE_SOCKET",
 }
-TAGS = {"page_view_tracker", "live_stats_counter", "total_views_stat", "unique_views_stat"}
+TAGS = {
+    "page_view_tracker",
+    "page_stats_display",
+    "page_analytics_widget",
+    "live_stats_counter",
+    "total_views_stat",
+    "unique_views_stat",
+    "first_viewed_stat",
+    "last_viewed_stat",
+    "views_today_stat",
+    "views_week_stat",
+    "views_month_stat",
+    "djinsight_script",
+}
+WITHOUT_TEMPLATES = {
+    "load_view_stats",
+    "wagtail_page_view_tracker",
+    "wagtail_page_stats_display",
+    "wagtail_page_analytics_widget",
+}
 FILTERS = {"format_view_count"}
-TEMPLATES = TAGS | {"script", "value"}
+TEMPLATES = TAGS | {"script", "value", "chart"}
 TASKS = {"djinsight.persist", "djinsight.summarize", "djinsight.cleanup"}
 COMMANDS = {
     "process_pageviews",
@@ -100,7 +120,7 @@ def test_socket_path() -> None:
 
 def test_tags_and_filters() -> None:
     library = import_module("djinsight.templatetags.djinsight_tags").register
-    assert set(library.tags) >= TAGS
+    assert set(library.tags) >= TAGS | WITHOUT_TEMPLATES
     assert set(library.filters) >= FILTERS
 
 
@@ -116,6 +136,25 @@ def test_tasks() -> None:
 
 def test_commands() -> None:
     assert {name for name, app in get_commands().items() if app == "djinsight"} >= COMMANDS
+
+
+MIXIN = {
+    "total_views",
+    "unique_views",
+    "first_viewed_at",
+    "last_viewed_at",
+    "get_views_today",
+    "get_views_this_week",
+    "get_views_this_month",
+    "get_tracking_url",
+    "get_display_name",
+    "most_viewed",
+}
+
+
+@pytest.mark.parametrize("name", sorted(MIXIN))
+def test_mixin(name: str) -> None:
+    assert hasattr(Article, name)
 
 
 def test_app() -> None:

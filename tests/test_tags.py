@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 import redis
 from django.contrib.auth.models import AnonymousUser, User
-from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.http import HttpRequest
-from django.template import Context, RequestContext, Template
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import set_script_prefix
 from django.utils import translation
 
+from djinsight import values
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.models import PageViewStatistics
 from djinsight.page import OBJECT_NAMES
 from tests.blog.models import Article, Comment, News, Product, Term
+from tests.pages import html, render, request, viewed
 from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-NUMBERS = ("total_views_stat", "unique_views_stat", "live_stats_counter")
+# A tag, and the statistics that it shows
+STATS = {
+    "total_views_stat": ["total_views"],
+    "unique_views_stat": ["unique_views"],
+    "first_viewed_stat": ["first_viewed_at"],
+    "last_viewed_stat": ["last_viewed_at"],
+    "views_today_stat": ["views_today"],
+    "views_week_stat": ["views_week"],
+    "views_month_stat": ["views_month"],
+    "live_stats_counter": ["total_views", "unique_views"],
+    "page_stats_display": ["total_views", "unique_views", "first_viewed_at", "last_viewed_at"],
+    "page_analytics_widget": [*values.ALL],
+}
+NUMBERS = tuple(STATS)
 TAGS = ("page_view_tracker", *NUMBERS)
+# The same under Wagtail's names, which take ``page=``
+WAGTAIL = ("wagtail_page_view_tracker", "wagtail_page_stats_display", "wagtail_page_analytics_widget")
 HOSTILE = [
     '"><script>alert(1)</script>',
     "' onmouseover='alert(1)",
@@ -41,72 +53,6 @@ HOSTILE = [
 ]
 
 pytestmark = pytest.mark.django_db
-
-
-class Elements(HTMLParser):
-    """The elements of a page: name, attributes and the text that follows the start tag."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None], str]] = []
-        self.comments: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.found.append((tag, dict(attrs), ""))
-
-    def handle_data(self, data: str) -> None:
-        if self.found:
-            tag, attributes, text = self.found[-1]
-            self.found[-1] = (tag, attributes, text + data)
-
-    def handle_comment(self, data: str) -> None:
-        self.comments.append(data.strip())
-
-    def having(self, attribute: str) -> list[dict[str, str | None]]:
-        return [attributes for _, attributes, _ in self.found if attribute in attributes]
-
-    @property
-    def scripts(self) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes, _ in self.found if tag == "script"]
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The numbers as they read, by statistic."""
-        return {
-            str(attributes["data-djinsight-stat"]): text.strip()
-            for _, attributes, text in self.found
-            if "data-djinsight-stat" in attributes
-        }
-
-    @property
-    def refs(self) -> set[str | None]:
-        return {attributes["data-djinsight-ref"] for attributes in self.having("data-djinsight-ref")}
-
-
-def request(user_agent: str = BROWSER, **attributes: Any) -> HttpRequest:
-    made = RequestFactory().get("/", headers={"user-agent": user_agent})
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
-
-
-def html(source: str, made: HttpRequest | None = None, **context: Any) -> str:
-    template = Template("{% load djinsight_tags %}" + source)
-    return template.render(RequestContext(made, context) if made else Context(context))
-
-
-def render(source: str, made: HttpRequest | None = None, **context: Any) -> Elements:
-    return Elements(html(source, made, **context))
-
-
-def viewed(obj: Any, total: int, unique: int) -> None:
-    ref = ObjectRef.of(obj)
-    content_type = ContentType.objects.get_for_model(Article if isinstance(obj, News) else obj)
-    PageViewStatistics.objects.create(
-        content_type=content_type, object_id=ref.pk, total_views=total, unique_views=unique
-    )
 
 
 @pytest.fixture
@@ -288,6 +234,26 @@ def test_format_view_count(value: Any, text: str) -> None:
     assert html("{{ value|format_view_count }}", value=value) == text
 
 
+@pytest.mark.parametrize("tag", NUMBERS)
+def test_statistics(tag: str, read: Article) -> None:
+    page = render(f"{{% {tag} %}}", article=read)
+    shown = [str(element["data-djinsight-stat"]) for element in page.having("data-djinsight-watch")]
+    assert shown == STATS[tag]
+    for element in page.having("data-djinsight-watch"):
+        assert tokens.read(str(element["data-djinsight-watch"]), "watch") == ObjectRef.of(read)
+
+
+@pytest.mark.parametrize("tag", WAGTAIL)
+def test_wagtail(tag: str, read: Article) -> None:
+    """Found by themselves or given as ``page``; the elements are those of the tag without the prefix."""
+    plain = tag.removeprefix("wagtail_")
+    expected = html(f"{{% {plain} %}}", article=read)
+    other = Article.objects.create(title="other")
+    assert html(f"{{% {tag} %}}", page=read) == expected
+    assert html(f"{{% {tag} page=story %}}", page=other, story=read) == expected
+    assert html(f"{{% {tag} %}}").strip() == ""
+
+
 # Who sees numbers
 
 
@@ -335,6 +301,17 @@ def test_one_script_a_page_without_request(read: Article) -> None:
 
 def test_no_script_without_need() -> None:
     assert render("{% page_view_tracker %}{% total_views_stat %}").scripts == []
+
+
+def test_script_by_hand(read: Article) -> None:
+    """Where it stands, and from no other tag after it."""
+    page = render("{% djinsight_script %}{% total_views_stat %}{% djinsight_script %}", request(), article=read)
+    assert len(page.scripts) == 1
+    assert page.found[0][0] == "script"
+
+
+def test_script_by_hand_on_a_page_without_objects() -> None:
+    assert len(render("{% djinsight_script %}", request()).scripts) == 1
 
 
 def test_script(read: Article) -> None:
@@ -422,58 +399,6 @@ def test_redis_down_is_noticed_once(
     for _ in range(3):
         render("{% live_stats_counter %}{% total_views_stat %}", request(), article=read)
     assert len([record for record in caplog.records if record.name == "djinsight.counting"]) == 1
-
-
-FIFTY = """{% for article in articles %}
-  {% total_views_stat obj=article %}{% unique_views_stat obj=article %}{% live_stats_counter obj=article %}
-{% endfor %}"""
-
-
-def fifty() -> None:
-    for article in Article.objects.bulk_create([Article(title=str(n)) for n in range(50)]):
-        viewed(article, int(article.title) + 1, 1)
-
-
-def read_calls(client: redis.Redis) -> int:
-    stats = client.info("commandstats")
-    return sum(each["calls"] for name, each in stats.items() if name in {"cmdstat_evalsha", "cmdstat_eval"})
-
-
-@pytest.mark.parametrize(
-    "collect", [lambda: Article.objects.order_by("pk"), lambda: list(Article.objects.all())], ids=["queryset", "list"]
-)
-def test_fifty_objects(collect: Callable[[], Any], redis_client: redis.Redis, django_assert_num_queries: Any) -> None:
-    """One round trip to Redis for all their tags, and no query but that of the articles."""
-    fifty()
-    render(FIFTY, request(), articles=Article.objects.all())
-    redis_client.config_resetstat()
-    with django_assert_num_queries(1):
-        page = render(FIFTY, request(), articles=collect())
-    assert read_calls(redis_client) == 1
-    assert len(page.having("data-djinsight-stat")) == 200
-    assert len(page.refs) == 50
-    assert page.texts == {"total_views": "50", "unique_views": "1"}
-
-
-def statistics_queries(captured: CaptureQueriesContext) -> int:
-    return sum("djinsight_pageviewstatistics" in query["sql"] for query in captured)
-
-
-def test_fifty_objects_that_redis_does_not_know() -> None:
-    fifty()
-    with CaptureQueriesContext(connection) as captured:
-        page = render(FIFTY, request(), articles=Article.objects.order_by("pk"))
-    assert page.texts == {"total_views": "50", "unique_views": "1"}
-    assert statistics_queries(captured) == 1
-
-
-def test_fifty_objects_with_redis_down(settings: Any) -> None:
-    fifty()
-    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
-    with CaptureQueriesContext(connection) as captured:
-        page = render(FIFTY, request(), articles=Article.objects.order_by("pk"))
-    assert page.texts == {"total_views": "50", "unique_views": "1"}
-    assert statistics_queries(captured) == 1
 
 
 def test_a_page_that_may_be_cached() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from djinsight.exceptions import InvalidRef
@@ -46,6 +47,11 @@ class ObjectRef(NamedTuple):
 
 def tracked_model(model: Any) -> Any:
     """The model that names the objects of ``model``: its topmost concrete ancestor with the mixin, else itself."""
+    return _topmost(model)
+
+
+@lru_cache(maxsize=1024)  # looking through the bases takes 3 us, for each tag of a page
+def _topmost(model: Any) -> Any:
     concrete = model._meta.concrete_model
     tracked = [base for base in concrete.__mro__ if getattr(base, "djinsight_tracked", False) and _concrete(base)]
     return tracked[-1] if tracked else concrete

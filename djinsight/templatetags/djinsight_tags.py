@@ -1,57 +1,154 @@
-"""``{% load djinsight_tags %}``: each tag is a shell over ``djinsight.page``."""
+"""``{% load djinsight_tags %}``: each tag is a shell over ``djinsight.page``, and renders a template of its name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
 from django.db.models import Model
-from django.utils.formats import number_format
+from django.template import Context
+from django.utils.safestring import SafeString
 
+from djinsight import chart, values
 from djinsight.beacons import tokens
 from djinsight.conf import conf
 from djinsight.numbers import abbreviate
-from djinsight.page import Page, find_object, ref_of
+from djinsight.page import Page, find_object, ref_of, refs_of
+from djinsight.skeleton import Skeleton
 
 register = template.Library()
 
 
-@register.inclusion_tag("djinsight/page_view_tracker.html", takes_context=True)
+@register.simple_tag(takes_context=True)
 def page_view_tracker(
-    context: template.Context, obj: Model | None = None, async_load: bool = True, debug: bool = False
-) -> dict[str, Any]:
+    context: Context, obj: Model | None = None, async_load: bool = True, debug: bool = False
+) -> SafeString:
     """Count a view of the page's object when the page is seen."""
     found = find_object(context, obj)
     ref = ref_of(found) if found is not None else None
-    if ref is None or not conf.enable_tracking:
-        why = "tracking is off" if ref else "no saved object whose model has PageViewStatisticsMixin"
-        return {"debug_note": f"djinsight: {why}" if debug else ""}
     page = Page.of(context)
-    if page.opted_out():
-        return {"debug_note": "djinsight: the browser asks not to be counted" if debug else ""}
-    page.identify_visitor()
-    return {"ref": ref, "token": tokens.mint("view", ref), **_script(page, async_load=async_load, debug=debug)}
+    if ref is None:
+        why = "no saved object whose model has PageViewStatisticsMixin"
+    elif not conf.enable_tracking:
+        why = "tracking is off"
+    elif page.opted_out():
+        why = "the browser asks not to be counted"
+    else:
+        page.identify_visitor()
+        token = tokens.mint("view", ref)
+        script = _script(page, async_load=async_load, debug=debug)
+        return _render(context, "page_view_tracker", {"ref": ref, "token": token, **script})
+    return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
 
 
-@register.inclusion_tag("djinsight/live_stats_counter.html", takes_context=True)
+@register.simple_tag(takes_context=True)
+def page_stats_display(
+    context: Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = None
+) -> SafeString:
+    """How often, by how many, and when the object was viewed, as a list."""
+    names = ("total_views", "unique_views", *values.TIMES) if show_unique else ("total_views", *values.TIMES)
+    return _statistics(context, obj, "page_stats_display", *names, refresh_interval=refresh_interval)
+
+
+@register.simple_tag(takes_context=True)
 def live_stats_counter(
-    context: template.Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = 30
-) -> dict[str, Any]:
+    context: Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = 30
+) -> SafeString:
     """Total and, with ``show_unique``, unique views; polled every ``refresh_interval`` s where sockets do not work."""
     names = ("total_views", "unique_views") if show_unique else ("total_views",)
-    return {**_statistics(context, obj, *names), "show_unique": show_unique, "refresh_interval": refresh_interval}
+    return _statistics(context, obj, "live_stats_counter", *names, refresh_interval=refresh_interval)
 
 
-@register.inclusion_tag("djinsight/total_views_stat.html", takes_context=True)
-def total_views_stat(context: template.Context, obj: Model | None = None) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def page_analytics_widget(context: Context, obj: Model | None = None, period: str = "week") -> SafeString:
+    """All numbers of the object, and a chart of the days of this ``"week"`` or ``"month"``.
+
+    Raises TemplateSyntaxError for another period.
+    """
+    if period not in chart.PERIODS:
+        raise template.TemplateSyntaxError(f'page_analytics_widget: expected "week" or "month" but got {period!r}')
+    found = _shown(context, obj)
+    if found is None:
+        return SafeString()
+    page, ref = found
+    drawn = chart.draw(page, ref, period, context)
+    return _statistics(context, obj, "page_analytics_widget", *values.ALL, period=period, chart=drawn)
+
+
+@register.simple_tag(takes_context=True)
+def total_views_stat(context: Context, obj: Model | None = None) -> SafeString:
     """How often the object was viewed."""
-    return _statistics(context, obj, "total_views")
+    return _statistics(context, obj, "total_views_stat", "total_views")
 
 
-@register.inclusion_tag("djinsight/unique_views_stat.html", takes_context=True)
-def unique_views_stat(context: template.Context, obj: Model | None = None) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def unique_views_stat(context: Context, obj: Model | None = None) -> SafeString:
     """How many visitors viewed the object."""
-    return _statistics(context, obj, "unique_views")
+    return _statistics(context, obj, "unique_views_stat", "unique_views")
+
+
+@register.simple_tag(takes_context=True)
+def first_viewed_stat(context: Context, obj: Model | None = None) -> SafeString:
+    """When the object was viewed first."""
+    return _statistics(context, obj, "first_viewed_stat", "first_viewed_at")
+
+
+@register.simple_tag(takes_context=True)
+def last_viewed_stat(context: Context, obj: Model | None = None) -> SafeString:
+    """When the object was viewed last."""
+    return _statistics(context, obj, "last_viewed_stat", "last_viewed_at")
+
+
+@register.simple_tag(takes_context=True)
+def views_today_stat(context: Context, obj: Model | None = None) -> SafeString:
+    """How often the object was viewed since midnight."""
+    return _statistics(context, obj, "views_today_stat", "views_today")
+
+
+@register.simple_tag(takes_context=True)
+def views_week_stat(context: Context, obj: Model | None = None) -> SafeString:
+    """How often the object was viewed since Monday."""
+    return _statistics(context, obj, "views_week_stat", "views_week")
+
+
+@register.simple_tag(takes_context=True)
+def views_month_stat(context: Context, obj: Model | None = None) -> SafeString:
+    """How often the object was viewed since the first of the month."""
+    return _statistics(context, obj, "views_month_stat", "views_month")
+
+
+@register.simple_tag(takes_context=True)
+def djinsight_script(context: Context) -> SafeString:
+    """The script, where the page wants it; no other tag of the page brings it then."""
+    return _render(context, "djinsight_script", _script(Page.of(context)))
+
+
+@register.simple_tag(takes_context=True)
+def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
+    """Read the numbers of ``objects`` (a queryset, list or page) at once, before the tags that show them."""
+    page = Page.of(context)
+    if page.shows_statistics():
+        page.load(refs_of(objects or ()))
+    return ""
+
+
+@register.simple_tag(takes_context=True)
+def wagtail_page_view_tracker(context: Context, page: Model | None = None) -> SafeString:
+    """``page_view_tracker`` of a Wagtail page."""
+    return page_view_tracker(context, page)
+
+
+@register.simple_tag(takes_context=True)
+def wagtail_page_stats_display(context: Context, page: Model | None = None) -> SafeString:
+    """``page_stats_display`` of a Wagtail page."""
+    return page_stats_display(context, page)
+
+
+@register.simple_tag(takes_context=True)
+def wagtail_page_analytics_widget(context: Context, page: Model | None = None) -> SafeString:
+    """``page_analytics_widget`` of a Wagtail page."""
+    return page_analytics_widget(context, page)
 
 
 @register.filter
@@ -60,27 +157,45 @@ def format_view_count(value: Any) -> Any:
     return abbreviate(value)
 
 
-def _statistics(context: template.Context, obj: Model | None, *names: str) -> dict[str, Any]:
-    """What a statistics template needs; nothing where there is no object, or no right to see its numbers."""
+def _shown(context: Context, obj: Model | None) -> tuple[Page, Any] | None:
+    """The page, and the ref of the object whose numbers it may show."""
     found = find_object(context, obj)
-    ref = ref_of(found) if found is not None else None
+    if found is None:
+        return None
     page = Page.of(context)
-    if ref is None or not page.shows_statistics():
-        return {}
-    snapshot = page.snapshot(ref, context)
-    values = {}
-    for name in names:
-        number = getattr(snapshot, name)
-        values[name] = {
-            "ref": ref,
-            "stat": name,
-            "number": number,
-            "text": number_format(number, force_grouping=True),
-            "watch": page.watch_token(ref),
-        }
-    return {"values": values, **_script(page)}
+    ref = page.ref_of(found)
+    return (page, ref) if ref is not None and page.shows_statistics() else None
+
+
+def _statistics(context: Context, obj: Model | None, name: str, *stats: str, **options: Any) -> SafeString:
+    """The template ``name`` with the values of ``stats``; nothing without an object, or a right to see its numbers."""
+    found = _shown(context, obj)
+    if found is None:
+        return SafeString()
+    page, ref = found
+    shown = {stat: values.value(page, ref, stat, context) for stat in stats}
+    if not page.has_script:
+        return _render(context, name, {"values": shown, **options, **_script(page)})
+    if "chart" in options:
+        return _render(context, name, {"values": shown, **options})
+    # One skeleton for all values that have the same fields: there is none of a time where there was no view.
+    shape = (name, *options.values(), *[bool(fields["text"]) for fields in shown.values()])
+    if shape not in page.skeletons:
+        page.skeletons[shape] = Skeleton.of(_template(context, name), shown, options)
+    skeleton = page.skeletons[shape]
+    return _render(context, name, {"values": shown, **options}) if skeleton is None else skeleton.fill(shown)
 
 
 def _script(page: Page, **options: Any) -> dict[str, Any]:
     """The script, for whichever tag needs it first."""
     return {} if page.has_script else {"script": page.script(**options)}
+
+
+def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
+    html: SafeString = _template(context, name).render(Context(data))
+    return html
+
+
+def _template(context: Context, name: str) -> Any:
+    assert context.template is not None  # it is what renders this tag
+    return context.template.engine.get_template(f"djinsight/{name}.html")

@@ -107,8 +107,10 @@
       data.djinsightSince ??= `${data.djinsightValue - data.djinsightTotal}`;
       value = +data.djinsightSince + counter.total_views;
     }
-    if (value == null) return;
+    // A bar of a chart is of one day: once that is over, it stays as it is.
+    if (value == null || (data.djinsightDay && +data.djinsightDay !== counter.version % 100000)) return;
     if (stat.endsWith("_at")) {
+      if (element.dateTime === value) return;
       element.dateTime = value;
       const style = { dateStyle: "medium", timeStyle: "short", timeZone: config.djinsightZone };
       text(element, new Intl.DateTimeFormat(config.djinsightLocale, style).format(new Date(value)));
@@ -117,6 +119,13 @@
     // A total never goes down on a screen, whatever was lost behind it.
     if (stat !== "views_today") value = Math.max(value, +data.djinsightValue || 0);
     data.djinsightValue = value;
+    if (element.localName === "rect") {
+      const box = element.ownerSVGElement.viewBox.baseVal;
+      element.setAttribute("height", value);
+      box.height = Math.max(box.height, value);
+      box.y = -box.height;
+      return;
+    }
     text(element, new Intl.NumberFormat(config.djinsightLocale, { useGrouping: "always" }).format(value));
   }
 

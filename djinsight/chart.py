@@ -1,0 +1,94 @@
+"""Charts: the days of a period as bars, drawn on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.utils.formats import date_format, number_format
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import days
+from djinsight.page import Page
+from djinsight.periods import PERIODS, Period, began
+
+__all__ = ["PERIODS", "Bar", "Chart", "Label", "draw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day that has begun. Bars are a slot wide; their height is the number of views, in the units of the chart."""
+
+    day: date
+    x: str
+    height: str
+    total: str
+    unique: str
+    is_today: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What stands under a slot; ``x`` in percent of the chart's width."""
+
+    x: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart as its template draws it. Numbers of attributes are texts: no locale gets at them."""
+
+    ref: str
+    first: date
+    last: date
+    day: str  # the number of today, which is the last bar
+    slots: str
+    highest: str
+    bars: list[Bar]
+    labels: list[Label]
+
+    @property
+    def today(self) -> Bar:
+        return self.bars[-1]
+
+
+def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
+    """The chart of this week or this month: a slot for each of its days, a bar for each up to today."""
+    snapshot = page.snapshot(ref, context)
+    today = days.date_of(snapshot.day)
+    first = began(period, today)
+    last = _last(period, first)
+    views = page.daily(ref, first, today, context)
+    views[today] = snapshot.views_today, views[today][1]
+    slots = (last - first).days + 1
+    return Chart(
+        ref=str(ref),
+        first=first,
+        last=last,
+        day=str(snapshot.day),
+        slots=str(slots),
+        highest=str(max(1, *(total for total, _ in views.values()))),
+        bars=[_bar(n, day, *counts, day == today) for n, (day, counts) in enumerate(views.items())],
+        labels=list(_labels(period, first, slots)),
+    )
+
+
+def _bar(n: int, day: date, total: int, unique: int, is_today: bool) -> Bar:
+    views, visitors = (number_format(number, force_grouping=True) for number in (total, unique))
+    return Bar(day, f"{n}.15", str(total), views, visitors, is_today)
+
+
+def _labels(period: Period, first: date, slots: int) -> Iterable[Label]:
+    for n in range(slots):
+        day = first + timedelta(days=n)
+        if period == "week" or n % 7 == 0:
+            yield Label(f"{(n + 0.5) * 100 / slots:.2f}%", date_format(day, "D" if period == "week" else "j"))
+
+
+def _last(period: Period, first: date) -> date:
+    if period == "week":
+        return first + timedelta(days=6)
+    return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
