@@ -286,6 +286,7 @@ def test_script() -> None:
         "locale": "en",
         "zone": "Europe/Prague",
         "cookie": "",
+        "respect_dnt": False,
         "nonce": "",
     }
     assert page.has_script
