@@ -57,7 +57,13 @@ def test_as_short_as_json_can_be(text: str, frame: dict[str, Any]) -> None:
 
 def test_close_codes() -> None:
     """The script decides by the number whether it connects again: none may change."""
-    assert {code.name: code.value for code in CloseCode} == {"MISUSE": 4400, "NO_PONG": 4500, "SLOW": 4501}
+    assert {code.name: code.value for code in CloseCode} == {
+        "MISUSE": 4400,
+        "FLOOD": 4401,
+        "EXPIRED": 4402,
+        "NO_PONG": 4500,
+        "SLOW": 4501,
+    }
 
 
 @pytest.mark.parametrize("code", CloseCode)

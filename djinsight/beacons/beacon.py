@@ -36,10 +36,14 @@ class Beacon:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """The client wants the counters of ``refs`` from now on; ``refused`` holds a reason for each bad token."""
+    """The client wants the counters of ``refs`` from now on; ``refused`` holds a reason for each bad token.
+
+    ``until`` is when the first of the good tokens expires (Unix seconds), None where none does.
+    """
 
     refs: list[ObjectRef]
     refused: list[Reason]
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,17 @@ def watched(frame: dict[str, Any]) -> list[str]:
 def _subscribe(listed: list[str]) -> Subscribe:
     good: dict[ObjectRef, None] = {}
     refused: list[Reason] = []
+    expire: list[int] = []
     for token in listed:
         try:
             good[tokens.read(token, "watch")] = None
         except Rejected as error:
             refused.append(error.reason)
-    return Subscribe(list(good), refused)
+            continue
+        expires = tokens.expiry(token)
+        if expires is not None:
+            expire.append(expires)
+    return Subscribe(list(good), refused, min(expire, default=None))
 
 
 def _unsubscribe(frame: dict[str, Any]) -> Unsubscribe:

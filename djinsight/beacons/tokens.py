@@ -15,6 +15,7 @@ from django.core.signals import setting_changed
 from django.core.signing import BadSignature, Signer
 
 from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
 from djinsight.exceptions import InvalidRef, InvalidToken, Reason
 
 Scope = Literal["view", "watch"]
@@ -36,7 +37,15 @@ def read(token: str, scope: Scope) -> ObjectRef:
         raise InvalidToken(Reason.SCOPE)
     if expires is not None and time.time() >= expires:
         raise InvalidToken(Reason.EXPIRED)
+    if expires is None and scope == "watch" and conf.admin_only:
+        # From a page that everybody could see, before the numbers became the staff's.
+        raise InvalidToken(Reason.EXPIRED)
     return ref
+
+
+def expiry(token: str) -> int | None:
+    """When a token that could be read expires (Unix seconds), None where it does not."""
+    return _verified(token)[1]
 
 
 def _signer() -> Signer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -92,6 +93,9 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         for reason in message.refused:
             refusals.count(reason)
             self.socket.write(frames.error(reason))
+        if message.until is not None:
+            ends_at = asyncio.get_running_loop().time() + message.until - time.time()
+            self.socket.ends_at = min(self.socket.ends_at, ends_at)
         room = MAX_SUBSCRIPTIONS - len(self.socket.refs)
         new = [ref for ref in message.refs if ref not in self.socket.refs]
         if len(new) > room:

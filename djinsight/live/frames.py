@@ -15,6 +15,7 @@ class CloseCode(IntEnum):
 
     MISUSE = 4400  # too many frames that could not be read
     FLOOD = 4401  # more frames a second than any page sends
+    EXPIRED = 4402  # the right to watch that the page was given is over; a new page has a new one
     NO_PONG = 4500  # a ping was not answered in time
     SLOW = 4501  # the client does not read what it asked for
 

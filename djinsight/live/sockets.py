@@ -7,6 +7,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from math import inf
 from typing import Any
 
 from djinsight.beacons.refs import ObjectRef
@@ -48,6 +49,7 @@ class Socket:
         "_since",
         "_waiting",
         "closed",
+        "ends_at",
         "errors",
         "in_flight",
         "refs",
@@ -58,6 +60,7 @@ class Socket:
         self.in_flight = 0
         self.errors = 0
         self.closed = False
+        self.ends_at = inf  # in the loop's time: when a token that it watches with expires
         self._send = send
         self._owner = owner
         self._sending: asyncio.Task[None] | None = None
@@ -91,8 +94,10 @@ class Socket:
             self._start(frame)
 
     def beat(self, now: float) -> None:
-        """Ping the client, or close where it did not answer. To be called every few seconds."""
-        if self._awaiting_pong and now - self._since > PONG_WITHIN:
+        """Ping the client, or close where it did not answer, or may not watch any longer. Called every few seconds."""
+        if now >= self.ends_at:
+            self.close(CloseCode.EXPIRED)
+        elif self._awaiting_pong and now - self._since > PONG_WITHIN:
             self.close(CloseCode.NO_PONG)
         elif not self._awaiting_pong and now - self._since > PING_EVERY:
             self._pings += 1
