@@ -45,8 +45,20 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     empty_values = Everything()  # type: ignore[assignment]
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.update(editable=False, null=True, blank=True)
+        # What copies an object field by field, or keeps its fields elsewhere, leaves such fields out: Wagtail's copies
+        # and revisions for two.
+        kwargs.update(editable=False, null=True, blank=True, serialize=False, auto_created=True)
         super().__init__(**kwargs)
+
+    # Django takes what is made automatically and has no column for the other end of a relation. This is one to nothing.
+    related_model = ()  # type: ignore[assignment]
+
+    @property
+    def field(self) -> StatisticsColumn:
+        return self
+
+    def related_query_name(self) -> str:
+        return self.name
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=True)

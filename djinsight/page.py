@@ -17,7 +17,7 @@ from django.utils.timezone import get_current_timezone_name
 from djinsight import periods
 from djinsight.beacons import tokens, visitors
 from djinsight.beacons.bots import is_crawler
-from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.refs import ObjectRef, model_of
 from djinsight.beacons.visitors import COOKIE_NAME
 from djinsight.conf import conf
 from djinsight.counting import totals
@@ -108,9 +108,15 @@ class Page:
             self._tokens[ref] = tokens.mint("watch", ref, STAFF_TOKEN_AGE if conf.admin_only else None)
         return self._tokens[ref]
 
-    def opted_out(self) -> bool:
-        """Whether the visitor asks not to be counted, and the site respects it."""
-        return conf.respect_dnt and self.request is not None and visitors.opted_out(self.request)
+    def uncounted(self) -> str:
+        """Why a view of this page does not count; ``""`` where it does."""
+        if not conf.enable_tracking:
+            return "tracking is off"
+        if getattr(self.request, "is_preview", False):
+            return "a preview does not count"  # that of an editor, in Wagtail
+        if conf.respect_dnt and self.request is not None and visitors.opted_out(self.request):
+            return "the browser asks not to be counted"
+        return ""
 
     def identify_visitor(self) -> None:
         """Give the browser a session where sessions tell visitors apart and it has none. Not a crawler."""
@@ -146,7 +152,7 @@ def find_object(context: Any, obj: Any = None) -> Model | None:
 
 def is_tracked(obj: Any) -> bool:
     """Whether ``obj`` is an instance of a model with the mixin."""
-    return isinstance(obj, Model) and getattr(obj, "djinsight_tracked", False)
+    return isinstance(obj, Model) and getattr(model_of(obj), "djinsight_tracked", False)
 
 
 def ref_of(obj: Model) -> ObjectRef | None:

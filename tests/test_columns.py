@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.core.exceptions import FieldError
@@ -668,3 +669,19 @@ def test_a_query_is_one_statement(django_assert_num_queries: Any) -> None:
 def test_a_site_that_has_no_content_type_yet() -> None:
     ContentType.objects.filter(app_label="blog").delete()
     assert Article.objects.filter(total_views=0).count() == 4
+
+
+def test_what_copies_field_by_field_leaves_the_columns_out(article: Article) -> None:
+    """As Wagtail does: every field that somebody filled in goes to the constructor of another object."""
+    fields = [field for field in article._meta.get_fields() if not field.auto_created]
+    assert [field.name for field in fields] == ["title"]
+    kept = [field.name for field in Article._meta.fields if field.serialize]
+    assert kept == ["title"]
+
+
+def test_the_columns_are_no_relations(article: Article, rf: Any) -> None:
+    """Django's admin looks at all that is made automatically and has no column, for the models at its other end."""
+    model_admin = admin.site._registry[Article]
+    assert not model_admin.to_field_allowed(rf.get("/"), "title")
+    assert model_admin.to_field_allowed(rf.get("/"), "id")
+    assert "total_views" not in [each.name for each in Article._meta.related_objects]

@@ -38,11 +38,17 @@ class ObjectRef(NamedTuple):
         Where several models of a multi-table inheritance have the mixin, the object is named by the topmost of
         them, so that a view of the child is a view of the parent.
         """
-        model = tracked_model(type(obj))
-        pk = getattr(obj, model._meta.pk.attname)
+        model = tracked_model(model_of(obj))
+        pk = getattr(obj, model._meta.pk.attname, obj.pk)
         if pk is None:
             raise InvalidRef(f"expected a saved {model._meta.label} but got one without a primary key")
         return cls.parse(f"{model._meta.app_label}.{model._meta.model_name}:{pk}")
+
+
+def model_of(obj: Any) -> Any:
+    """The model of ``obj``; of a Wagtail page that was read as a plain ``Page``, its type, which has the same key."""
+    specific = getattr(obj, "specific_class", None)
+    return specific if isinstance(specific, type) else type(obj)
 
 
 def tracked_model(model: Any) -> Any:

@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString
 
 from djinsight import chart, values
 from djinsight.beacons import tokens
-from djinsight.conf import conf
 from djinsight.numbers import abbreviate
 from djinsight.page import Page, find_object, ref_of, refs_of
 from djinsight.skeleton import Skeleton
@@ -28,18 +27,13 @@ def page_view_tracker(
     found = find_object(context, obj)
     ref = ref_of(found) if found is not None else None
     page = Page.of(context)
-    if ref is None:
-        why = "no saved object whose model has PageViewStatisticsMixin"
-    elif not conf.enable_tracking:
-        why = "tracking is off"
-    elif page.opted_out():
-        why = "the browser asks not to be counted"
-    else:
-        page.identify_visitor()
-        token = tokens.mint("view", ref)
-        script = _script(page, async_load=async_load, debug=debug)
-        return _render(context, "page_view_tracker", {"ref": ref, "token": token, **script})
-    return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
+    why = page.uncounted() if ref else "no saved object whose model has PageViewStatisticsMixin"
+    if ref is None or why:
+        return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
+    page.identify_visitor()
+    token = tokens.mint("view", ref)
+    script = _script(page, async_load=async_load, debug=debug)
+    return _render(context, "page_view_tracker", {"ref": ref, "token": token, **script})
 
 
 @register.simple_tag(takes_context=True)

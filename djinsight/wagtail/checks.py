@@ -1,0 +1,23 @@
+"""System checks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from django.core import checks
+from wagtail.admin.viewsets.pages import page_viewset_registry
+
+from djinsight.wagtail.panel import ViewsPanelMixin
+from djinsight.wagtail.ranking import tracked_page_types
+
+
+def check_editors(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W010: the editor of a page type with the mixin is a view set's own, and shows no views."""
+    import_module("wagtail.admin.urls")  # view sets are registered when it is loaded
+    hint = "Let its edit_view_class inherit from djinsight.wagtail.panel.ViewsPanelMixin, before EditView."
+    return [
+        checks.Warning(f"The editor of {model._meta.label} shows no views.", hint, model, "djinsight.W010")
+        for model in tracked_page_types()
+        if not issubclass(page_viewset_registry.get_by_type(model).edit_view_class, ViewsPanelMixin)
+    ]

@@ -1,0 +1,44 @@
+"""What is registered with Wagtail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import include, path, reverse
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
+from wagtail.admin.menu import MenuItem
+
+from djinsight.wagtail import urls
+from djinsight.wagtail.access import PERMISSION, may_see_report, page_model
+from djinsight.wagtail.panel import ViewsPageViewSet
+
+
+@hooks.register("register_admin_viewset")  # type: ignore[untyped-decorator]
+def register_page_viewset() -> ViewsPageViewSet:
+    return ViewsPageViewSet(model=page_model())
+
+
+@hooks.register("register_admin_urls")  # type: ignore[untyped-decorator]
+def register_report_urls() -> list[Any]:
+    return [path("reports/", include(urls))]
+
+
+class MostViewedMenuItem(MenuItem):  # type: ignore[misc]
+    def is_shown(self, request: HttpRequest) -> bool:
+        return may_see_report(request.user)
+
+
+@hooks.register("register_reports_menu_item")  # type: ignore[untyped-decorator]
+def register_report_menu_item() -> MenuItem:
+    url = reverse("djinsight_wagtail:most_viewed")
+    return MostViewedMenuItem(_("Most viewed pages"), url, name="most-viewed-pages", icon_name="view", order=1250)
+
+
+@hooks.register("register_permissions")  # type: ignore[untyped-decorator]
+def register_permission() -> QuerySet[Permission]:
+    app_label, codename = PERMISSION.split(".")
+    return Permission.objects.filter(content_type__app_label=app_label, codename=codename)

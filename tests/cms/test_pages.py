@@ -1,0 +1,152 @@
+"""Pages of a CMS: served, previewed, copied, moved, revised. Their numbers are of the page and of nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.template import Context, Template
+from django.test import RequestFactory
+from wagtail.models import Page
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from djinsight.history.persist import persist
+from djinsight.models import PageViewStatistics
+from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
+from tests.counting import count_views
+from tests.sockets import BROWSER, view_id
+
+Add = Callable[..., Any]
+VIEW = re.compile(r'data-djinsight-view="([^"]+)"')
+NUMBER = re.compile(r'data-djinsight-stat="total_views" data-djinsight-value="(\d+)"')
+
+
+def serve(client: Any, page: Any) -> str:
+    response = client.get(page.url, HTTP_USER_AGENT=BROWSER)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def views_of(page: Any) -> int:
+    """What a new reader of the page finds."""
+    return int(type(page).objects.get(pk=page.pk).total_views)
+
+
+def test_a_served_page_counts(client: Any, blog_page: Any) -> None:
+    found = VIEW.search(serve(client, blog_page))
+    assert found
+    frame = {"type": "view", "id": view_id(1), "token": found[1], "url": blog_page.url}
+    answer = client.post("/djinsight/record-view/", frame, "application/json", HTTP_USER_AGENT=BROWSER)
+    assert answer.json()["type"] == "counted"
+    assert NUMBER.findall(serve(client, blog_page)) == ["1"]
+    assert views_of(blog_page) == 1
+
+
+@pytest.mark.parametrize("model", [BlogPage, NewsPage, EventPage])
+def test_a_view_is_of_the_page(model: Any, add: Add) -> None:
+    """Also where the mixin is first among the bases, and of a type that inherits it."""
+    page = add("A page", model)
+    count_views(ObjectRef.of(page), 3, visitors=2)
+    assert (page.total_views, page.unique_views) == (3, 2)
+    persist()
+    assert list(model.objects.order_by("-total_views").values_list("total_views", flat=True)) == [3]
+    assert model.objects.filter(total_views__gte=3).specific().get() == page
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(BlogPage, "cms.blogpage"), (NewsPage, "cms.blogpage"), (EventPage, "cms.eventpage")]
+)
+def test_the_ref_of_a_page(model: Any, name: str, add: Add, django_assert_num_queries: Any) -> None:
+    """The same however the page was read, and without reading it."""
+    page = add("A page", model)
+    for same in (page, Page.objects.get(pk=page.pk), Page.objects.specific().get(pk=page.pk)):
+        with django_assert_num_queries(0):
+            assert str(ObjectRef.of(same)) == f"{name}:{page.pk}"
+
+
+def test_plain_pages_in_a_template(blog_page: Any, add: Add, client: Any, django_assert_num_queries: Any) -> None:
+    """What ``get_children`` brings: the numbers are those of the specific pages, which are not fetched."""
+    children = [add(f"Part {n}", model, under=blog_page) for n, model in enumerate((NewsPage, BlogPage, EventPage))]
+    add("Not counted", PlainPage, under=blog_page)
+    for n, child in enumerate(children, 1):
+        count_views(ObjectRef.of(child), n)
+    assert NUMBER.findall(serve(client, blog_page)) == ["0", "1", "2", "3"]
+    template = Template("{% load djinsight_tags %}{% for p in pages %}{% total_views_stat obj=p %}{% endfor %}")
+    pages = list(Page.objects.child_of(blog_page))
+    with django_assert_num_queries(0):
+        assert NUMBER.findall(template.render(Context({"pages": pages}))) == ["1", "2", "3"]
+    tracker = Template("{% load djinsight_tags %}{% page_view_tracker %}")
+    found = VIEW.search(tracker.render(Context({"page": pages[0]})))
+    assert found
+    assert tokens.read(found[1], "view") == ObjectRef.of(children[0])
+
+
+@pytest.mark.parametrize("query", ["", "?in_preview_panel=true"])
+def test_a_preview_does_not_count(query: str, client: Any, admin_user: Any, blog_page: Any) -> None:
+    client.force_login(admin_user)
+    count_views(ObjectRef.of(blog_page), 2)
+    preview = f"/cms-admin/pages/{blog_page.pk}/edit/preview/"
+    editor = client.get(f"/cms-admin/pages/{blog_page.pk}/edit/")
+    assert client.post(preview, form_data(editor)).json()["is_valid"]
+    html = client.get(preview + query, HTTP_USER_AGENT=BROWSER).content.decode()
+    assert "Bread without kneading" in html
+    assert NUMBER.findall(html) == ["2"]
+    assert not VIEW.search(html)
+    draft = client.get(f"/cms-admin/pages/{blog_page.pk}/view_draft/", HTTP_USER_AGENT=BROWSER).content.decode()
+    assert NUMBER.findall(draft) == ["2"]
+    assert not VIEW.search(draft)
+
+
+def form_data(editor: Any) -> dict[str, Any]:
+    """What the browser would send of the editor's form."""
+    form = editor.context["form"]
+    data = {"comments-TOTAL_FORMS": 0, "comments-INITIAL_FORMS": 0}
+    for field in form:
+        value = field.value()
+        data[field.html_name] = "" if value is None else value
+    return data
+
+
+def test_a_page_that_is_not_saved() -> None:
+    template = Template("{% load djinsight_tags %}{% page_view_tracker debug=True %}{% live_stats_counter %}")
+    html = template.render(Context({"page": BlogPage(title="New"), "request": RequestFactory().get("/")}))
+    assert "<!-- djinsight: no saved object" in html
+
+
+def test_a_stale_revision_resets_nothing(blog_page: Any) -> None:
+    """A revision of before the views is published after them."""
+    blog_page.intro = "A first sentence"
+    revision = blog_page.save_revision()
+    assert not {"total_views", "last_viewed_at"} & revision.content.keys()
+    count_views(ObjectRef.of(blog_page), 5)
+    persist()
+    revision.publish()
+    count_views(ObjectRef.of(blog_page), 1)
+    assert views_of(blog_page) == 6
+    assert BlogPage.objects.get(total_views=5).intro == "A first sentence"
+
+
+def test_a_copy_begins_at_zero(blog_page: Any, add: Add) -> None:
+    child = add("Part 1", NewsPage, under=blog_page)
+    for page in (blog_page, child):
+        count_views(ObjectRef.of(page), 4)
+    persist()
+    copy = blog_page.copy(recursive=True, update_attrs={"slug": "copy"})
+    assert [views_of(page) for page in (copy, copy.get_children().specific().get())] == [0, 0]
+    assert [views_of(page) for page in (blog_page, child)] == [4, 4]
+    alias = blog_page.create_alias(parent=blog_page.get_parent(), update_slug="alias")
+    assert views_of(alias) == 0
+
+
+def test_moved_and_unpublished_pages_keep_their_numbers(blog_page: Any, add: Add) -> None:
+    other = add("Another section", PlainPage)
+    count_views(ObjectRef.of(blog_page), 4)
+    persist()
+    blog_page.move(other, pos="last-child")
+    assert views_of(blog_page) == 4
+    BlogPage.objects.get(pk=blog_page.pk).unpublish()
+    assert views_of(blog_page) == 4
+    assert PageViewStatistics.objects.get().total_views == 4

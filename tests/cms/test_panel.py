@@ -1,0 +1,134 @@
+"""The side panel of the page editor: the numbers of a page, for those who may see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.checks import run_checks
+from wagtail.admin.viewsets.pages import PageViewSet, page_viewset_registry
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.history.persist import persist
+from djinsight.wagtail.panel import ViewsPanelMixin
+from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
+from tests.counting import count_views
+
+Make = Callable[..., Any]
+PANEL = 'data-side-panel="views"'
+
+
+def edit(client: Any, page: Any) -> str:
+    response = client.get(f"/cms-admin/pages/{page.pk}/edit/")
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def numbers(html: str) -> dict[str, str]:
+    return {name: text.strip() for name, text in re.findall(r'data-views="(\w+)">([^<]*)<', html)}
+
+
+@pytest.mark.parametrize("model", [BlogPage, NewsPage, EventPage])
+def test_the_numbers_of_a_page(model: Any, client: Any, admin_user: Any, add: Make) -> None:
+    """Persisted and pending."""
+    page = add("A page", model)
+    count_views(ObjectRef.of(page), 1200, visitors=3)
+    persist()
+    count_views(ObjectRef.of(page), 34, visitors=3)
+    client.force_login(admin_user)
+    html = edit(client, page)
+    assert PANEL in html
+    assert 'data-side-panel-toggle="views"' in html
+    shown = numbers(html)
+    assert shown.pop("last_viewed_at") != "Never"
+    assert shown == {
+        "total_views": "1,234",
+        "unique_views": "3",
+        "views_today": "1,234",
+        "views_week": "1,234",
+        "views_month": "1,234",
+    }
+
+
+def test_a_page_that_was_never_viewed(client: Any, admin_user: Any, blog_page: Any) -> None:
+    client.force_login(admin_user)
+    shown = numbers(edit(client, blog_page))
+    assert shown.pop("last_viewed_at") == "Never"
+    assert set(shown.values()) == {"0"}
+
+
+@pytest.mark.parametrize(
+    ("sees_views", "is_staff", "admin_only", "shown"),
+    [
+        (True, False, False, True),
+        (False, False, False, False),
+        (False, True, False, False),
+        (True, False, True, False),
+        (True, True, True, True),
+    ],
+)
+def test_permission(
+    sees_views: bool,
+    is_staff: bool,
+    admin_only: bool,
+    shown: bool,
+    client: Any,
+    editor: Make,
+    blog_page: Any,
+    settings: Any,
+) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = admin_only
+    user = editor(sees_views=sees_views)
+    user.is_staff = is_staff
+    user.save()
+    client.force_login(user)
+    assert (PANEL in edit(client, blog_page)) is shown
+
+
+def test_no_editor_no_numbers(client: Any, editor: Make, blog_page: Any, add: Make) -> None:
+    """A page that the user may not edit."""
+    client.force_login(editor(add("Another section", PlainPage)))
+    response = client.get(f"/cms-admin/pages/{blog_page.pk}/edit/", follow=True)
+    assert PANEL not in response.content.decode()
+
+
+def test_a_type_without_the_mixin(client: Any, admin_user: Any, add: Make) -> None:
+    client.force_login(admin_user)
+    assert PANEL not in edit(client, add("A page", PlainPage))
+
+
+def test_a_page_that_is_not_saved_yet(client: Any, admin_user: Any, home: Any) -> None:
+    client.force_login(admin_user)
+    response = client.get(f"/cms-admin/pages/add/cms/blogpage/{home.pk}/")
+    assert response.status_code == 200
+    assert PANEL not in response.content.decode()
+
+
+def test_with_redis_down(client: Any, admin_user: Any, blog_page: Any, settings: Any) -> None:
+    """The persisted numbers."""
+    count_views(ObjectRef.of(blog_page), 5)
+    persist()
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    client.force_login(admin_user)
+    assert numbers(edit(client, blog_page))["total_views"] == "5"
+
+
+def test_the_permission_can_be_given_to_groups(client: Any, admin_user: Any, db: None) -> None:
+    client.force_login(admin_user)
+    permission = Permission.objects.get(codename="view_pageviewstatistics")
+    offered = client.get("/cms-admin/groups/new/").context["form"]["permissions"].field.queryset
+    assert permission in offered
+
+
+def test_a_view_set_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with an editor of its own shows no panel, and the check says how to get it."""
+    assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
+    own = PageViewSet(model=BlogPage)
+    monkeypatch.setitem(page_viewset_registry.values_by_class, BlogPage, own)
+    warned = [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"]
+    assert [each.obj for each in warned] == [BlogPage, NewsPage]
+    own.edit_view_class = type("EditView", (ViewsPanelMixin, own.edit_view_class), {})
+    assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []

@@ -1,0 +1,24 @@
+"""The tests' site with a Wagtail in it: settings of their own, as every other test would pay for its tables."""
+
+from tests.settings import *  # noqa: F403
+from tests.settings import INSTALLED_APPS
+
+ROOT_URLCONF = "tests.cms.urls"
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "djinsight.wagtail",
+    "tests.cms",
+    "wagtail.users",
+    "wagtail.sites",
+    "wagtail.documents",
+    "wagtail.images",
+    "wagtail.search",
+    "wagtail.admin",
+    "wagtail",
+    "modelcluster",
+    "taggit",
+    "django_filters",
+]
+WAGTAIL_SITE_NAME = "Tests"
+WAGTAILADMIN_BASE_URL = "http://testserver"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
