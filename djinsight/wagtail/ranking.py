@@ -44,7 +44,7 @@ def rank(pages: QuerySet[Any], since: date | None = None) -> QuerySet[Any, Any]:
     return summaries.values("object_id").annotate(views=Sum("total_views")).order_by("-views", "object_id")
 
 
-def pages_of(ranked: Sequence[dict[str, Any]], pages: QuerySet[Any]) -> Iterator[Any]:
+def pages_of(ranked: Sequence[dict[str, Any]], pages: Any) -> Iterator[Any]:
     """Of ``pages``, those that ``rank`` found, specific, in its order, each with its dict as ``ranked``.
 
     Fetched by ``CHUNK``, in a query for each page type.

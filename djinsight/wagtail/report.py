@@ -139,7 +139,7 @@ class MostViewedPagesView(ReportView):  # type: ignore[misc]
         return pages_of(object_list, page_model().objects.defer_streamfields()) if self.is_export else object_list
 
     @property
-    def listed(self) -> QuerySet[Any]:
+    def listed(self) -> Any:
         """Pages with what Wagtail's listing columns ask of each."""
         pages = page_model().objects.defer_streamfields().prefetch_related("sites_rooted_here")
         return pages.prefetch_workflow_states().annotate_site_root_state().annotate_approved_schedule()
