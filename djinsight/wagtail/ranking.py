@@ -39,7 +39,7 @@ def rank(pages: QuerySet[Any], since: date | None = None) -> QuerySet[Any, Any]:
     if since is None:
         totals = PageViewStatistics.objects.filter(page, content_type__in=counted)
         numbers = {"views": F("total_views"), "visitors": F("unique_views")}
-        return totals.order_by("-total_views", "-pk").values("object_id", "last_viewed_at", **numbers)
+        return totals.order_by("-total_views", "object_id").values("object_id", "last_viewed_at", **numbers)
     summaries = PageViewSummary.objects.filter(page, content_type__in=counted, date__gte=since)
     return summaries.values("object_id").annotate(views=Sum("total_views")).order_by("-views", "object_id")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.template import Context, Template
-from django.test import RequestFactory
+from django.test import RequestFactory, TestCase
 from wagtail.models import Page
 
 from djinsight.beacons import tokens
@@ -39,7 +39,8 @@ def test_a_served_page_counts(client: Any, blog_page: Any) -> None:
     found = VIEW.search(serve(client, blog_page))
     assert found
     frame = {"type": "view", "id": view_id(1), "token": found[1], "url": blog_page.url}
-    answer = client.post("/djinsight/record-view/", frame, "application/json", HTTP_USER_AGENT=BROWSER)
+    browser = {"HTTP_USER_AGENT": BROWSER, "HTTP_ORIGIN": "http://testserver"}
+    answer = client.post("/djinsight/record-view/", frame, "application/json", **browser)
     assert answer.json()["type"] == "counted"
     assert NUMBER.findall(serve(client, blog_page)) == ["1"]
     assert views_of(blog_page) == 1
@@ -108,6 +109,39 @@ def form_data(editor: Any) -> dict[str, Any]:
         value = field.value()
         data[field.html_name] = "" if value is None else value
     return data
+
+
+def test_address_and_name(blog_page: Any, add: Add) -> None:
+    """A page of a CMS has a ``url`` and a ``title``."""
+    child = add("Part 1", EventPage, under=blog_page)
+    assert child.get_tracking_url() == "/bread-without-kneading/part-1/"
+    assert child.get_display_name() == "Part 1"
+    assert EventPage(title="New").get_tracking_url() == ""
+    count_views(ObjectRef.of(child), 2)
+    periods = (child.get_views_today(), child.get_views_this_week(), child.get_views_this_month())
+    assert periods == (2, 2, 2)
+
+
+def test_ranked_pages(blog_page: Any, add: Add) -> None:
+    other = add("Another")
+    for page, views in ((blog_page, 2), (other, 5)):
+        count_views(ObjectRef.of(page), views)
+    persist()
+    assert BlogPage.most_viewed() == [other, blog_page]
+    assert BlogPage.most_viewed(queryset=BlogPage.objects.live().exclude(pk=other.pk)) == [blog_page]
+
+
+def test_a_deleted_page_takes_its_numbers_along(blog_page: Any, add: Add, redis_client: Any) -> None:
+    """And those of the pages below it, however it was read."""
+    child = add("Part 1", NewsPage, under=blog_page)
+    kept = add("Another")
+    for page in (blog_page, child, kept):
+        count_views(ObjectRef.of(page), 2)
+    persist()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        Page.objects.get(pk=blog_page.pk).delete()
+    assert [row.object_id for row in PageViewStatistics.objects.all()] == [str(kept.pk)]
+    assert redis_client.keys("djinsight:counter:*") == [f"djinsight:counter:cms.blogpage:{kept.pk}".encode()]
 
 
 def test_a_page_that_is_not_saved() -> None:

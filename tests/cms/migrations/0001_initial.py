@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import djinsight.columns
+import djinsight.models
 
 
 class Migration(migrations.Migration):
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
             },
-            bases=("wagtailcore.page", djinsight.columns.PageViewStatisticsMixin),
+            bases=("wagtailcore.page", djinsight.models.PageViewStatisticsMixin),
         ),
         migrations.CreateModel(
             name="EventPage",
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
             },
-            bases=(djinsight.columns.PageViewStatisticsMixin, "wagtailcore.page"),
+            bases=(djinsight.models.PageViewStatisticsMixin, "wagtailcore.page"),
         ),
         migrations.CreateModel(
             name="PlainPage",
