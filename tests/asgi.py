@@ -22,3 +22,12 @@ async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 without_sockets = ProtocolTypeRouter({"http": http, "websocket": refuse})
+
+# Nobody has thought of the sockets, and of nothing else either.
+without_route = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(URLRouter([]))})
+
+
+async def nothing(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A server that has no page at all."""
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b"no such page"})

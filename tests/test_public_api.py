@@ -86,6 +86,7 @@ COMMANDS = {
     "process_pageviews",
     "process_deadletters",
     "analyze_redis",
+    "djinsight_doctor",
     "generate_summaries",
     "cleanup_pageviews",
     "djinsight_unschedule",

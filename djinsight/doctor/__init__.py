@@ -1,0 +1,1 @@
+"""Finding out why a site does not count, or does not show, a view."""

@@ -1,0 +1,197 @@
+"""The probe: one view over a real socket, followed into the database and taken away again.
+
+It is a view of an object that does not exist, of a model of this app: no number of a real object changes, and persist
+keeps no sums for objects that do not exist. What is left of it is a log row, which is deleted at the end; a probe
+that could not do so is cleared by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
+from djinsight.counting import connections, totals
+from djinsight.counting.keys import Keys, shard_of
+from djinsight.doctor.findings import Finding, fine, problem
+from djinsight.doctor.site import Site
+from djinsight.exceptions import CountingUnavailable
+from djinsight.history.persist import persist
+from djinsight.models import PageViewLog, PersistCursor
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+WITHIN = 5.0  # seconds a frame may take
+LOOK_EVERY = 0.1  # seconds between two looks into the database
+TOKEN_AGE = 300  # seconds
+
+_MARK = "doctor-"
+_CURES = {
+    "token": "Give this command the SECRET_KEY of the server.",
+    "expired": "Set the clocks of both machines.",
+    "disabled": "Set DJINSIGHT_ENABLE_TRACKING = True for the server.",
+    "unavailable": "Let the server reach Redis, as its log says.",
+    "busy": "Redis is too slow or full for the views that come in.",
+}
+
+
+class Probe:
+    """One probe view. ``findings`` are what it met."""
+
+    def __init__(self, site: Site, wait: float) -> None:
+        self.site = site
+        self.wait = wait
+        self.ref = ObjectRef("djinsight", "persistcursor", f"{_MARK}{secrets.token_hex(8)}")
+        self.view_id = secrets.token_hex(16)
+
+    def findings(self) -> Iterator[Finding]:
+        clear()
+        try:
+            began = time.monotonic()
+            counted = False
+            for finding in self._over_socket():
+                counted = counted or finding.code == "counted"
+                yield finding
+            if counted:
+                yield from self._in_database(began)
+        finally:
+            clear(self.ref)
+
+    def _over_socket(self) -> Iterator[Finding]:
+        url, origin = self.site.socket_url, self.site.origin
+        headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={secrets.token_hex(16)}"}
+        try:
+            with connect(
+                url,
+                origin=Origin(origin),
+                additional_headers=headers,
+                user_agent_header=BROWSER,
+                open_timeout=WITHIN,
+                close_timeout=1,
+                proxy=None,
+            ) as socket:
+                yield fine("socket", f"The socket {url} opens for pages of {origin}.")
+                yield from self._count(socket)
+        except InvalidStatus as error:
+            yield _refused(url, origin, error.response.status_code)
+        except InvalidHandshake as error:
+            cure = "Let the web server pass WebSockets on to Daphne (Upgrade and Connection headers)."
+            yield problem("socket", f"{url} is no socket ({error}).", cure)
+        except TimeoutError:
+            yield problem("socket", f"The socket {url} does not answer.", "Look at the server's log.")
+        except WebSocketException as error:
+            yield problem("socket", f"The socket {url} was closed ({error}).", "Look at the server's log.")
+        except OSError as error:
+            yield problem("site", f"Nothing listens at {url} ({error}).", "Start Daphne, or give --url.")
+
+    def _count(self, socket: ClientConnection) -> Iterator[Finding]:
+        tokens_ = [tokens.mint("watch", self.ref, TOKEN_AGE)]
+        socket.send(json.dumps({"type": "subscribe", "tokens": tokens_}))
+        first = _receive(socket, "counters", "error")
+        if first["type"] == "error":
+            reason = first.get("reason")
+            cure = _CURES.get(str(reason), "Look at the server's log.")
+            yield problem("refused", f"The server refused to show numbers: {reason}.", cure)
+            return
+        began = time.monotonic()
+        token = tokens.mint("view", self.ref, TOKEN_AGE)
+        socket.send(json.dumps({"type": "view", "id": self.view_id, "token": token, "url": "/djinsight-doctor/"}))
+        times: dict[str, float] = {}
+        while len(times) < 2:
+            try:
+                frame = _receive(socket, "counted", "rejected", "counters")
+            except TimeoutError:
+                break
+            times.setdefault(frame["type"], time.monotonic() - began)
+            if frame["type"] == "rejected":
+                reason = frame.get("reason")
+                cure = _CURES.get(str(reason), "Look at the server's log.")
+                yield problem("refused", f"The server refused the probe view: {reason}.", cure)
+                return
+        if "counted" not in times:
+            text = f"The probe view was not acknowledged within {WITHIN:.0f} s."
+            yield problem("counted", text, "Look at the server's log.")
+            return
+        yield fine("counted", f"A view is counted in {times['counted'] * 1000:.1f} ms.")
+        if "counters" in times:
+            yield fine("push", f"Its number is pushed to open pages in {times['counters'] * 1000:.1f} ms.")
+        else:
+            text = f"The view was counted, and its number was not pushed within {WITHIN:.0f} s."
+            yield problem("push", text, "Give all servers the same CHANNEL_LAYERS, and look at their logs.")
+
+    def _in_database(self, began: float) -> Iterator[Finding]:
+        rows = PageViewLog.objects.filter(view_id=self.view_id, content_type=_content_type())
+        while not rows.exists():
+            if time.monotonic() - began > self.wait:
+                break
+            time.sleep(LOOK_EVERY)
+        else:
+            yield fine("database", f"It is in the database after {time.monotonic() - began:.1f} s.")
+            return
+        text = f"The view was not in the database after {self.wait:.0f} s: no worker writes."
+        yield problem("worker", text, "Start a Celery worker and beat.")
+        persist()  # nobody else does, and the probe is not to stay behind
+        if rows.exists():
+            yield fine("database", "This command wrote it, together with what was waiting.")
+        else:
+            text = "This command could not find its view in Redis either."
+            yield problem(
+                "redis_url", text, "Give this command and the server the same DJINSIGHT_REDIS_URL and prefix."
+            )
+
+
+def clear(ref: ObjectRef | None = None) -> None:
+    """Take away what probes left behind: this one's counters, and the log rows of all of them."""
+    rows = PageViewLog.objects.filter(content_type=_content_type(), object_id__startswith=_MARK)
+    try:
+        for object_id, visitor in rows.values_list("object_id", "visitor"):
+            each = ObjectRef("djinsight", "persistcursor", object_id)
+            client, keys = connections.sync_client(shard_of(each)), Keys(shard_of(each))
+            client.hdel(keys.of_visitor(visitor), str(each))
+            totals.forget([each])
+        if ref is not None:
+            totals.forget([ref])
+    except (redis.RedisError, OSError, CountingUnavailable):
+        return  # Redis is down, as a finding says; the rows tell the next probe what to clear
+    rows.delete()
+
+
+def default_wait() -> float:
+    """How long a worker may take: three runs, and time to start one."""
+    return 3 * conf.persist_interval + 10
+
+
+def _content_type() -> ContentType:
+    return ContentType.objects.get_for_model(PersistCursor)
+
+
+def _refused(url: str, origin: str, status: int) -> Finding:
+    if status == 403:
+        cure = "Add the host of the site to ALLOWED_HOSTS, and give --url as browsers see it."
+        return problem("origin", f"The socket {url} was refused to pages of {origin} (403).", cure)
+    if status == 404:
+        cure = "Serve the site with Daphne, with ASGI_APPLICATION as in asgi_example.py."
+        return problem("socket", f"The socket {url} is not routed (404).", cure)
+    cure = 'Put djinsight.routing.websocket_urlpatterns into the URLRouter of "websocket", as asgi_example.py does.'
+    return problem("socket", f"The socket {url} does not open ({status}).", cure)
+
+
+def _receive(socket: ClientConnection, *types: str) -> dict[str, Any]:
+    """The next frame of one of ``types``. Raises TimeoutError."""
+    until = time.monotonic() + WITHIN
+    while (left := until - time.monotonic()) > 0:
+        frame: dict[str, Any] = json.loads(socket.recv(timeout=left))
+        if frame.get("type") in types:
+            return frame
+    raise TimeoutError

@@ -1,0 +1,108 @@
+"""What this process itself can see: settings, Redis, the channel layer and the schedule."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import redis
+from asgiref.sync import async_to_sync
+from channels.exceptions import InvalidChannelLayerError
+from channels.layers import get_channel_layer
+from django.apps import apps
+from django.core import checks
+
+from djinsight.conf import conf
+from djinsight.counting import connections, older
+from djinsight.doctor.findings import Finding, advice, fine, problem
+
+OLDEST_REDIS = (6, 2)
+LAYER_WITHIN = 5.0  # seconds
+
+
+def settings() -> Iterator[Finding]:
+    """What the system checks say, and whether anything is tracked at all."""
+    for message in checks.run_checks(tags=["djinsight"]):
+        kind = problem if message.level >= checks.ERROR else advice
+        yield kind(message.id or "check", message.msg, message.hint or "")
+    if not conf.enable_tracking:
+        yield problem("tracking", "Tracking is off: no view is counted.", "Set DJINSIGHT_ENABLE_TRACKING = True.")
+
+
+def servers() -> Iterator[Finding]:
+    """Each Redis: is it there, new enough, and does it keep what it is given?"""
+    for shard in older.servers():
+        where = _where(conf.redis_urls[shard])
+        try:
+            info = connections.sync_client(shard).info()
+        except (redis.RedisError, OSError) as error:
+            cure = "Start it, or set DJINSIGHT_REDIS_URL."
+            yield problem("redis", f"Redis at {where} does not answer ({type(error).__name__}).", cure)
+            continue
+        version = str(info.get("redis_version", "0"))
+        yield fine("redis", f"Redis {version} at {where} answers.")
+        if _numbers(version) < OLDEST_REDIS and info.get("server_name") != "valkey":
+            yield problem("version", f"Redis at {where} is version {version}.", "Use 6.2 or later, or Valkey.")
+        yield from _keeps(where, str(info.get("maxmemory_policy", "")), bool(info.get("maxmemory")))
+        if info.get("aof_enabled") == 0:
+            cure = "Set appendonly yes and appendfsync everysec."
+            text = f"Redis at {where} has no append-only file: a crash loses the views that are not persisted yet."
+            yield advice("appendonly", text, cure)
+
+
+def _keeps(where: str, policy: str, limited: bool) -> Iterator[Finding]:
+    if policy in {"", "noeviction"}:
+        return
+    text = f"Redis at {where} may delete keys when its memory is full (maxmemory-policy {policy})"
+    if policy.startswith("allkeys") and limited:
+        cure = "Set maxmemory-policy noeviction."
+        yield problem("eviction", f"{text}, views that are not persisted yet among them.", cure)
+    else:
+        yield advice("eviction", f"{text}.", "Set maxmemory-policy noeviction before you set maxmemory.")
+
+
+def channel_layer() -> Iterator[Finding]:
+    """Does a message to a group come back?"""
+    try:
+        layer = get_channel_layer()
+        if layer is None:
+            return  # a system check says so
+        async_to_sync(_send_and_receive)(layer)
+    except (redis.RedisError, OSError, TimeoutError, InvalidChannelLayerError, ImportError) as error:
+        text = f"The channel layer does not deliver ({type(error).__name__}): open pages get no numbers."
+        yield problem("channel_layer", text, 'Correct the hosts of CHANNEL_LAYERS["default"]["CONFIG"].')
+        return
+    yield fine("channel_layer", "The channel layer delivers.")
+
+
+async def _send_and_receive(layer: object) -> None:
+    async with asyncio.timeout(LAYER_WITHIN):
+        channel = await layer.new_channel()  # type: ignore[attr-defined]
+        await layer.group_add("djinsight.doctor", channel)  # type: ignore[attr-defined]
+        await layer.group_send("djinsight.doctor", {"type": "djinsight.doctor"})  # type: ignore[attr-defined]
+        await layer.receive(channel)  # type: ignore[attr-defined]
+        await layer.group_discard("djinsight.doctor", channel)  # type: ignore[attr-defined]
+
+
+def schedule() -> Iterator[Finding]:
+    """With django_celery_beat: is the task that writes views scheduled?"""
+    if not apps.is_installed("django_celery_beat"):
+        return
+    tasks = apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(task="djinsight.persist")
+    if not tasks.exists():
+        yield problem("schedule", "The task djinsight.persist is not scheduled.", "Run python manage.py migrate.")
+    elif not tasks.filter(enabled=True).exists():
+        text = "The periodic task djinsight.persist is disabled: no view gets into the database."
+        yield problem("schedule", text, "Enable it in the admin.")
+
+
+def _where(url: str) -> str:
+    """The server of a Redis URL, without its password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

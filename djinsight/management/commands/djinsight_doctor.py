@@ -1,0 +1,80 @@
+"""``python manage.py djinsight_doctor``: find out what is wrong with a site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.management.base import CommandError, CommandParser
+
+from djinsight import objects
+from djinsight.beacons.refs import ObjectRef
+from djinsight.doctor import probe, services, site
+from djinsight.doctor.findings import Finding, Level
+from djinsight.exceptions import InvalidRef
+from djinsight.management.batches import BatchCommand, whole
+from djinsight.rows import rows_of
+
+MAX_WAIT = 3600  # seconds
+
+
+class Command(BatchCommand):
+    help = "Open a real socket, count a probe view, follow it into the database, and say what is misconfigured."
+    requires_system_checks: list[str] = []  # they are among the findings
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("ref", nargs="?", help="blog.article:5: look for the tracker on its page, too")
+        parser.add_argument(
+            "--url",
+            default="http://127.0.0.1:8000/",
+            help="the site as browsers see it (default: http://127.0.0.1:8000/)",
+        )
+        parser.add_argument(
+            "--wait", type=whole(1, MAX_WAIT), help="seconds in which a worker is to write the view (default: 25)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        parts = urlsplit(options["url"])
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise CommandError(f"Expected --url like https://example.org/ but got {options['url']!r}.")
+        where = site.Site(options["url"])
+        problems = 0
+        for finding in self.findings(where, options["wait"] or probe.default_wait(), options["ref"]):
+            problems += finding.level is Level.PROBLEM
+            style = {Level.PROBLEM: self.style.ERROR, Level.ADVICE: self.style.WARNING, Level.FINE: self.style.SUCCESS}
+            self.stdout.write(style[finding.level](str(finding)))
+            self.stdout.flush()
+        if problems:
+            raise CommandError(f"{problems} problem{'s' if problems > 1 else ''} found.", returncode=1)
+        self.stdout.write("No problems found.")
+
+    def findings(self, where: site.Site, wait: float, ref: str | None) -> Iterator[Finding]:
+        tracked = self.tracked(ref) if ref else None
+        yield from services.settings()
+        redis_answers = True
+        for finding in services.servers():
+            redis_answers = redis_answers and not (finding.code == "redis" and finding.level is Level.PROBLEM)
+            yield finding
+        yield from services.channel_layer()
+        yield from services.schedule()
+        yield from site.script(where)
+        yield from site.fallback(where)
+        if tracked is not None:
+            yield from site.page(where, *tracked)
+        if redis_answers:
+            yield from probe.Probe(where, wait).findings()
+
+    def tracked(self, text: str) -> tuple[ObjectRef, str]:
+        """The object that ``text`` names and the path of its page. Raises CommandError."""
+        try:
+            ref = ObjectRef.parse(text)
+        except InvalidRef as error:
+            raise CommandError(str(error)) from error
+        by_key, _ = rows_of([ref])
+        found = list(objects.fetch(by_key).values())
+        if not found:
+            raise CommandError(f"Expected an object that exists but got {text!r}.")
+        if not getattr(found[0], "djinsight_tracked", False):
+            raise CommandError(f"{type(found[0])._meta.label} does not have PageViewStatisticsMixin.")
+        return ObjectRef.of(found[0]), str(found[0].get_tracking_url())  # type: ignore[attr-defined]

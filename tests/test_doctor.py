@@ -1,0 +1,270 @@
+"""``djinsight_doctor``: a site where all is well, and one thing wrong after the other."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django_celery_beat.models import PeriodicTask
+
+from demo.redis_server import start_redis
+from djinsight.beacons.bots import is_crawler
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections, totals
+from djinsight.doctor import probe, services, site
+from djinsight.doctor.findings import Finding, Level
+from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
+from djinsight.schedule import create_periodic_tasks
+from tests.blog.models import Article, Comment
+from tests.counting import count_views
+from tests.processes import Process
+
+Daphne = Callable[..., str]
+
+
+def doctor(host: str, *arguments: str) -> tuple[int, str]:
+    """Exit status and output."""
+    said = io.StringIO()
+    try:
+        call_command("djinsight_doctor", "--url", f"http://{host}/", *arguments, stdout=said)
+    except CommandError as error:
+        return error.returncode, f"{said.getvalue()}{error}"
+    return 0, said.getvalue()
+
+
+def codes(findings: Iterator[Finding], level: Level = Level.PROBLEM) -> list[str]:
+    return [finding.code for finding in findings if finding.level is level]
+
+
+@pytest.fixture
+def beat(transactional_db: None, tmp_path: Path) -> Iterator[Process]:
+    create_periodic_tasks(using="default")
+    process = Process(
+        "-m", "celery", "-A", "tests.celery", "beat", "--max-interval", "1", "--pidfile", "", "--loglevel", "INFO"
+    )
+    process.wait_for("beat: Starting")
+    yield process
+    process.stop()
+
+
+def test_all_is_well(
+    daphne: Daphne, worker: Process, beat: Process, article: Article, redis_client: redis.Redis
+) -> None:
+    count_views(ObjectRef.of(article), 3)
+
+    status, said = doctor(daphne(), f"blog.article:{article.pk}")
+
+    assert status == 0, said
+    for sentence in ("is counted in", "is pushed to open pages in", "is in the database after", "has its tracker"):
+        assert sentence in said
+    assert said.endswith("No problems found.\n")
+    assert_nothing_is_left(redis_client)
+    assert list(PageViewStatistics.objects.values_list("object_id", "total_views")) == [(str(article.pk), 3)]
+
+
+def assert_nothing_is_left(redis_client: redis.Redis) -> None:
+    for table in (PageViewLog, PageViewStatistics, PageViewSummary, PageViewHour):
+        assert not table.objects.filter(object_id__startswith="doctor").exists()
+    assert not [key for key in redis_client.scan_iter() if b"doctor" in key]
+    sessions = list(redis_client.scan_iter("djinsight:session:*"))
+    assert not any(b"doctor" in ref for key in sessions for ref in redis_client.hkeys(key))
+
+
+def test_no_worker(daphne: Daphne, redis_client: redis.Redis, article: Article) -> None:
+    create_periodic_tasks(using="default")
+    count_views(ObjectRef.of(article), 3)
+    status, said = doctor(daphne(), "--wait", "1")
+    assert status == 1
+    assert "The view was not in the database after 1 s: no worker writes. Start a Celery worker and beat." in said
+    assert said.endswith("1 problem found.")
+    assert PageViewLog.objects.count() == 3
+    assert_nothing_is_left(redis_client)
+
+
+def test_what_a_probe_left_behind_is_cleared(ref: ObjectRef, redis_client: redis.Redis) -> None:
+    """A probe that was killed: its view is persisted like any other."""
+    left = ObjectRef("djinsight", "persistcursor", "doctor-0123")
+    count_views(left, 1)
+    probe.persist()
+    assert PageViewLog.objects.count() == 1
+    assert not PageViewStatistics.objects.exists()
+    probe.clear()
+    assert_nothing_is_left(redis_client)
+    assert totals.read([left])[left].total_views == 0
+
+
+def test_nothing_listens(transactional_db: None) -> None:
+    status, said = doctor("127.0.0.1:1")
+    assert status == 1
+    assert "http://127.0.0.1:1/ does not answer" in said
+    assert "Nothing listens at ws://127.0.0.1:1/ws/djinsight/" in said
+
+
+def test_a_socket_that_is_refused(daphne: Daphne) -> None:
+    found = list(probe.Probe(site.Site(f"http://{daphne('without_sockets')}/"), 1).findings())
+    assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "origin")]
+
+
+def test_no_route(daphne: Daphne) -> None:
+    found = list(probe.Probe(site.Site(f"http://{daphne('without_route')}/"), 1).findings())
+    assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "socket")]
+    assert "urlpatterns" in found[0].cure
+
+
+@pytest.mark.parametrize(
+    ("application", "script", "urls"), [("application", [], []), ("nothing", ["script"], ["urls"])]
+)
+def test_script_and_fallback(application: str, script: list[str], urls: list[str], daphne: Daphne) -> None:
+    where = site.Site(f"http://{daphne(application)}/")
+    assert codes(site.script(where)) == script
+    assert codes(site.fallback(where)) == urls
+
+
+def test_fallback_that_is_not_included(settings: Any) -> None:
+    settings.ROOT_URLCONF = "django.contrib.auth.urls"
+    assert codes(site.fallback(site.Site("http://127.0.0.1:1/"))) == ["urls"]
+
+
+def test_tracker(daphne: Daphne, article: Article) -> None:
+    where = site.Site(f"http://{daphne()}/")
+    ref = ObjectRef.of(article)
+    assert codes(site.page(where, ref, f"/articles/{article.pk}/")) == []
+    assert codes(site.page(where, ref, "/articles/")) == ["tracker"]
+    assert codes(site.page(where, ref, "/articles/987654/")) == ["page"]
+
+
+def test_tracking_off(settings: Any) -> None:
+    settings.DJINSIGHT_ENABLE_TRACKING = False
+    assert codes(services.settings()) == ["tracking"]
+
+
+def test_checks(settings: Any) -> None:
+    settings.DJINSIGHT_BATCH_SIZE = 0
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    assert codes(services.settings()) == ["djinsight.E001"]
+    assert "djinsight.W001" in codes(services.settings(), Level.ADVICE)
+
+
+def test_server_with_another_key(daphne: Daphne, settings: Any) -> None:
+    where = site.Site(f"http://{daphne()}/")
+    settings.SECRET_KEY = "another"
+    found = [each for each in probe.Probe(where, 1).findings() if each.level is Level.PROBLEM]
+    assert [each.code for each in found] == ["refused"]
+    assert "SECRET_KEY" in found[0].cure
+
+
+def test_redis_down(transactional_db: None, settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_URL = "redis://:secret@127.0.0.1:1/0"
+    found = list(services.servers())
+    assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "redis")]
+    assert "127.0.0.1:1 does not answer" in found[0].text
+    assert "secret" not in str(found[0])
+    status, said = doctor("127.0.0.1:1")
+    assert status == 1
+    assert "Traceback" not in said
+
+
+def test_channel_layer_down(settings: Any) -> None:
+    settings.CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": ["redis://127.0.0.1:1/0"]},
+        }
+    }
+    assert codes(services.channel_layer()) == ["channel_layer"]
+
+
+def test_channel_layer() -> None:
+    assert codes(services.channel_layer(), Level.FINE) == ["channel_layer"]
+
+
+@pytest.fixture
+def own_redis(settings: Any, tmp_path: Path) -> Iterator[redis.Redis]:
+    server = start_redis(data=tmp_path)
+    settings.DJINSIGHT_REDIS_URL = server.url
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+    connections.close_sync()
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("config", "level", "code"),
+    [
+        ({"appendonly": "no"}, Level.ADVICE, "appendonly"),
+        ({"maxmemory-policy": "allkeys-lru", "maxmemory": "100mb"}, Level.PROBLEM, "eviction"),
+        ({"maxmemory-policy": "allkeys-lru", "maxmemory": "0"}, Level.ADVICE, "eviction"),
+        ({"maxmemory-policy": "volatile-ttl", "maxmemory": "100mb"}, Level.ADVICE, "eviction"),
+        ({"maxmemory-policy": "noeviction", "maxmemory": "100mb", "appendonly": "yes"}, Level.FINE, "redis"),
+    ],
+)
+def test_redis_settings(config: dict[str, str], level: Level, code: str, own_redis: redis.Redis) -> None:
+    own_redis.config_set("appendonly", "yes")
+    for name, value in config.items():
+        own_redis.config_set(name, value)
+    found = list(services.servers())
+    assert [(each.level, each.code) for each in found][-1] == (level, code)
+    assert len(found) == (1 if level is Level.FINE else 2)
+
+
+def test_redis_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "OLDEST_REDIS", (99, 0))
+    assert codes(services.servers()) == ["version"]
+
+
+@pytest.mark.django_db
+def test_schedule() -> None:
+    create_periodic_tasks(using="default")
+    assert codes(services.schedule()) == []
+    PeriodicTask.objects.filter(name="djinsight.persist").update(enabled=False)
+    assert codes(services.schedule()) == ["schedule"]
+    PeriodicTask.objects.filter(name="djinsight.persist").delete()
+    assert codes(services.schedule()) == ["schedule"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--url", "ftp://x/"],
+        ["--url", "/path"],
+        ["--url", "http://"],
+        ["--wait=0"],
+        ["nothing"],
+        ["blog.article:987654"],
+    ],
+)
+@pytest.mark.django_db
+def test_bad_input(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"(?i)expected"):
+        call_command("djinsight_doctor", *arguments, stdout=io.StringIO())
+
+
+@pytest.mark.django_db
+def test_an_object_that_is_not_tracked() -> None:
+    comment = Comment.objects.create(article=Article.objects.create(title="a"), text="b")
+    with pytest.raises(CommandError, match=r"blog\.Comment does not have"):
+        call_command("djinsight_doctor", f"blog.comment:{comment.pk}", stdout=io.StringIO())
+
+
+def test_user_agents() -> None:
+    """Pages make no session for the one; the other one's view counts."""
+    assert is_crawler(site.CRAWLER)
+    assert not is_crawler(probe.BROWSER)
+
+
+@pytest.mark.parametrize(
+    ("url", "socket"),
+    [
+        ("http://127.0.0.1:8000/", "ws://127.0.0.1:8000/ws/djinsight/"),
+        ("https://example.org", "wss://example.org/ws/djinsight/"),
+        ("https://example.org/blog/", "wss://example.org/ws/djinsight/"),
+    ],
+)
+def test_socket_url(url: str, socket: str) -> None:
+    assert site.Site(url).socket_url == socket
