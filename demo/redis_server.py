@@ -67,12 +67,15 @@ def start_redis(url: str | None = None, *, data: Path, options: Sequence[str] = 
     Raises RedisUnavailable.
     """
     url = url or os.environ.get("REDIS_URL")
-    if url:
-        return _reach(url)
+    return _reach(url) if url else start_private(data=data, options=options)
+
+
+def start_private(*, data: Path, options: Sequence[str] = (), port: int | None = None) -> RedisServer:
+    """Start a Redis on a free port, or on ``port``. Raises RedisUnavailable."""
     kind, command = _find()
     for _ in range(TRIES):
-        port = _free_port()
-        server = RedisServer(f"redis://127.0.0.1:{port}/0", kind, _launch(kind, command, port, data, options))
+        at = port or _free_port()
+        server = RedisServer(f"redis://127.0.0.1:{at}/0", kind, _launch(kind, command, at, data, options))
         if _answers(server):
             return server
         server.stop()

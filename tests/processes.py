@@ -64,6 +64,12 @@ class Process:
     def _find(self, pattern: str) -> re.Match[str] | None:
         return next(filter(None, (re.search(pattern, line) for line in self.lines)), None)
 
+    def kill(self) -> int:
+        """SIGKILL, and its exit status."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+        return self.stop()
+
     def stop(self) -> int:
         """End it and return its exit status."""
         if self.popen.poll() is None:

@@ -1,0 +1,78 @@
+"""The ledger of the fault tests: what was accepted, what the tables have, and what was recorded as lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from django.db import connection
+from django.db.models import Sum
+
+from djinsight.models import DataLoss, DeadLetter, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
+from tests.servers import data
+
+# Runs inside a run (those on PostgreSQL) write into the file of the run that started them.
+FILE = Path(os.environ.setdefault("FAULTS_LEDGER", str(data / "faults.jsonl")))
+
+SUMS = (PageViewStatistics, PageViewSummary, PageViewHour)
+
+
+@dataclass
+class Account:
+    """One test's numbers, all in views."""
+
+    fault: str
+    database: str
+    accepted: int  # answered with ``counted``
+    rows: int
+    totals: int
+    shed: int  # counted without a row, and recorded
+    missing: int  # recorded as lost, with their number
+    letters: int  # entries set aside
+    unknown: int  # recorded losses whose number nobody knows
+
+
+def close(fault: str, accepted: int) -> Account:
+    """Draw the balance of a test whose views are all persisted, and keep it for the closing table.
+
+    Always: every table has the same sum, ``accepted`` = rows = totals, minus what was recorded. With a loss of unknown
+    size there may be fewer rows, and never more than were accepted.
+    """
+    sums = [table.objects.aggregate(n=Sum("total_views", default=0))["n"] for table in SUMS]
+    lost = dict(DataLoss.objects.values_list("kind").annotate(n=Sum("views", default=0)))
+    account = Account(
+        fault,
+        connection.vendor,
+        accepted,
+        PageViewLog.objects.count(),
+        sums[0],
+        lost.get(DataLoss.Kind.SHED, 0),
+        lost.get(DataLoss.Kind.GAP, 0),
+        DeadLetter.objects.count(),
+        DataLoss.objects.filter(views=None).count(),
+    )
+    with FILE.open("a") as file:
+        file.write(json.dumps(asdict(account)) + "\n")
+    assert sums == [account.totals] * len(sums), account
+    assert account.totals == account.rows + account.shed, account
+    explained = account.totals + account.missing + account.letters
+    assert explained <= accepted if account.unknown else explained == accepted, account
+    return account
+
+
+def table() -> list[str]:
+    """The lines of the closing table, none where no account was closed."""
+    if not FILE.exists():
+        return []
+    accounts = [Account(**json.loads(line)) for line in FILE.read_text().splitlines()]
+    names = [field.name for field in fields(Account)]
+    rows = [names, *([f"{getattr(account, name)}" for name in names] for account in accounts)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        texts = [text.ljust(width) for text, width in zip(row[:2], widths, strict=False)]
+        numbers = [text.rjust(width) for text, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join(texts + numbers))
+    return lines

@@ -1,0 +1,87 @@
+"""Traffic: visitors that view pages without a pause, and send a view again until it is accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Sequence
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections
+from djinsight.counting.recorder import Recorder
+from djinsight.exceptions import Rejected
+from tests.counting import view
+
+VISITORS = 8
+PAUSE = 0.01  # seconds between two views of a visitor: some hundreds a second in all
+AGAIN = 0.05  # seconds until a refused view is sent again
+ENDS_WITHIN = 60.0  # seconds for what was refused to be accepted
+
+
+class Traffic:
+    """A recorder of its own in a thread of its own, as a server's, and what it answered."""
+
+    def __init__(self, refs: Sequence[ObjectRef]) -> None:
+        self.refs = refs
+        self.accepted: Counter[ObjectRef] = Counter()
+        self.refused: Counter[str] = Counter()
+        self._more = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+
+    @property
+    def views(self) -> int:
+        """How many were accepted."""
+        return self.accepted.total()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def more(self, views: int) -> None:
+        """Wait until so many more are accepted."""
+        target = self.views + views
+        with self._more:
+            assert self._more.wait_for(lambda: self.views >= target, ENDS_WITHIN), dict(self.refused)
+
+    def stop(self) -> int:
+        """Let everybody finish: each view that was begun is accepted. Returns how many are, since the start."""
+        self._stop.set()
+        self._thread.join(ENDS_WITHIN)
+        assert not self._thread.is_alive(), f"views are still refused: {dict(self.refused)}"
+        return self.views
+
+    def abandon(self) -> None:
+        """The test is over."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(ENDS_WITHIN)
+
+    async def _run(self) -> None:
+        recorder = Recorder(lambda snapshots: None)
+        await asyncio.gather(*(self._visit(recorder, n) for n in range(VISITORS)))
+        await recorder.aclose()
+        await connections.aclose()
+
+    async def _visit(self, recorder: Recorder, n: int) -> None:
+        turn = n
+        while not self._stop.is_set():
+            turn += 1
+            ref = self.refs[turn % len(self.refs)]
+            await self._view(recorder, ref, f"visitor-{n}")
+            await asyncio.sleep(PAUSE)
+
+    async def _view(self, recorder: Recorder, ref: ObjectRef, visitor: str) -> None:
+        each = view(ref, visitor, id=secrets.token_urlsafe(12))
+        while True:
+            try:
+                await recorder.record(each)
+            except Rejected as error:
+                self.refused[error.reason] += 1
+                await asyncio.sleep(AGAIN)
+            else:
+                break
+        with self._more:
+            self.accepted[ref] += 1
+            self._more.notify_all()

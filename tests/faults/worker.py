@@ -1,0 +1,105 @@
+"""A worker that persists again and again: ``python -m tests.faults.worker [STEP]``.
+
+With a step it stops there, says ``at STEP``, and waits to be killed. It says of each run what it wrote, and of what
+it could not reach; then it goes on, as Celery does with its next task.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import django
+import redis
+
+PAUSE = 0.02  # seconds between two runs
+
+STEPS = ("read", "written", "committed", "trimming")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(step: str) -> None:
+    django.setup()
+    from django.db import Error, close_old_connections, connection
+
+    from djinsight.history.persist import persist
+
+    if step:
+        stop_at(step)
+    say("ready")
+    while True:
+        close_old_connections()
+        try:
+            drained = persist()
+        except (redis.RedisError, Error) as error:
+            say(f"failed: {type(error).__name__}: {str(error).splitlines()[0]}")
+            connection.close()
+        else:
+            if drained.entries:
+                say(f"wrote {drained.views} views")
+        time.sleep(PAUSE)
+
+
+def stop_at(step: str) -> None:
+    """Stop at ``step`` of the first run that has something to write."""
+    from djinsight.counting import scripts
+    from djinsight.history import persist, stream
+
+    def stop() -> None:
+        say(f"at {step}")
+        while True:
+            signal.pause()
+
+    def stop_instead(*args: Any) -> int:
+        stop()
+        return 0
+
+    def behind(function: Callable[..., Any]) -> Callable[..., Any]:
+        def stopping(entries: Any, *args: Any) -> None:
+            function(entries, *args)
+            if entries:
+                stop()
+
+        return stopping
+
+    def read(*args: Any) -> Iterator[Any]:
+        read = list(after(*args))
+        if read:
+            stop()
+        return iter(read)
+
+    def send_only(client: Any, keys: Any, args: Any) -> int:
+        """The script is on its way, its answer is never read."""
+        connection = client.connection_pool.get_connection()
+        connection.send_command("EVAL", scripts.trim_stream.text, len(keys), *keys, *args)
+        stop()
+        return 0
+
+    after = stream.after
+    if step == "read":
+        stream.after = read  # type: ignore[assignment]
+    elif step == "written":
+        persist.write_views = behind(persist.write_views)
+    else:
+        # Runs that wrote nothing trim as well: arm it with the first that does.
+        write_views = persist.write_views
+
+        def write_and_arm(entries: Any, *args: Any) -> None:
+            write_views(entries, *args)
+            if entries and step == "committed":
+                stream.trim = stop_instead
+            elif entries:
+                scripts.trim_stream.call = send_only  # type: ignore[method-assign]
+
+        persist.write_views = write_and_arm  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2] or [""])
