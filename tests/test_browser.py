@@ -225,3 +225,50 @@ async def test_loaded_twice_it_starts_once(
     await expect(page.locator(TOTAL)).to_have_text("1")
     await page.evaluate("document.readyState === 'complete' || new Promise(done => addEventListener('load', done))")
     assert count() == (1, 1)
+
+
+async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
+    """Those of periods, which the page derives, the last bar of the chart, its table, and the time."""
+    host = daphne()
+    watching = await visitor.new_page()
+    said: list[str] = []
+    watching.on("console", lambda message: said.append(message.text))
+    await watching.goto(f"http://{host}/articles/{article.pk}/numbers/")
+    await expect(watching.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    bar = watching.locator("rect[data-djinsight-day]")
+    await expect(bar).to_have_attribute("height", "0")
+    await expect(watching.locator("[data-djinsight-stat=last_viewed_at]").first).to_have_text("never")
+
+    for views in (1, 2):
+        await (await visitor.new_page()).goto(f"http://{host}/articles/{article.pk}/")
+        for stat in ("total_views", "views_today", "views_week", "views_month"):
+            numbers = watching.locator(f"span[data-djinsight-stat={stat}]")
+            for n in range(await numbers.count()):
+                await expect(numbers.nth(n)).to_have_text(str(views))
+        await expect(bar).to_have_attribute("height", str(views))
+        await expect(watching.locator("td[data-djinsight-day]")).to_have_text(str(views))
+
+    # The chart has grown with its highest bar, which fills it.
+    box = await bar.evaluate("bar => bar.getBoundingClientRect().height")
+    assert round(box) == 100
+    for n in range(2):
+        await expect(watching.locator("[data-djinsight-stat=last_viewed_at]").nth(n)).to_contain_text("20")
+    assert said == []
+
+
+async def test_a_chart_keeps_the_day_that_it_was_drawn_for(
+    daphne: Daphne, visitor: BrowserContext, article: Article
+) -> None:
+    """The first view of another day is not one of the last bar's."""
+    page = await visitor.new_page()
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/numbers/")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    await page.evaluate("""() => {
+        for (const each of document.querySelectorAll("[data-djinsight-day]")) each.dataset.djinsightDay -= 1;
+    }""")
+
+    await (await visitor.new_page()).goto(page.url.removesuffix("numbers/"))
+
+    await expect(page.locator("span[data-djinsight-stat=views_today]").first).to_have_text("1")
+    await expect(page.locator("rect[data-djinsight-day]")).to_have_attribute("height", "0")
+    await expect(page.locator("td[data-djinsight-day]")).to_have_text("0")

@@ -8,4 +8,5 @@ urlpatterns = [
     path("djinsight/", include("djinsight.urls")),
     path("articles/", views.article_list),
     path("articles/<int:pk>/", views.article),
+    path("articles/<int:pk>/numbers/", views.numbers),
 ]

@@ -3,7 +3,10 @@ from django.shortcuts import get_object_or_404, render
 
 from tests.blog.models import Article
 
-STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 
 
 def article_list(request: HttpRequest) -> HttpResponse:
@@ -17,6 +20,11 @@ def article(request: HttpRequest, pk: int) -> HttpResponse:
         "twice": "twice" in request.GET,
     }
     return _strict(render(request, "article.html", context))
+
+
+def numbers(request: HttpRequest, pk: int) -> HttpResponse:
+    context = {"article": get_object_or_404(Article, pk=pk), "period": request.GET.get("period", "week")}
+    return _strict(render(request, "numbers.html", context))
 
 
 def _strict(response: HttpResponse) -> HttpResponse:
