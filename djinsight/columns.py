@@ -30,19 +30,13 @@ class VirtualCol(Col):
         return target.subquery(compiler.quote_name_unless_alias(self.alias), connection), ()
 
 
-class Everything:
-    """A collection that holds whatever it is asked for."""
-
-    def __contains__(self, value: object) -> bool:
-        return True
+CLEANED = object()  # what cleaning a column gives, and what may be assigned to it
 
 
 class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     """Base of the virtual columns. ``never`` is the SQL literal for an object that was never viewed."""
 
     never = "NULL"
-    # ``Model.full_clean()`` assigns what it has cleaned, of every field that is not empty.
-    empty_values = Everything()  # type: ignore[assignment]
 
     def __init__(self, **kwargs: Any) -> None:
         # What copies an object field by field, or keeps its fields elsewhere, leaves such fields out: Wagtail's copies
@@ -105,8 +99,17 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         ref = ObjectRef.of(instance)
         return self.live(totals.read([ref])[ref])
 
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Called by ``Model.full_clean()``, which assigns what it gets."""
+        return CLEANED
+
     def __set__(self, instance: models.Model, value: Any) -> None:
+        if value is CLEANED:
+            return
         raise AttributeError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
+
+    def __delete__(self, instance: models.Model) -> None:
+        raise AttributeError(f"{self.name} is read-only: it is counted, not deleted")
 
     def __repr__(self) -> str:
         """Django 6.0 and later refuse ``QuerySet.update()`` by themselves, with this in the message."""

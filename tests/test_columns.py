@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -20,9 +21,11 @@ from django.db import connection, models, transaction
 from django.db.models import (
     Avg,
     Case,
+    CharField,
     Count,
     Exists,
     F,
+    FilteredRelation,
     IntegerField,
     Max,
     Min,
@@ -33,7 +36,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import Coalesce, RowNumber, TruncDay
+from django.db.models.functions import Cast, Coalesce, Greatest, RowNumber, TruncDay, TruncMonth
 from django.forms import modelform_factory
 from django.forms.models import model_to_dict
 from django.test.utils import isolate_apps
@@ -177,6 +180,38 @@ QUERIES: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: ARTICLES.filter(total_views=100).union(ARTICLES.filter(total_views=0)).order_by("title"),
         ["cold", "hot"],
     ),
+    "union, ordered": (
+        # Annotated: Django orders a union by what it selects.
+        lambda: (
+            ARTICLES.annotate(views=F("total_views"))
+            .filter(total_views__gt=20)
+            .union(ARTICLES.annotate(views=F("total_views")).filter(total_views=10))
+            .order_by("-views")
+        ),
+        ["hot", "news", "warm"],
+    ),
+    "intersection": (
+        lambda: ARTICLES.filter(total_views__gt=20).intersection(ARTICLES.filter(total_views__gt=50)),
+        ["hot"],
+    ),
+    "difference": (
+        lambda: ARTICLES.filter(total_views__gt=20).difference(ARTICLES.filter(total_views__gt=50)),
+        ["news"],
+    ),
+    "FilteredRelation": (
+        lambda: (
+            ARTICLES.annotate(hot=FilteredRelation("comment", condition=Q(comment__text__endswith="hot")))
+            .filter(hot__article__total_views=100)
+            .distinct()
+        ),
+        ["hot"],
+    ),
+    "a function": (lambda: ARTICLES.annotate(n=Greatest("total_views", "unique_views")).filter(n=30), ["news"]),
+    "a regular expression": (lambda: ARTICLES.filter(total_views__regex="^1").order_by("pk"), ["warm", "hot"]),
+    "times against each other": (
+        lambda: ARTICLES.filter(last_viewed_at__gt=F("first_viewed_at")).order_by("-total_views"),
+        ["hot", "news", "warm"],
+    ),
     "in a subquery": (
         lambda: ARTICLES.filter(pk__in=ARTICLES.filter(total_views__gt=20).values("pk")).order_by("title"),
         ["hot", "news"],
@@ -302,6 +337,24 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
             .values_list("text", "views")[:3]
         ),
         [("of hot", 100), ("of hot", 100), ("of news", 30)],
+    ),
+    "grouped by itself": (
+        lambda: list(ARTICLES.values("unique_views").annotate(n=Count("pk")).order_by("unique_views")),
+        [{"unique_views": n, "n": 1} for n in (0, 9, 20, 30)],
+    ),
+    "grouped by month": (
+        lambda: [
+            (row["month"] and row["month"].month, row["n"])
+            for row in ARTICLES.annotate(month=TruncMonth("last_viewed_at"))
+            .values("month")
+            .annotate(n=Sum("total_views"))
+            .order_by(F("month").asc(nulls_last=True))
+        ],
+        [(1, 30), (3, 110), (None, 0)],
+    ),
+    "as a text": (
+        lambda: ARTICLES.annotate(text=Cast("total_views", CharField())).get(title="hot").text,
+        "100",
     ),
     "exists": (lambda: ARTICLES.filter(total_views__gt=99).exists(), True),
     "count": (lambda: ARTICLES.filter(total_views__gt=0).count(), 3),
@@ -551,6 +604,18 @@ def test_what_names_columns(attempt: Callable[[Article], Any]) -> None:
         attempt(Article.objects.get(title="warm"))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_deletion(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"{name} is read-only"):
+        delattr(Article.objects.get(title="warm"), name)
+
+
+def test_what_is_looked_for_is_not_made() -> None:
+    assert Article.objects.get_or_create(title="warm", total_views=10)[1] is False
+    with pytest.raises(AttributeError, match="total_views is read-only"):
+        Article.objects.get_or_create(title="warm", total_views=11)
+
+
 # Writing the host
 
 
@@ -631,6 +696,19 @@ def test_serializers(format_: str) -> None:
 def test_dumpdata(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("dumpdata", "blog.article")
     assert [set(row["fields"]) for row in json.loads(capsys.readouterr().out)] == [{"title"}] * 4
+
+
+# In the admin
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [("2", ["cold", "warm", "news", "hot"]), ("-2", ["hot", "news", "warm", "cold"])]
+)
+def test_a_column_of_the_admin_sorts(order: str, expected: list[str], admin_client: Any) -> None:
+    answer = admin_client.get(f"/admin/blog/article/?o={order}")
+    assert titles(answer.context["cl"].result_list) == expected
+    shown = re.findall(r'class="field-total_views">(.*?)<', answer.content.decode())
+    assert sorted(shown) == ["0", "10", "100", "30"]
 
 
 # Where they come from
