@@ -21,6 +21,7 @@ MODULES = (
     "test_cleanup",
     "test_deadletters",
     "test_older",
+    "test_upgrade",
     "test_ranking",
     "test_columns",
     "test_admin",

@@ -90,6 +90,7 @@ COMMANDS = {
     "generate_summaries",
     "cleanup_pageviews",
     "djinsight_unschedule",
+    "djinsight_upgrade",
 }
 OBJECT = "content_type object_id"
 TABLES = {
