@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
-from django.utils.functional import LazyObject
+from django.utils.functional import LazyObject, cached_property
 from django.utils.timezone import get_current_timezone_name
 
 from djinsight import periods
@@ -41,6 +41,7 @@ class Page:
         self.request = request
         self.has_script = False
         self.skeletons: dict[Any, Skeleton | None] = {}
+        self.texts: dict[int, str] = {}
         self.values: dict[tuple[ObjectRef, str], dict[str, Any]] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
         self._views: dict[ObjectRef, Views] = {}
@@ -61,6 +62,7 @@ class Page:
         # At the bottom of the stack: what a template includes has a layer of its own on top.
         return context.render_context.dicts[0].setdefault(_ATTRIBUTE, cls(None))  # type: ignore[no-any-return]
 
+    @cached_property
     def shows_statistics(self) -> bool:
         """Whether this visitor may see numbers."""
         if not conf.admin_only:
@@ -146,8 +148,9 @@ class Page:
 
 def find_object(context: Any, obj: Any = None) -> Model | None:
     """``obj``, or the first of ``page``, ``object``, ``article``, ``post``, ``item`` whose model has the mixin."""
-    candidates = [obj] if obj is not None else [context.get(name) for name in OBJECT_NAMES]
-    return next((each for each in candidates if is_tracked(each)), None)
+    if obj is not None:
+        return obj if is_tracked(obj) else None
+    return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
 
 
 def is_tracked(obj: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from django.apps import apps
@@ -85,19 +86,22 @@ def daily_of(refs: Iterable[ObjectRef], first: date, last: date) -> dict[ObjectR
 
 def _sums(refs: Iterable[ObjectRef], today: date) -> dict[ObjectRef, tuple[int, int, int]]:
     """What is persisted: all views, those of this week, and those of this month."""
-    statistics = apps.get_model("djinsight", "PageViewStatistics")
     by_key, where = rows_of(refs)
     if not by_key:
         return {}
-    rows = statistics.objects.filter(where).annotate(
-        week=_sum_since(began("week", today)), month=_sum_since(began("month", today))
-    )
+    rows = _with_sums(began("week", today), began("month", today)).filter(where)
     return {
         by_key[type_id, object_id]: (total, week, month)
         for type_id, object_id, total, week, month in rows.values_list(
             "content_type_id", "object_id", "total_views", "week", "month"
         )
     }
+
+
+@lru_cache(maxsize=2)  # putting the query together takes longer than running it for fifty objects
+def _with_sums(week: date, month: date) -> Any:
+    statistics = apps.get_model("djinsight", "PageViewStatistics")
+    return statistics.objects.annotate(week=_sum_since(week), month=_sum_since(month))
 
 
 def _sum_since(first: date) -> Any:

@@ -45,5 +45,8 @@ def _fields(page: Page, ref: ObjectRef, stat: str, context: Any) -> dict[str, An
         number = getattr(snapshot, stat)
     fields["number"] = number
     fields["digits"] = str(number)
-    fields["text"] = number_format(number, force_grouping=True)
+    text = page.texts.get(number)
+    if text is None:
+        text = page.texts[number] = number_format(number, force_grouping=True)
+    fields["text"] = text
     return fields

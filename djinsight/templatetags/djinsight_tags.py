@@ -122,7 +122,7 @@ def djinsight_script(context: Context) -> SafeString:
 def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
     """Read the numbers of ``objects`` (a queryset, list or page) at once, before the tags that show them."""
     page = Page.of(context)
-    if page.shows_statistics():
+    if page.shows_statistics:
         page.load(refs_of(objects or ()))
     return ""
 
@@ -158,7 +158,7 @@ def _shown(context: Context, obj: Model | None) -> tuple[Page, Any] | None:
         return None
     page = Page.of(context)
     ref = page.ref_of(found)
-    return (page, ref) if ref is not None and page.shows_statistics() else None
+    return (page, ref) if ref is not None and page.shows_statistics else None
 
 
 def _statistics(context: Context, obj: Model | None, name: str, *stats: str, **options: Any) -> SafeString:
