@@ -34,9 +34,9 @@ class Page:
     async def send(self, frame: Frame) -> None:
         await self.transport.send(json.dumps(frame) if isinstance(frame, dict) else frame)
 
-    async def receive(self) -> dict[str, Any]:
+    async def receive(self, within: float | None = WITHIN) -> dict[str, Any]:
         """The next frame."""
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(within):
             frame: dict[str, Any] = json.loads(await self.transport.receive())
             return frame
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
 from djinsight.beacons.refs import ObjectRef
 from tests.blog.models import Article
-from tests.faults import ledger
+from tests.faults import ledger, soak
 from tests.faults.redis import Redis
 from tests.faults.traffic import Traffic
 from tests.processes import ROOT, Process
@@ -52,10 +53,27 @@ def start(transactional_db: None) -> Iterator[Callable[..., Process]]:
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path, settings: object) -> Iterator[Redis]:
+def own_redis(tmp_path: Path, settings: Any) -> Iterator[Redis]:
     """A Redis for this test alone, which may be killed, stopped and robbed of its data."""
     server = Redis(tmp_path / "redis")
     server.start()
-    setattr(settings, "DJINSIGHT_REDIS_URL", server.url)  # noqa: B010
+    settings.DJINSIGHT_REDIS_URL = server.url
     yield server
     server.end()
+
+
+@pytest.fixture
+def site(own_redis: Redis, daphne: Callable[..., str]) -> Callable[..., str]:
+    """Starts a server on that Redis: ``host = site()``; the addresses of its Redis can be a proxy's."""
+
+    def start(redis_url: str = "", **settings: Any) -> str:
+        layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [own_redis.url]}}
+        own = {
+            "DJINSIGHT_REDIS_URL": redis_url or own_redis.url,
+            "CHANNEL_LAYERS": {"default": layer},
+            "FAULTS_REREAD": soak.seconds(1, 30),
+            **settings,
+        }
+        return daphne("tests.faults.asgi:application", **own)
+
+    return start

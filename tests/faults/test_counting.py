@@ -1,0 +1,218 @@
+"""Redis fails while views come in over sockets: each counts once, and every page ends on the true number."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections
+from djinsight.history.persist import persist
+from djinsight.live import hub
+from tests.books import live, losses, persisted
+from tests.faults import ledger
+from tests.faults.crowd import Crowd, answer_to
+from tests.faults.redis import Redis
+from tests.faults.soak import seconds, times
+from tests.proxy import Proxy
+from tests.sockets import connect_page, open_page, view_id
+
+Site = Callable[..., str]
+Fault = Callable[[Redis, redis.Redis, Crowd], Awaitable[None]]
+
+
+@database_sync_to_async
+def settle(fault: str, accepted: int, ref: ObjectRef) -> None:
+    """Persist the rest, and draw the balance: not one view is lost or doubled."""
+    assert live(ref)[0] == accepted
+    while persist().entries:
+        pass
+    ledger.close(fault, accepted)
+    assert losses() == []
+    assert persisted(ref)[0] == live(ref)[0] == accepted
+
+
+async def scripts_flushed(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    for _ in range(times(10)):
+        client.script_flush()
+        await crowd.more(10)
+
+
+async def pubsub_killed(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    for _ in range(times(5)):
+        client.client_kill_filter(_type="pubsub")
+        await crowd.more(20)
+
+
+async def connections_killed(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    for _ in range(times(20)):
+        client.client_kill_filter(_type="normal", skipme=True)
+        await crowd.more(5)
+
+
+async def keys_planted(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    kinds = ("counter", "unique_counter", "viewed", "day", "session", "ids")
+    for kind in kinds * times(1):
+        for key in client.scan_iter(f"djinsight:{kind}:*"):
+            planted = client.pipeline()
+            planted.delete(key)
+            planted.lpush(key, "planted")
+            planted.execute()
+        await crowd.more(20)
+
+
+async def memory_full(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    for _ in range(times(3)):
+        client.config_set("maxmemory", 1)
+        await crowd.more_refused("busy", 5)
+        client.config_set("maxmemory", 0)
+        await crowd.more(20)
+
+
+async def stopped(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    server.send(signal.SIGSTOP)
+    await asyncio.sleep(seconds(3, 30))
+    server.send(signal.SIGCONT)
+    await crowd.more(50)
+    assert crowd.refused["unavailable"]
+
+
+async def killed_and_started(server: Redis, client: redis.Redis, crowd: Crowd) -> None:
+    for _ in range(times(2)):
+        server.kill()
+        await crowd.more_refused("unavailable", 5)
+        await asyncio.to_thread(server.start)
+        await crowd.more(50)
+
+
+FAULTS: dict[str, Fault] = {
+    "scripts flushed": scripts_flushed,
+    "pub/sub connections killed": pubsub_killed,
+    "connections killed": connections_killed,
+    "keys planted": keys_planted,
+    "memory full": memory_full,
+    "Redis stopped": stopped,
+    "Redis killed and started": killed_and_started,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_redis_fails_while_views_come_in(
+    fault: str, own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
+) -> None:
+    async with Crowd(site(), view_token, watch_token) as crowd:
+        await crowd.more(50)
+        with own_redis.client() as client:
+            await FAULTS[fault](own_redis, client, crowd)
+        accepted = await crowd.finish()
+        await crowd.converge(accepted)
+    await settle(fault, accepted, ref)
+
+
+@pytest.mark.parametrize("how", ["swallowed", "dropped"])
+async def test_the_answer_of_the_script_is_lost(
+    how: str, own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
+) -> None:
+    """Redis has counted and nobody heard of it: the view is sent again, with its id, and is one view."""
+    async with Proxy(own_redis.host) as proxy:
+        host = await asyncio.to_thread(site, f"redis://{proxy.host}/0")
+        async with Crowd(host, view_token, watch_token, viewers=2) as crowd:
+            for _ in range(times(2)):
+                await crowd.more(20)
+                proxy.swallowed.clear()
+                proxy.swallow = b"EVALSHA"
+                async with asyncio.timeout(30):
+                    await proxy.swallowed.wait()
+                proxy.swallow = b""
+                if how == "dropped":
+                    proxy.cut()
+            await crowd.more(20)
+            accepted = await crowd.finish()
+            await crowd.converge(accepted)
+        if how == "swallowed":
+            assert crowd.refused["unavailable"]
+    await settle(f"answers {how}", accepted, ref)
+
+
+async def test_redis_is_down_at_the_start(
+    own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
+) -> None:
+    own_redis.kill()
+    host = await asyncio.to_thread(site)
+    async with Crowd(host, view_token, watch_token) as crowd:
+        await crowd.more_refused("unavailable", 10)
+        assert crowd.accepted == 0
+        await asyncio.to_thread(own_redis.start)
+        await crowd.more(50)
+        accepted = await crowd.finish()
+        await crowd.converge(accepted)
+    await settle("Redis down at the start", accepted, ref)
+
+
+async def test_three_hundred_beacons_at_once_on_a_cold_process(
+    own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
+) -> None:
+    """Nothing is loaded, no script is known, no connection is open."""
+    async with Crowd(site(), view_token, watch_token, viewers=0) as crowd:
+        pages = [await connect_page(crowd.host) for _ in range(10)]
+        for n in range(300):
+            await pages[n % 10].send({"type": "view", "id": view_id(n), "token": view_token})
+        answers = [await answer_to(pages[n % 10], view_id(n)) for n in range(300)]
+        assert [answer["type"] for answer in answers] == ["counted"] * 300
+        await crowd.converge(300)
+        for page in pages:
+            await page.close()
+    await settle("300 beacons on a cold process", 300, ref)
+
+
+async def test_handlers_that_are_cancelled(
+    own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
+) -> None:
+    """Pages go away, without a goodbye, with views in flight; what they sent is sent again by those that come back."""
+    async with Crowd(site(), view_token, watch_token, viewers=0) as crowd:
+        for round_ in range(times(5)):
+            ids = [view_id(100 * round_ + n) for n in range(30)]
+            gone = await connect_page(crowd.host)
+            for each in ids:
+                await gone.send({"type": "view", "id": each, "token": view_token})
+            gone.transport.connection.transport.abort()  # type: ignore[attr-defined]
+            back = await connect_page(crowd.host)
+            for each in ids:
+                await back.send({"type": "view", "id": each, "token": view_token})
+                assert (await answer_to(back, each))["type"] == "counted"
+            await back.close()
+        accepted = 30 * times(5)
+        await crowd.converge(accepted)
+    await settle("cancelled handlers", accepted, ref)
+
+
+def test_two_event_loops_in_one_process(
+    own_redis: Redis, ref: ObjectRef, settings: Any, view_token: str, watch_token: str
+) -> None:
+    """Each has a hub, a recorder and connections of its own, and shows what the other counts."""
+    layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [own_redis.url]}}
+    settings.CHANNEL_LAYERS = {"default": layer}
+
+    async def a_loop(first: int) -> int:
+        page, watching = await open_page(), await open_page()
+        await watching.subscribe(watch_token)
+        for n in range(first, first + 100):
+            assert (await page.view(view_token, view_id(n)))["type"] == "counted"
+        shown: int = (await watching.counter(200))["total_views"]
+        await page.close()
+        await watching.close()
+        await hub.aclose()
+        await connections.aclose()
+        return shown
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda first: asyncio.run(a_loop(first)), (0, 1000))) == [200, 200]
+    async_to_sync(settle)("two event loops", 200, ref)
