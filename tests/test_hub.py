@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import redis
 from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
+from channels.layers import channel_layers, get_channel_layer
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
@@ -205,3 +205,13 @@ def test_each_event_loop_has_its_own(transactional_db: None) -> None:
         return hub.get()
 
     assert asyncio.run(mine()) is not asyncio.run(mine())
+
+
+async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, view_token: str, watch_token: str) -> None:
+    """Django makes the layer when it is first asked for: two loops that do so at once have one each, for a moment."""
+    watching, viewing = await open_socket(), await open_socket()
+    await watching.subscribe(watch_token)
+    for n in range(3):
+        channel_layers.backends.clear()
+        await viewing.view(view_token, view_id(n))
+        assert (await watching.counter(n + 1))["total_views"] == n + 1

@@ -56,6 +56,7 @@ class Hub:
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushed_at = 0.0
         self._channel = ""
+        self._layer: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -148,9 +149,11 @@ class Hub:
             raise
 
     async def _reconcile(self) -> None:
-        layer = channel_layer()
         if not self._channel:
-            self._channel = await _within(layer.new_channel("djinsight."))
+            # This one for good: where two loops of a process ask for it at once, each may be given another.
+            self._layer = channel_layer()
+            self._channel = await _within(self._layer.new_channel("djinsight."))
+        layer = self._layer
         for name in [name for name in self._joined if name not in self.topics]:
             await _within(layer.group_discard(group_name(ObjectRef.parse(name)), self._channel))
             self._joined.discard(name)
@@ -186,7 +189,7 @@ class Hub:
         if not self._channel:
             await asyncio.sleep(0.05)
             return
-        message = await channel_layer().receive(self._channel)
+        message = await self._layer.receive(self._channel)
         topic = self.topics.get(message.get("ref", ""))
         if topic is not None and message["version"] > topic.version:
             self._update(topic, message["version"], message["counter"])
