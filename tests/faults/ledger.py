@@ -34,11 +34,11 @@ class Account:
     unknown: int  # recorded losses whose number nobody knows
 
 
-def close(fault: str, accepted: int) -> Account:
+def close(fault: str, accepted: int, garbage: int = 0) -> Account:
     """Draw the balance of a test whose views are all persisted, and keep it for the closing table.
 
     Always: every table has the same sum, ``accepted`` = rows = totals, minus what was recorded. With a loss of unknown
-    size there may be fewer rows, and never more than were accepted.
+    size there may be fewer rows, and never more than were accepted. ``garbage``: letters that are no views.
     """
     sums = [table.objects.aggregate(n=Sum("total_views", default=0))["n"] for table in SUMS]
     lost = dict(DataLoss.objects.values_list("kind").annotate(n=Sum("views", default=0)))
@@ -57,7 +57,7 @@ def close(fault: str, accepted: int) -> Account:
         file.write(json.dumps(asdict(account)) + "\n")
     assert sums == [account.totals] * len(sums), account
     assert account.totals == account.rows + account.shed, account
-    explained = account.totals + account.missing + account.letters
+    explained = account.totals + account.missing + account.letters - garbage
     assert explained <= accepted if account.unknown else explained == accepted, account
     return account
 
