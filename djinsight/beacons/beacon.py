@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from djinsight.beacons import refs, tokens
 from djinsight.beacons.refs import ObjectRef
@@ -24,8 +24,7 @@ _VIEW_ID = re.compile(r"[A-Za-z0-9_-]{16,36}", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Beacon:
+class Beacon(NamedTuple):
     """One view of ``ref``, as the client told it. ``view_id`` is the client's, the same across retries."""
 
     view_id: str
@@ -83,7 +82,7 @@ def load(text: str, limit: int = MAX_FRAME) -> dict[str, Any]:
     if len(text) > limit or (len(text) > limit // 4 and not text.isascii() and _size(text) > limit):
         raise Rejected(Reason.TOO_LARGE)
     try:
-        frame = json.loads(text, parse_constant=_no_constant)
+        frame = _decode(text)
     except (ValueError, RecursionError) as error:
         raise Rejected(Reason.MALFORMED) from error
     if type(frame) is not dict:
@@ -144,7 +143,7 @@ def _unsubscribe(frame: dict[str, Any]) -> Unsubscribe:
 
 def _text(frame: dict[str, Any], field: Reason, view_id: str) -> str:
     """An optional text field, named as the reason to refuse it."""
-    value = frame.get(field.value, "")
+    value = frame.get(field, "")
     if type(value) is not str or len(value) > MAX_URL or _UNPRINTABLE.search(value):
         raise Rejected(field, view_id)
     return value
@@ -156,3 +155,7 @@ def _size(text: str) -> int:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError("expected JSON but got NaN or Infinity")
+
+
+# Made once: json.loads with options makes one a call, which costs more than the reading.
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

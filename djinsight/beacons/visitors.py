@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -27,8 +26,7 @@ _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,36}", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(NamedTuple):
     """One visitor: ``key`` is a keyed hash of 22 characters, ``ip_address`` truncated where IPs are anonymized.
 
     ``network`` is a keyed hash of the truncated address, ``""`` where there is none. ``opted_out``: asks not to be

@@ -13,6 +13,7 @@ import redis.asyncio
 from django.core.signals import setting_changed
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.retry import Retry
 
 from djinsight.conf import conf
@@ -70,7 +71,7 @@ def client(shard: int) -> Any:
     clients = _clients.get()
     url = _url(shard)
     if url not in clients:
-        clients[url] = redis.asyncio.Redis.from_url(
+        pool = redis.asyncio.ConnectionPool.from_url(
             url,
             # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
             retry=AsyncRetry(NoBackoff(), 0),
@@ -78,7 +79,18 @@ def client(shard: int) -> Any:
             socket_connect_timeout=min(SOCKET_PATH_TIMEOUT, conf.redis_timeout),
             health_check_interval=30,
         )
+        pool.connection_class = _packing_in_c(pool.connection_class)
+        clients[url] = redis.asyncio.Redis(connection_pool=pool)
     return clients[url]
+
+
+def _packing_in_c(connection_class: Any) -> Any:
+    """``connection_class`` with the packing of redis-py's sync connections.
+
+    Its async ones pack in Python, 1.2 us an argument against 0.1; a script call for many views has a thousand.
+    """
+    pack = HiredisRespSerializer().pack
+    return type(connection_class.__name__, (connection_class,), {"pack_command": lambda self, *args: pack(*args)})
 
 
 def sync_client(shard: int) -> Any:

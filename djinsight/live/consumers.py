@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -85,9 +84,8 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             refused = Reason.BUSY
         if refused is not None:
             raise Rejected(refused, view.view_id)
-        counted = self.hub.recorder.record(View(view, self.visitor))
+        self.hub.recorder.submit(View(view, self.visitor), self.acknowledge)
         self.socket.in_flight += 1
-        counted.add_done_callback(partial(self.acknowledge, view.view_id))
 
     def on_subscribe(self, message: Subscribe) -> None:
         for reason in message.refused:
@@ -104,21 +102,14 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         again = [ref for ref in message.refs if ref in self.socket.refs]
         self.hub.subscribe(self.socket, again + new[: max(room, 0)])
 
-    def acknowledge(self, view_id: str, counted: asyncio.Future[bool]) -> None:
-        """Redis has answered for a view."""
+    def acknowledge(self, view_id: str, outcome: bool | Reason) -> None:
+        """Redis has answered for a view: whether it is unique, or why it is not counted."""
         self.socket.in_flight -= 1
-        if counted.cancelled():
-            return
-        error = counted.exception()
-        if error is None:
-            self.socket.write(frames.counted(view_id, counted.result()))
-        elif isinstance(error, Rejected):
-            refusals.count(error.reason)
-            self.socket.write(frames.rejected(view_id, error.reason))
+        if isinstance(outcome, Reason):
+            refusals.count(outcome)
+            self.socket.write(frames.rejected(view_id, outcome))
         else:
-            logger.error("a view failed", exc_info=error)
-            refusals.count(Reason.UNAVAILABLE)
-            self.socket.write(frames.rejected(view_id, Reason.UNAVAILABLE))
+            self.socket.write(frames.counted(view_id, outcome))
 
     def reject(self, error: Rejected) -> None:
         refusals.count(error.reason)

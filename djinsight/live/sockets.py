@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -124,12 +126,10 @@ class Socket:
             self.closed = True
             self._waiting.clear()
             self._counters.clear()
-            _start(self._close(code))
+            _keep(asyncio.get_running_loop().create_task(self._close(code)))
 
     def _start(self, frame: str) -> None:
-        task = _start(self._drain(frame))
-        # Daphne takes a frame without waiting: the task is over before it was scheduled.
-        self._sending = None if task.done() else task
+        self._sending = _start(self._drain(frame))
 
     async def _drain(self, frame: str | None) -> None:
         try:
@@ -167,13 +167,42 @@ class Socket:
 _tasks: set[asyncio.Task[None]] = set()  # the loop keeps only weak references
 
 
-def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def _keep(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    return task
+
+
+def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Run ``coroutine`` up to where it waits, and what is left of it in a task; None where nothing is left.
+
+    Daphne takes a frame without waiting: a task for each, and a turn of the loop, would be a tenth of a view's cost.
+    """
     loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
         task = asyncio.Task(coroutine, loop=loop, eager_start=True)
-    else:
-        task = loop.create_task(coroutine)
-    if not task.done():
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
-    return task
+        return None if task.done() else _keep(task)
+    try:
+        awaited = coroutine.send(None)
+    except StopIteration:
+        return None
+    except Exception:
+        logger.exception("a frame could not be sent")
+        return None
+    return _keep(loop.create_task(_go_on(coroutine, awaited)))
+
+
+@types.coroutine
+def _go_on(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+    """What is left of ``coroutine``, which waits for ``awaited``."""
+    while True:
+        try:
+            sent = yield awaited
+        except BaseException as error:
+            step = partial(coroutine.throw, error)
+        else:
+            step = partial(coroutine.send, sent)
+        try:
+            awaited = step()
+        except StopIteration:
+            return

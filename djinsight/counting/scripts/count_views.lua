@@ -14,7 +14,8 @@
 --       12 how far ahead may be paid (µs)
 --       13 number of objects    14 number of visitors
 --       then the refs of the objects, then what is to be kept of the visitors
---       then 5 for each view: id, object (from 1), visitor (from 1), network (from 1, 0: none), payload
+--       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id and payload, with a
+--       space between them
 -- Reply { a code for each view,
 --         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }
 --       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
@@ -124,9 +125,9 @@ local function pay(key, cost)
 end
 
 local stopped = false
-for i = first_view, #ARGV, 5 do
-  local id, object, visitor, payload = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 4]
-  local network = tonumber(ARGV[i + 3])
+for i = first_view, #ARGV do
+  local object, visitor, network, id, payload = ARGV[i]:match('^(%d+) (%d+) (%d+) (%S+) (.*)$')
+  object, visitor, network = tonumber(object), tonumber(visitor), tonumber(network)
   local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
   local network_rate = network > 0 and KEYS[first_network + network]
   local ref = ARGV[first_ref + object]
