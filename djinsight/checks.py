@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ def register() -> None:
     checks.register(check_channel_layer, "djinsight")
     checks.register(check_session_engine, "djinsight")
     checks.register(check_allowed_hosts, "djinsight")
+    checks.register(check_tables, checks.Tags.database)
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -56,3 +58,18 @@ def check_allowed_hosts(**kwargs: Any) -> list[checks.CheckMessage]:
         hint = "Name the hosts of the site in ALLOWED_HOSTS."
         return [checks.Warning("Pages of any host name may open sockets and send views.", hint, id="djinsight.W003")]
     return []
+
+
+def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """E003: the tables are those of djinsight 0.x. Before ``migrate``, which would find nothing to do."""
+    from djinsight.history import upgrade
+
+    if upgrade.database() not in (databases or ()):
+        return []
+    if upgrade.is_too_old():
+        hint = "Install djinsight 0.4.2, run its migrate, and come back."
+    elif upgrade.is_needed():
+        hint = "Back up the database and run: python manage.py djinsight_upgrade"
+    else:
+        return []
+    return [checks.Error("The tables of djinsight are those of version 0.x.", hint, id="djinsight.E003")]

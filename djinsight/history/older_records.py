@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -74,15 +74,16 @@ def _read(name: str, value: bytes) -> Entry | None:
         ms = int(record["timestamp"]) * 1000
         if ref is None or not 0 <= ms < stream.MAX_MS:
             return None
-        detail = _detail(name, record, ms)
-        stream.check(detail)
+        view = detail(name[-36:], record, ms)  # the key ends with a UUID
+        stream.check(view)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
     unique = 1 if record.get("is_unique") is True else 0
-    return Entry("0-0", 0, ref, ms, 1, unique, unique, detail)
+    return Entry("0-0", 0, ref, ms, 1, unique, unique, view)
 
 
-def _detail(name: str, record: dict[str, Any], ms: int) -> Detail:
+def detail(view_id: str, record: Mapping[str, Any], ms: int) -> Detail:
+    """Who looked at what, as this package keeps it: the visitor hashed, the address truncated."""
     texts = {field: str(record.get(field) or "") for field in ("url", "referrer", "user_agent", "ip_address")}
     session = str(record.get("session_key") or "")
     visitor = visitors.identify(
@@ -91,5 +92,4 @@ def _detail(name: str, record: dict[str, Any], ms: int) -> Detail:
         address=texts["ip_address"],
         day=days.at(ms).number,
     )
-    view_id = name[-36:]  # the key ends with a UUID
     return Detail(view_id, visitor.key, texts["url"], texts["referrer"], visitor.user_agent, visitor.ip_address)

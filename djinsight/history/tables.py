@@ -25,7 +25,12 @@ def add(rollup: Rollup, types: Types) -> None:
     _add_totals({key(ref): sums for ref, sums in rollup.objects.items()})
     counts = ("total_views", "unique_views")
     _add_counts(PageViewSummary, "date", counts, {key(*at): sums for at, sums in rollup.days.items()})
-    _add_counts(PageViewHour, "hour", counts[:1], {key(*at): sums for at, sums in rollup.hours.items()})
+    add_hours({key(*at): sums for at, sums in rollup.hours.items()})
+
+
+def add_hours(sums: Mapping[Key, Sums]) -> None:
+    """Add views by content type id, object id and hour."""
+    _add_counts(PageViewHour, "hour", ("total_views",), sums)
 
 
 def _add_totals(sums: Mapping[Key, Sums]) -> None:
