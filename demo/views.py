@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from django.db.models import Model
+from django.db.models import Count, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from demo.models import Article, Course, Product
+from djinsight.models import PageViewStatistics
 
 MOST = 5
+SPANS = ((0, "Of all time"), (7, "7 days"), (1, "Today"))
 
 
 def article_list(request: HttpRequest) -> HttpResponse:
@@ -15,7 +18,7 @@ def article_list(request: HttpRequest) -> HttpResponse:
 
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Article, slug=slug)
-    more = Article.objects.exclude(pk=found.pk).order_by("-total_views", "-published_at")[:3]
+    more = Article.most_viewed(3, queryset=Article.objects.exclude(pk=found.pk))
     return render(request, "demo/article.html", {"article": found, "more": more})
 
 
@@ -36,9 +39,16 @@ def course(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def most_viewed(request: HttpRequest) -> HttpResponse:
-    boards: list[tuple[str, list[Model]]] = [
-        ("Articles", list(Article.objects.order_by("-total_views", "title")[:MOST])),
-        ("Shop", list(Product.objects.order_by("-total_views", "name")[:MOST])),
-        ("Courses", list(Course.objects.order_by("-total_views", "title")[:MOST])),
-    ]
-    return render(request, "demo/most_viewed.html", {"boards": boards})
+    days = request.GET.get("days", "")
+    chosen = next((each for each, _ in SPANS if str(each) == days), 0)
+    totals = PageViewStatistics.objects.aggregate(views=Coalesce(Sum("total_views"), 0), pages=Count("pk"))
+    context = {
+        "boards": [
+            (name, model.most_viewed(MOST, days=chosen or None))
+            for name, model in (("Articles", Article), ("Shop", Product), ("Courses", Course))
+        ],
+        "spans": SPANS,
+        "chosen": chosen,
+        **totals,
+    }
+    return render(request, "demo/most_viewed.html", context)

@@ -110,7 +110,7 @@
     // A bar of a chart is of one day: once that is over, it stays as it is.
     if (value == null || (data.djinsightDay && +data.djinsightDay !== counter.version % 100000)) return;
     if (stat.endsWith("_at")) {
-      if (element.dateTime === value) return;
+      // Written anew where it did not change, too: the times of a page should not be in two forms.
       element.dateTime = value;
       const style = { dateStyle: "medium", timeStyle: "short", timeZone: config.djinsightZone };
       text(element, new Intl.DateTimeFormat(config.djinsightLocale, style).format(new Date(value)));
