@@ -10,36 +10,25 @@ from wagtail.admin.ui.side_panels import BaseSidePanel
 from wagtail.admin.views.pages.edit import EditView
 from wagtail.admin.viewsets.pages import PageViewSet
 
-from djinsight import periods
-from djinsight.counting import days, totals
-from djinsight.page import is_tracked, ref_of
+from djinsight.page import is_tracked
 from djinsight.wagtail.access import may_see_views
 
 
 class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]
-    """Total and unique views, those of today, this week and this month, and the last one."""
+    """All numbers of the page, live, and a chart of the month: what ``page_analytics_widget`` shows."""
 
     class SidePanelToggle(BaseSidePanel.SidePanelToggle):  # type: ignore[misc]
         aria_label = _("Toggle views")
         icon_name = "view"
         has_counter = False
 
+    class Media:
+        css = {"all": ["djinsight_wagtail/side_panel.css"]}
+
     name = "views"
     title = _("Views")
     template_name = "djinsight_wagtail/side_panel.html"
     order = 500
-
-    def get_context_data(self, parent_context: Any) -> dict[str, Any]:
-        ref = ref_of(self.object)
-        assert ref is not None, "expected a saved page"
-        read = totals.read([ref])
-        snapshot, views = read[ref], periods.read(read)[ref]
-        return {
-            **super().get_context_data(parent_context),
-            "snapshot": snapshot,
-            "views": views,
-            "last_viewed_at": days.to_datetime(snapshot.last_viewed_ms),
-        }
 
 
 class ViewsPanelMixin:
