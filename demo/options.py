@@ -20,6 +20,7 @@ class Options:
     redis: str | None
     server: str
     limits: bool
+    cms: bool
 
     @property
     def address(self) -> str:
@@ -60,6 +61,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument(
         "--no-limits", action="store_false", dest="limits", help="no limits of rates, for load tests of this machine"
     )
+    parser.add_argument("--cms", action="store_true", help="a blog in Wagtail beside it: pip install -e '.[wagtail]'")
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -50,12 +50,16 @@ def main() -> None:
 
 def _pages() -> list[tuple[ObjectRef, str]]:
     """Every page's ref and path, the most popular first; another order than the simulated visitors have."""
-    from demo.models import Article, Course, Product
+    from django.apps import apps
+
     from djinsight.beacons.refs import ObjectRef
 
-    objects = [obj for model in (Article, Product, Course) for obj in model.objects.all()]
+    labels = ["demo.Article", "demo.Product", "demo.Course"]
+    if apps.is_installed("demo.cms"):
+        labels.append("demo_cms.BlogPage")
+    objects = [obj for label in labels for obj in apps.get_model(label).objects.all()]
     random.Random(3).shuffle(objects)
-    return [(ObjectRef.of(obj), obj.get_absolute_url()) for obj in objects]
+    return [(ObjectRef.of(obj), obj.get_tracking_url()) for obj in objects]
 
 
 def _view(pages: list[tuple[ObjectRef, str]], visitors: list[tuple[str, str, str]]) -> View:

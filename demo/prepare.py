@@ -11,6 +11,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
     django.setup()
 
+    from django.conf import settings
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
 
@@ -19,6 +20,10 @@ def main() -> None:
 
     call_command("migrate", verbosity=0)
     content.create()
+    if settings.CMS:
+        from demo.cms import content as blog
+
+        blog.create()
     users = get_user_model()
     if not users.objects.filter(username=USERNAME).exists():
         users.objects.create_superuser(USERNAME, "editor@example.org", PASSWORD)

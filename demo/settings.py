@@ -97,3 +97,28 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 DJINSIGHT_PERSIST_INTERVAL = 3
 if os.environ.get("DEMO_NO_LIMITS"):
     DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_SOCKET = None
+
+# python -m demo --cms
+CMS = os.environ.get("DEMO_CMS") == "1"
+if CMS:
+    INSTALLED_APPS += [
+        "demo.cms",
+        "djinsight.wagtail",
+        "wagtail.users",
+        "wagtail.sites",
+        "wagtail.documents",
+        "wagtail.images",
+        "wagtail.search",
+        "wagtail.admin",
+        "wagtail",
+        "modelcluster",
+        "taggit",
+        "django_filters",
+    ]
+    TEMPLATES[0]["OPTIONS"]["context_processors"].append("demo.cms.navigation.blog")
+    WAGTAIL_SITE_NAME = "The Allotment"
+    WAGTAILADMIN_BASE_URL = "http://localhost:8000"
+    WAGTAIL_ENABLE_UPDATE_CHECK = False
+    WAGTAIL_GRAVATAR_PROVIDER_URL = None
+    MEDIA_ROOT = DATA / "media"
+    MEDIA_URL = "media/"

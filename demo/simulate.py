@@ -47,8 +47,11 @@ def read(url: str, path: str) -> str:
 def find_pages(url: str) -> list[Page]:
     """The pages that count views, in an order of popularity of their own."""
     paths: dict[str, None] = {}
-    for index in ("/", "/shop/", "/courses/"):
-        paths.update(dict.fromkeys(re.findall(r'href="(/(?:articles|shop|courses)/[\w-]+/)"', read(url, index))))
+    indexes = ["/", "/shop/", "/courses/"]
+    if 'href="/blog/"' in read(url, "/"):
+        indexes.append("/blog/")
+    for index in indexes:
+        paths.update(dict.fromkeys(re.findall(r'href="(/(?:articles|shop|courses|blog)/[\w-]+/)"', read(url, index))))
     pages = []
     for path in paths:
         html = read(url, path)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -55,6 +56,8 @@ def main() -> int:
 
 def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
     """Start everything, say when it is ready, and wait for the end. What ``stack`` holds ends in reverse order."""
+    if options.cms and find_spec("wagtail") is None:
+        raise CannotRun("The blog needs Wagtail: pip install -e '.[wagtail]'.")
     stack.enter_context(_data(options.data))
     _check_port(options)
     redis = start_redis(options.redis, data=options.data)
@@ -81,6 +84,8 @@ def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
     ]
     _wait_for_socket(options, children, stop)
     print(f"Admin: {options.url}admin/ as {USERNAME}, password {PASSWORD}", flush=True)
+    if options.cms:
+        print(f"Wagtail: {options.url}cms-admin/, as the same", flush=True)
     print(f"ready {options.url}", flush=True)
     if options.simulate:
         children.append(start("simulate", "-m", "demo.simulate", options.url, str(options.simulate)))
@@ -127,6 +132,8 @@ def _environment(options: Options, redis: RedisServer) -> dict[str, str]:
     }
     if not options.limits:
         environment["DEMO_NO_LIMITS"] = "1"
+    if options.cms:
+        environment["DEMO_CMS"] = "1"
     return environment
 
 

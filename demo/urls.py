@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -14,3 +15,5 @@ urlpatterns = [
     path("djinsight/", include("djinsight.urls")),
     path("admin/", admin.site.urls),
 ]
+if settings.CMS:
+    urlpatterns.append(path("", include("demo.cms.urls")))

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -147,6 +148,34 @@ def test_a_past_is_invented_once(start: Start, tmp_path: Path) -> None:
     ready(again)
     assert persisted(again, database) == (views, total, days)
     assert interrupt(again) == 0
+
+
+def policy(host: str, path: str) -> str:
+    with urlopen(f"http://{host}{path}") as answer:
+        return str(answer.headers["Content-Security-Policy"])
+
+
+async def test_the_blog_in_wagtail(start: Start) -> None:
+    """Its posts count as other pages do, under the strict policy; its admin has one of its own."""
+    demo = start("--port", free_port(), "--cms")
+    host = ready(demo)
+    demo.wait_for(rf"^Wagtail: http://{host}/cms-admin/")
+    post = next(each for each in find_pages(f"http://{host}/") if each.path.startswith("/blog/"))
+    page = await connect_page(host)
+    await page.subscribe(post.watch)
+    assert (await page.view(post.token, view_id()))["type"] == "counted"
+    await page.close()
+    assert 'data-djinsight-value="1"' in read(f"http://{host}/", post.path)
+    assert 'href="/blog/"' in read(f"http://{host}/", "/shop/")
+    assert "unsafe-inline" not in policy(host, post.path)
+    assert "unsafe-inline" in policy(host, "/cms-admin/login/")
+    assert interrupt(demo) == 0
+
+
+def test_the_blog_without_wagtail(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['wagtail'] = None")
+    done = run("--cms", "--data", str(tmp_path / "data"), PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    refused(done, r"The blog needs Wagtail: pip install -e '\.\[wagtail\]'\.")
 
 
 def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:

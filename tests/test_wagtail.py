@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.processes import ROOT
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600)
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
 
 
 def test_on_wagtail() -> None:
@@ -18,7 +29,9 @@ def test_on_wagtail() -> None:
     assert " passed" in done.stdout
 
 
-def test_the_pages_have_their_migrations() -> None:
+@pytest.mark.parametrize("settings", ["tests.wagtail_settings", "demo.settings"])
+def test_the_pages_have_their_migrations(settings: str, tmp_path: Path) -> None:
     """The mixin adds nothing to the tables of a page type."""
-    done = run("django", "makemigrations", "--check", "--dry-run", "--settings", "tests.wagtail_settings")
+    environment = {"DEMO_CMS": "1", "DEMO_DATA": str(tmp_path)}
+    done = run("django", "makemigrations", "--check", "--dry-run", "--settings", settings, **environment)
     assert done.returncode == 0, done.stdout + done.stderr

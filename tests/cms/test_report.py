@@ -86,6 +86,13 @@ def test_the_most_viewed_come_first(path: str, admin: Any, pages: Any) -> None:
     assert titles(admin, path=path) == ["Flood", "Fair", "Bread"]
 
 
+def test_pages_are_counted(admin: Any, pages: Any) -> None:
+    html = admin.get(URL).content.decode()
+    assert "1-3 of 3 pages" in html
+    assert "3 pages" in html[html.index("Page 1 of 1") :]
+    assert "statistics" not in html
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -1,0 +1,1 @@
+"""A blog in Wagtail: ``python -m demo --cms``."""
