@@ -61,8 +61,8 @@ def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
     today = days.date_of(snapshot.day)
     first = began(period, today)
     last = _last(period, first)
-    views = page.daily(ref, first, today, context)
-    views[today] = snapshot.views_today, views[today][1]
+    persisted = page.daily(ref, first, today, context)
+    views = {**persisted, today: (snapshot.views_today, persisted[today][1])}
     slots = (last - first).days + 1
     return Chart(
         ref=str(ref),

@@ -97,7 +97,7 @@ class Page:
             self.snapshot(ref, context)
             for each, views in periods.daily_of(self._read, first, last).items():
                 self._daily[each, first, last] = views
-        return dict(self._daily[ref, first, last])
+        return self._daily[ref, first, last]
 
     def load(self, refs: Iterable[ObjectRef]) -> None:
         """Read the numbers of ``refs``, those that are not read yet, ``MAX_TOGETHER`` at once."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import redis
 from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.signals import post_delete
 from django.test.utils import isolate_apps
 
@@ -264,6 +264,43 @@ def test_missing() -> None:
     unknown = [ObjectRef("gone", "thing", "5")]
     ContentType.objects.get_for_models(Article, Product, Term)
     assert sorted(objects.missing([*there, *gone, *unknown])) == sorted(gone)
+
+
+@pytest.fixture
+def words_of_any_case(transactional_db: None) -> Iterator[None]:
+    """Terms whose key is the same in capitals, as by default in MySQL."""
+    alter = 'ALTER TABLE blog_term ALTER COLUMN word TYPE varchar(50) COLLATE "{}"'
+    plain: models.Field[Any, Any] = Term._meta.get_field("word")  # type: ignore[assignment]
+    anycase: models.Field[Any, Any] = models.CharField(primary_key=True, max_length=50, db_collation="NOCASE")
+    anycase.set_attributes_from_name("word")
+    anycase.model = Term
+    with connection.schema_editor() as editor:
+        if connection.vendor == "postgresql":
+            # The index for LIKE cannot have such a collation; no test needs it.
+            editor.execute("""DO $$ DECLARE name text; BEGIN
+                FOR name IN SELECT indexname FROM pg_indexes WHERE tablename = 'blog_term' AND indexname LIKE '%_like'
+                LOOP EXECUTE 'DROP INDEX ' || quote_ident(name); END LOOP; END $$""")
+            editor.execute(
+                """CREATE COLLATION "NOCASE" (provider=icu, locale='und-u-ks-level2', deterministic=false)"""
+            )
+            editor.execute(alter.format("NOCASE"))
+        else:
+            editor.alter_field(Term, plain, anycase)
+    yield
+    Term.objects.all().delete()
+    with connection.schema_editor() as editor:
+        if connection.vendor == "postgresql":
+            editor.execute(alter.format("default"))
+            editor.execute('DROP COLLATION "NOCASE"')
+        else:
+            editor.alter_field(Term, anycase, plain)
+
+
+def test_the_database_says_what_is_equal(words_of_any_case: None) -> None:
+    Term.objects.create(word="Word")
+    ContentType.objects.get_for_model(Term)
+    assert objects.missing([ObjectRef("blog", "term", "wORD")]) == []
+    assert objects.missing([ObjectRef("blog", "term", "words")]) == [ObjectRef("blog", "term", "words")]
 
 
 def test_missing_asks_once_a_model(django_assert_num_queries: Any) -> None:

@@ -148,6 +148,17 @@ def test_a_snapshot_of_the_day_before(ref: ObjectRef, monkeypatch: pytest.Monkey
     assert periods.read(snapshots | totals.read([other])) == {ref: Views(0, 7), other: Views(0, 0)}
 
 
+def test_views_of_a_sunday_that_are_not_persisted(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Monday begins with nothing, also where no worker ran since."""
+    set_clock(monkeypatch, "2026-03-15T23:59:59")
+    count_views(ref, 3)
+    assert read(ref) == {ref: Views(3, 3)}
+    set_clock(monkeypatch, "2026-03-16T00:00")
+    assert read(ref) == {ref: Views(0, 3)}
+    count_views(ref, 2)
+    assert read(ref) == {ref: Views(2, 5)}
+
+
 def test_many_in_one_query(ref: ObjectRef, django_assert_num_queries: Any) -> None:
     refs = [ref, *(ObjectRef.of(Product.objects.create(name=str(n))) for n in range(20))]
     for n, each in enumerate(refs):

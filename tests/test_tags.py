@@ -221,6 +221,12 @@ def test_refresh(arguments: str, refresh: str | None, read: Article) -> None:
         assert element.get("data-djinsight-refresh") == refresh
 
 
+def test_refresh_of_each_tag_of_a_page(read: Article) -> None:
+    source = "".join(f"{{% live_stats_counter refresh_interval={n} show_unique=False %}}" for n in (5, 7, None, 7))
+    found = render(source, article=read).having("data-djinsight-stat")
+    assert [element.get("data-djinsight-refresh") for element in found] == ["5", "7", None, "7"]
+
+
 def test_never_viewed() -> None:
     texts = render("{% live_stats_counter %}", article=Article.objects.create(title="x")).texts
     assert texts == {"total_views": "0", "unique_views": "0"}
