@@ -278,7 +278,8 @@ def words_of_any_case(transactional_db: None) -> Iterator[None]:
         if connection.vendor == "postgresql":
             # The index for LIKE cannot have such a collation; no test needs it.
             editor.execute("""DO $$ DECLARE name text; BEGIN
-                FOR name IN SELECT indexname FROM pg_indexes WHERE tablename = 'blog_term' AND right(indexname, 5) = '_like'
+                FOR name IN SELECT indexname FROM pg_indexes
+                    WHERE tablename = 'blog_term' AND right(indexname, 5) = '_like'
                 LOOP EXECUTE 'DROP INDEX ' || quote_ident(name); END LOOP; END $$""")
             editor.execute(
                 """CREATE COLLATION "NOCASE" (provider=icu, locale='und-u-ks-level2', deterministic=false)"""
