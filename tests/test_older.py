@@ -275,6 +275,15 @@ def test_a_crash_before_the_records_are_deleted(ref: ObjectRef, redis_client: re
     assert not redis_client.exists(*keys)
 
 
+def test_written_and_not_yet_deleted(ref: ObjectRef, redis_client: redis.Redis) -> None:
+    """Somebody else has just written this record and is about to delete it."""
+    key = older.parse(view(redis_client, int(ref.pk)))
+    assert key is not None
+    OlderRecord.objects.create(key=key.name)
+    assert older_records.take(0, [key]) == (0, 0)
+    assert PageViewLog.objects.count() == 0
+
+
 def test_two_at_once(ref: ObjectRef, redis_client: redis.Redis) -> None:
     keys = [older.parse(view(redis_client, int(ref.pk), session=f"{SESSION}{n}")) for n in range(60)]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management.base import CommandError
 from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
@@ -163,6 +164,33 @@ def test_beside_persist(ref: ObjectRef) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))
     assert PageViewSummary.objects.aggregate(n=Sum("total_views"))["n"] == PageViewLog.objects.count() == 120
+
+
+def test_persist_waits(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views that are persisted after a sum was read, and before it is written."""
+    count_views(ref, 10)
+    persist()
+    PageViewSummary.objects.update(total_views=0)
+    count_views(ref, 5)
+    write = QuerySet.bulk_update
+
+    def persist_elsewhere() -> None:
+        try:
+            persist()
+        finally:
+            connection.close()
+
+    other = Thread(target=persist_elsewhere)
+
+    def write_meanwhile(self: Any, *args: Any, **kwargs: Any) -> int:
+        other.start()
+        other.join(1)  # it ends where nothing holds it up
+        return write(self, *args, **kwargs)
+
+    monkeypatch.setattr(QuerySet, "bulk_update", write_meanwhile)
+    assert summaries.rebuild_day(today()) == 1
+    other.join(30)
+    assert rows() == [(today(), 15, 1)]
 
 
 def test_task(history: Rows) -> None:
