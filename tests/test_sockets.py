@@ -36,6 +36,10 @@ class Client:
     def texts(self) -> list[str]:
         return [message["text"] for message in self.got if message["type"] == "websocket.send"]
 
+    def pings(self) -> list[int]:
+        sent = map(json.loads, self.texts())
+        return [frame["n"] for frame in sent if frame["type"] == "ping"]
+
 
 def open_socket(client: Client) -> Socket:
     return Socket(client.send, None, asyncio.get_running_loop().time())
@@ -89,6 +93,47 @@ async def test_a_client_that_never_reads_is_closed() -> None:
     assert client.texts() == []
 
 
+async def test_a_server_without_back_pressure_keeps_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server takes everything at once; that the client has read it, only its pong says."""
+    monkeypatch.setattr(sockets, "MAX_UNREAD", 1000)
+    client = Client()
+    socket = open_socket(client)
+    for n in range(100):
+        push(socket, one=n)
+        await settled(3)
+    (ping,) = client.pings()
+    assert sum(map(len, client.texts())) < 1200
+    taken = len(client.texts())
+
+    socket.pong(ping, 0.0)
+    await settled()
+    newest = json.loads(client.texts()[taken])
+    assert [each["total_views"] for each in newest["counters"]] == [99]  # what was between is overtaken
+
+    for n in range(MAX_WAITING + 100):
+        socket.write(json.dumps({"type": "counted", "id": n}))
+        await settled(3)
+    assert client.got[-1] == {"type": "websocket.close", "code": CloseCode.SLOW}
+    assert sum(map(len, client.texts())) < 2400
+
+
+async def test_who_reads_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "MAX_UNREAD", 1000)
+    client = Client()
+    socket = open_socket(client)
+    answered = 0
+    for n in range(500):
+        socket.write(json.dumps({"type": "counted", "id": n}))
+        await settled(3)
+        for ping in client.pings()[answered:]:
+            socket.pong(ping, 0.0)
+            answered += 1
+            await settled(3)
+    got = [frame["id"] for frame in map(json.loads, client.texts()) if frame["type"] == "counted"]
+    assert got == list(range(500))
+    assert answered > 10
+
+
 @pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("already closed")])
 async def test_a_client_that_is_gone(error: Exception) -> None:
     client = Client()
@@ -121,11 +166,14 @@ async def test_beats() -> None:
     socket.beat(sockets.PING_EVERY + 1)
     socket.beat(sockets.PING_EVERY + 2)
     await settled()
-    assert client.texts() == [frames.ping(1)]
-    socket.pong(1, 40.0)
+    (first,) = client.pings()
+    socket.pong(first ^ 1, 30.0)  # a guess
+    socket.pong(first, 40.0)
     socket.beat(41.0 + sockets.PING_EVERY)
     await settled()
-    assert client.texts() == [frames.ping(1), frames.ping(2)]
+    assert client.pings()[0] == first
+    assert len(client.pings()) == 2
+    socket.pong(first, 42.0)  # the one before
     socket.beat(41.0 + sockets.PING_EVERY + sockets.PONG_WITHIN)
     assert not socket.closed
     socket.beat(42.0 + sockets.PING_EVERY + sockets.PONG_WITHIN)

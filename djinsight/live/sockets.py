@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import sys
 import types
 from collections import deque
@@ -26,7 +27,8 @@ MAX_SUBSCRIPTIONS = 100  # objects a socket; past it a subscribe is refused
 MAX_ERRORS = 100  # unreadable frames a socket; then it is closed
 MAX_WAITING = 256  # frames that wait for a client that does not read; then it is closed
 FRAME_BURST = 2.0  # seconds of frames at their rate that a client may save up
-PING_EVERY = 25.0  # seconds
+MAX_UNREAD = 1024 * 1024  # bytes sent that the client has not read for sure; then what comes waits
+PING_EVERY = 25.0  # seconds, or MAX_UNREAD / 2
 PONG_WITHIN = 20.0  # seconds
 CLOSE_WITHIN = 5.0  # seconds a close may take
 
@@ -36,7 +38,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Socket:
     """Sends frames one after the other and never waits for the client.
 
-    While a frame is on its way, acknowledgements queue, and of each counter only the newest is kept.
+    While a frame is on its way, acknowledgements queue, and of each counter only the newest is kept. The same while
+    the client may not have read ``MAX_UNREAD`` bytes: a server that applies no back-pressure, as Daphne, would keep
+    them for it without a bound. What it has read is known by its pongs, whose numbers cannot be guessed.
     """
 
     __slots__ = (
@@ -45,9 +49,12 @@ class Socket:
         "_frame_cost",
         "_owner",
         "_paid",
-        "_pings",
+        "_ping",
+        "_read",
         "_send",
         "_sending",
+        "_sent",
+        "_sent_before_ping",
         "_since",
         "_waiting",
         "closed",
@@ -71,7 +78,8 @@ class Socket:
         # A token bucket in one number: the moment up to which frames are paid for, each at its cost in seconds.
         self._frame_cost = 0.0 if conf.rate_socket is None else 1 / conf.rate_socket
         self._paid = now
-        self._pings = 0
+        self._ping = 0  # the number that the last ping asked for
+        self._sent = self._sent_before_ping = self._read = 0  # bytes
         self._awaiting_pong = False
         self._since = now  # when the last ping was sent, or its pong came
 
@@ -79,7 +87,7 @@ class Socket:
         """Send ``frame`` after those that wait."""
         if self.closed:
             return
-        if self._sending is not None:
+        if self._sending is not None or self._is_full():
             self._waiting.append(frame)
             if len(self._waiting) > MAX_WAITING:
                 self.close(CloseCode.SLOW)
@@ -90,7 +98,7 @@ class Socket:
         """Send changed counters: ``frame``, or newer ones in its place where the client is slow."""
         if self.closed:
             return
-        if self._sending is not None:
+        if self._sending is not None or self._is_full():
             self._counters.update(counters)
         else:
             self._start(frame)
@@ -102,10 +110,7 @@ class Socket:
         elif self._awaiting_pong and now - self._since > PONG_WITHIN:
             self.close(CloseCode.NO_PONG)
         elif not self._awaiting_pong and now - self._since > PING_EVERY:
-            self._pings += 1
-            self._awaiting_pong = True
-            self._since = now
-            self.write(frames.ping(self._pings))
+            self.write(self._new_ping(now))
 
     def took(self, now: float) -> None:
         """A frame came in. Closes where there are too many a second."""
@@ -116,9 +121,12 @@ class Socket:
 
     def pong(self, n: int, now: float) -> None:
         """The client answered ping ``n``."""
-        if n == self._pings:
+        if self._awaiting_pong and n == self._ping:
             self._awaiting_pong = False
             self._since = now
+            self._read = self._sent_before_ping
+            if self._sending is None and (frame := self._next()) is not None:
+                self._start(frame)
 
     def close(self, code: CloseCode) -> None:
         """Close with ``code``, also where the client does not read."""
@@ -128,6 +136,16 @@ class Socket:
             self._counters.clear()
             _keep(asyncio.get_running_loop().create_task(self._close(code)))
 
+    def _is_full(self) -> bool:
+        return self._sent - self._read >= MAX_UNREAD
+
+    def _new_ping(self, now: float) -> str:
+        self._ping = secrets.randbits(31)
+        self._awaiting_pong = True
+        self._since = now
+        self._sent_before_ping = self._sent
+        return frames.ping(self._ping)
+
     def _start(self, frame: str) -> None:
         self._sending = _start(self._drain(frame))
 
@@ -135,6 +153,7 @@ class Socket:
         try:
             while frame is not None and not self.closed:
                 await self._send({"type": "websocket.send", "text": frame})
+                self._sent += len(frame)  # frames are ASCII
                 frame = self._next()
         except (OSError, RuntimeError) as error:
             # uvicorn raises where the client is gone; the receive loop hears of it as a disconnect.
@@ -144,6 +163,10 @@ class Socket:
             self._sending = None
 
     def _next(self) -> str | None:
+        if not self._awaiting_pong and self._sent - self._read >= MAX_UNREAD / 2:
+            return self._new_ping(asyncio.get_running_loop().time())
+        if self._is_full():
+            return None
         if self._waiting:
             return self._waiting.popleft()
         if self._counters:
