@@ -86,12 +86,19 @@ class Process:
 
 
 def daphne(
-    application: str = "application", options: Sequence[str] = (), port: int = 0, **settings: Any
+    application: str = "application",
+    options: Sequence[str] = (),
+    port: int = 0,
+    constants: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> tuple[Process, str]:
-    """A Daphne that listens on a free port, and its ``host:port``; with ``settings`` of its own."""
+    """A Daphne that listens on a free port, and its ``host:port``; with ``settings`` of its own.
+
+    ``constants`` are those of ``tests.faults.limits``.
+    """
     endpoint = f"tcp:{port}:interface=127.0.0.1"
     program = f"tests.asgi:{application}" if ":" not in application else application
-    own = {"TEST_SETTINGS": json.dumps(settings)}
+    own = {"TEST_SETTINGS": json.dumps(settings), "TEST_CONSTANTS": json.dumps(constants or {})}
     process = Process("-m", "daphne", "-v", "1", "-e", endpoint, *options, program, **own)
     try:
         port = process.wait_for(r"Listening on TCP address 127\.0\.0\.1:(\d+)")[1]

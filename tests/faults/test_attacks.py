@@ -1,0 +1,191 @@
+"""Clients that keep to no rule: each is closed with its code, memory stays bounded, and the others notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from djinsight.live.frames import CloseCode
+from tests import processes
+from tests.faults.raw import Raw, memory, text_frame
+from tests.sockets import Page, connect_page, view_id
+
+Open = Callable[..., Awaitable[Page]]
+Server = tuple[processes.Process, str]
+
+MIB = 1024 * 1024
+FLOOD_FOR = 5.0  # seconds
+DEFAULT_LIMITS = {"DJINSIGHT_RATE_SOCKET": 100}
+
+
+@pytest.fixture
+async def serve(transactional_db: None) -> AsyncIterator[Callable[..., Awaitable[Server]]]:
+    """``process, host = await serve(constants, **settings)``: Daphne, with the limit of frames a socket has."""
+    started: list[processes.Process] = []
+
+    async def start(constants: dict[str, Any] | None = None, **settings: Any) -> Server:
+        process, host = await asyncio.to_thread(
+            processes.daphne, "tests.faults.limits:application", constants=constants or {}, **DEFAULT_LIMITS, **settings
+        )
+        started.append(process)
+        return process, host
+
+    yield start
+    for process in started:
+        await asyncio.to_thread(process.stop)
+
+
+async def answer(page: Page, wanted: str) -> None:
+    """Read up to a frame of the type ``wanted``, as a page does: a ping gets its pong."""
+    while (frame := await page.receive())["type"] != wanted:
+        if frame["type"] == "ping":
+            await page.send({"type": "pong", "n": frame["n"]})
+
+
+async def views_until(page: Page, token: str, done: asyncio.Event, first: int) -> list[float]:
+    """Views of one page, one after the other, until ``done``; how long each answer took."""
+    took = []
+    while not done.is_set():
+        began = time.perf_counter()
+        await page.send({"type": "view", "id": view_id(first + len(took)), "token": token})
+        await answer(page, "counted")
+        took.append(time.perf_counter() - began)
+        await asyncio.sleep(0.02)  # a visitor, not a benchmark
+    return took
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        pytest.param(b"garbage", CloseCode.MISUSE, id="garbage"),
+        pytest.param(b'{"type":"pong","n":1}', CloseCode.FLOOD, id="good frames"),
+    ],
+)
+async def test_a_flood_of_frames(
+    frame: bytes, code: CloseCode, serve: Callable[..., Awaitable[Server]], view_token: str
+) -> None:
+    """One client offers as many frames as the server takes, and comes again at once when it is closed."""
+    process, host = await serve()
+    page = await connect_page(host)
+    quiet, over = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().call_later(1.0, quiet.set)
+    before = await views_until(page, view_token, quiet, 0)
+    had = memory(process.popen.pid)
+    block = text_frame(frame) * 2000
+    ends = time.monotonic() + FLOOD_FOR
+
+    def flood() -> tuple[list[int], int]:
+        """Codes of the closes, and how many frames the server took before it hung up."""
+        codes, sent = [], 0
+        while time.monotonic() < ends:
+            raw = Raw(host)
+            try:
+                raw.handshake(host)
+                while True:
+                    raw.send(block)
+                    sent += 2000
+                    if sent % 20_000 == 0:
+                        break
+                codes.append(raw.closed())
+            except OSError:
+                pass  # the server hung up with frames of ours unread
+            finally:
+                raw.close()
+        return codes, sent
+
+    measured = asyncio.ensure_future(views_until(page, view_token, over, 10_000))
+    codes, sent = await asyncio.to_thread(flood)
+    over.set()
+    during = await measured
+
+    grown = memory(process.popen.pid) - had
+    print(
+        f"\n{sent:,} frames in {FLOOD_FOR} s, {len(codes)} closes; {grown / MIB:.1f} MiB more; a view took "
+        f"{statistics.median(before) * 1000:.1f} ms before, {statistics.median(during) * 1000:.1f} ms meanwhile, "
+        f"{max(during) * 1000:.0f} ms at most"
+    )
+    assert set(codes) == {code}
+    assert len(during) > 12  # six where the server does not read in turns
+    assert grown < 100 * MIB
+    await page.close()
+
+
+async def test_a_client_that_never_reads_but_sends(
+    serve: Callable[..., Awaitable[Server]], view_token: str, watch_token: str
+) -> None:
+    """Its answers pile up to a bound; blind pongs do not help it, as their numbers cannot be guessed."""
+    constants = {"hub.BEAT_EVERY": 0.2, "sockets.PING_EVERY": 1.0, "sockets.PONG_WITHIN": 2.0}
+    process, host = await serve(constants)
+    page = await connect_page(host)
+    raw = Raw(host, receive_buffer=4096)
+    await asyncio.to_thread(raw.handshake, host)
+    had = memory(process.popen.pid)
+    subscribe = text_frame(json.dumps({"type": "subscribe", "tokens": [watch_token]}).encode())
+
+    def send() -> None:
+        raw.send(subscribe)
+        for n in range(120):
+            raw.send(text_frame(json.dumps({"type": "view", "id": view_id(n), "token": view_token}).encode()))
+            raw.send(text_frame(b'{"type":"pong","n":%d}' % n))
+            time.sleep(0.025)
+
+    sending = asyncio.create_task(asyncio.to_thread(send))
+    over = asyncio.Event()
+    others = asyncio.ensure_future(views_until(page, view_token, over, 10_000))
+    await sending
+    code = await asyncio.to_thread(raw.closed)
+    over.set()
+    assert code in {CloseCode.NO_PONG, CloseCode.SLOW}
+    assert len(await others) > 20
+    assert memory(process.popen.pid) - had < 20 * MIB
+    raw.close()
+    await page.close()
+
+
+async def test_clients_that_never_answer_a_ping(serve: Callable[..., Awaitable[Server]], view_token: str) -> None:
+    constants = {"hub.BEAT_EVERY": 0.1, "sockets.PING_EVERY": 0.5, "sockets.PONG_WITHIN": 0.5}
+    _, host = await serve(constants)
+    silent = [await connect_page(host) for _ in range(20)]
+    over = asyncio.Event()
+    answering = await connect_page(host)
+    views = asyncio.ensure_future(views_until(answering, view_token, over, 0))
+    assert [await page.closed() for page in silent] == [CloseCode.NO_PONG] * 20
+    over.set()
+    assert await views
+    await answering.close()
+
+
+async def test_slow_headers(serve: Callable[..., Awaitable[Server]], view_token: str) -> None:
+    """Hundreds of handshakes that never come to their end: who does is served."""
+    process, host = await serve()
+    page = await connect_page(host)
+    had = memory(process.popen.pid)
+    slow = [await asyncio.to_thread(Raw, host) for _ in range(300)]
+    for raw in slow:
+        raw.send(b"GET /ws/djinsight/ HTTP/1.1\r\nHost: x\r\n")
+    over = asyncio.Event()
+    others = asyncio.ensure_future(views_until(page, view_token, over, 0))
+    for n in range(20):
+        for raw in slow:
+            raw.send(b"X-Header-%d: %s\r\n" % (n, b"x" * 100))
+        await asyncio.sleep(0.02)
+    newcomer = await connect_page(host)
+    assert (await newcomer.view(view_token, view_id(99_999)))["type"] == "counted"
+    over.set()
+    assert len(await others) > 5
+    assert memory(process.popen.pid) - had < 50 * MIB
+
+    # Headers without an end are refused.
+    endless = slow[0]
+    with pytest.raises(OSError, match=r"reset|Broken pipe"):
+        await asyncio.to_thread(endless.send, b"X-More: %s\r\n" % (b"x" * 1000) * 20_000)
+    for raw in slow:
+        raw.close()
+    await newcomer.close()
+    await page.close()
