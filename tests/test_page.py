@@ -11,7 +11,6 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.template import Context
-from django.test import RequestFactory
 from django.urls import include, path, set_script_prefix
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
@@ -23,19 +22,13 @@ from djinsight.counting import snapshot
 from djinsight.exceptions import InvalidToken
 from djinsight.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
 from tests.blog.models import Article, Comment, News, Product, Term
+from tests.pages import read_calls, request
 from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 # A site that has the HTTP fallback somewhere else.
 urlpatterns = [path("deep/down/", include("djinsight.urls"))]
-
-
-def request(user_agent: str = BROWSER, **attributes: Any) -> HttpRequest:
-    made = RequestFactory().get("/", headers={"user-agent": user_agent})
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
 
 
 # The object
@@ -115,9 +108,9 @@ class Reads:
 
     def since(self) -> int:
         """How many there were since the last time."""
-        stats = self.client.info("commandstats")
+        calls = read_calls(self.client)
         self.client.config_resetstat()
-        return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval"))
+        return calls
 
 
 @pytest.fixture
