@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ import redis
 from django.core.management.base import CommandError
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import inventory, older, totals
+from djinsight.counting import days, inventory, older, refusals, totals
+from djinsight.exceptions import Reason
 from djinsight.history.persist import persist
+from djinsight.models import RefusalCount
 from tests.blog.models import Article, Product
 from tests.commands import run
 from tests.counting import count_views
@@ -82,6 +85,19 @@ def test_the_older_layout(layout: str, ref: ObjectRef, redis_client: redis.Redis
         "older layout: records of views": 15,
         "older layout: sessions": 15,
     }
+
+
+def test_refusals(transactional_db: None) -> None:
+    """Those in the database and those that are still in Redis."""
+    RefusalCount.objects.create(date=days.now().day, reason=Reason.BOT, refused=1200)
+    RefusalCount.objects.create(date=days.now().day - timedelta(days=7), reason=Reason.BOT, refused=5)
+    for _ in range(3):
+        refusals.count(Reason.RATE)
+    refusals.flush()
+    lines = run("analyze_redis").splitlines()
+    at = lines.index("Refused in 7 days: 1,203")
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [["1,200", "bot"], ["3", "rate"]]
+    assert any(line.endswith("refusals") for line in lines)
 
 
 def test_detail_that_was_shed(ref: ObjectRef, settings: Any) -> None:

@@ -12,7 +12,16 @@ from django.core.management.base import CommandError
 from django.db.models import Sum
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.models import DataLoss, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
+from djinsight.counting import refusals
+from djinsight.exceptions import Reason
+from djinsight.models import (
+    DataLoss,
+    PageViewHour,
+    PageViewLog,
+    PageViewStatistics,
+    PageViewSummary,
+    RefusalCount,
+)
 from tests.commands import Terminal, run, started
 from tests.counting import count_views
 from tests.processes import ROOT
@@ -50,6 +59,14 @@ def test_losses_and_dead_letters_are_told(ref: ObjectRef, redis_client: Any) -> 
     assert "1 entries cannot be stored: see process_deadletters." in said
     assert "views are missing in the stream: 1" in said
     assert DataLoss.objects.count() == 1
+
+
+def test_refusals_too(transactional_db: None) -> None:
+    """As the task does: a site without a worker has this command alone."""
+    refusals.count(Reason.RATE)
+    refusals.flush()
+    run("process_pageviews")
+    assert RefusalCount.objects.get().refused == 1
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "20001", "x", "1e3"])

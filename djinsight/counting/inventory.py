@@ -21,6 +21,7 @@ KINDS = {
     "session:": "visitors",
     "ids:": "view ids",
     "rate:": "rate limits",
+    "refused": "refusals",
     "events": "stream of pending views",
     "meta": "state of the stream",
     "shed": "views counted while the stream was full",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,12 +16,13 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import inventory
 from djinsight.counting.inventory import Inventory
 from djinsight.counting.older import Kind, OlderKey
-from djinsight.history import older_models
+from djinsight.history import older_models, refusals
 from djinsight.management.batches import BatchCommand, whole
 from djinsight.rows import rows_of
 
 K = TypeVar("K")
 
+REFUSED_DAYS = 7
 MAX_KEYS = 100_000_000
 
 
@@ -45,6 +47,7 @@ class Command(BatchCommand):
         found = inventory.take(options["max_keys"])
         with override("en"):
             self.show_kinds(found)
+            self.show_refusals()
             self.show_objects(found, options["objects"])
 
     def show_kinds(self, found: Inventory) -> None:
@@ -55,6 +58,16 @@ class Command(BatchCommand):
         self.stdout.write(f"Pending views: {found.pending + found.shed:,}")
         if found.shed:
             self.stdout.write(f"{found.shed:,} of them without detail: the stream was full.")
+
+    def show_refusals(self) -> None:
+        """What was refused today and in the six days before, by reason."""
+        counts: Counter[str] = Counter()
+        for _, reason, number in refusals.recent(REFUSED_DAYS):
+            counts[reason] += number
+        if counts:
+            self.stdout.write(f"Refused in {REFUSED_DAYS} days: {sum(counts.values()):,}")
+        for name, number in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+            self.stdout.write(f"{number:>12,}  {name}")
 
     def show_objects(self, found: Inventory, limit: int) -> None:
         self.show([(ref, ref.pk, views) for ref, views in _most(found.views, limit)], len(found.views))

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from djinsight.history import older, persist, stream
+from djinsight.history import older, persist, refusals, stream
 from djinsight.history.older_models import tracked_labels
 from djinsight.management.batches import BatchCommand, whole
 from djinsight.management.progress import Progress
@@ -31,6 +31,7 @@ class Command(BatchCommand):
         if model and model not in tracked_labels():
             raise CommandError(f"Expected --model to be one of {', '.join(tracked_labels())} but got {model!r}.")
         self.drain(options["batch_size"])
+        refusals.move()
         self.take_in(options["batch_size"], model)
 
     def drain(self, limit: int) -> None:
