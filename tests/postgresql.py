@@ -16,26 +16,37 @@ STARTS_WITHIN = 60  # seconds
 class PostgreSQL:
     """A server that listens on a Unix socket in ``host`` and knows the role and database ``djinsight``."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, host: Path | None = None) -> None:
         self.binaries = binaries
-        self.host = Path(tempfile.mkdtemp(prefix="djinsight-pg-", dir="/tmp"))
+        # One that runs already, where ``host`` is given.
+        self.host = host or Path(tempfile.mkdtemp(prefix="djinsight-pg-", dir="/tmp"))
         # PostgreSQL refuses to run as root.
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        if os.geteuid() == 0:
-            shutil.chown(self.host, self.user)
 
     def __enter__(self) -> PostgreSQL:
-        data = str(self.host / "data")
-        self._run("initdb", "-D", data, "-U", "djinsight", "-A", "trust", "-E", "UTF8", "--locale", "C", "-N")
-        options = f"-k {self.host} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        log = str(self.host / "log")
-        self._run("pg_ctl", "-D", data, "-w", "-t", str(STARTS_WITHIN), "-l", log, "-o", options, "start")
+        if os.geteuid() == 0:
+            shutil.chown(self.host, self.user)
+        self._run("initdb", "-D", self.data, "-U", "djinsight", "-A", "trust", "-E", "UTF8", "--locale", "C", "-N")
+        self.start()
         self._run("createdb", "-h", str(self.host), "-U", "djinsight", "djinsight")
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._run("pg_ctl", "-D", str(self.host / "data"), "-w", "-m", "immediate", "stop")
+        self.crash()
         shutil.rmtree(self.host, ignore_errors=True)
+
+    @property
+    def data(self) -> str:
+        return str(self.host / "data")
+
+    def start(self) -> None:
+        options = f"-k {self.host} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        log = str(self.host / "log")
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", str(STARTS_WITHIN), "-l", log, "-o", options, "start")
+
+    def crash(self) -> None:
+        """Stop it as a crash would: without a goodbye to its clients, and to be recovered at the next start."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
         command: Sequence[str] = (str(self.binaries / program), *arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -53,7 +53,7 @@ def drain() -> None:
         pass
 
 
-def agree(refs: list[ObjectRef]) -> bool:
+def agree(refs: Sequence[ObjectRef]) -> bool:
     return all(live(ref)[0] == persisted(ref)[0] for ref in refs)
 
 
@@ -209,7 +209,11 @@ async def test_pages_while_redis_comes_back_with(
     watch_token: str,
 ) -> None:
     """A page keeps what it showed until there is more, and ends on the true number."""
-    numbers = database_sync_to_async(lambda: (drain(), live(ref)[0], persisted(ref)[0])[1:])
+
+    def numbers() -> tuple[int, int]:
+        drain()
+        return live(ref)[0], persisted(ref)[0]
+
     async with Crowd(site(), view_token, watch_token) as crowd:
         await crowd.more(50)
         copied = own_redis.copy()
@@ -221,7 +225,7 @@ async def test_pages_while_redis_comes_back_with(
             own_redis.restore(copied)
         await crowd.more(300)
         accepted = await crowd.finish()
-        shown, written = await numbers()
+        shown, written = await database_sync_to_async(numbers)()
         assert shown == written <= accepted
         await crowd.converge(shown)
     account = await database_sync_to_async(ledger.close)(f"pages: Redis with {what}", accepted)

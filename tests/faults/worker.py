@@ -94,7 +94,7 @@ def stop_at(step: str) -> None:
         def write_and_arm(entries: Any, *args: Any) -> None:
             write_views(entries, *args)
             if entries and step == "committed":
-                stream.trim = stop_instead
+                stream.trim = stop_instead  # type: ignore[assignment]
             elif entries:
                 scripts.trim_stream.call = send_only  # type: ignore[method-assign]
 

@@ -1,0 +1,79 @@
+"""A proxy before PostgreSQL that cuts the connection at a COMMIT: before the server has it, or before it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from pathlib import Path
+
+SOCKET = ".s.PGSQL.5432"
+MARK = b"djinsight_pageviewlog"  # transactions that write views have it
+
+
+class CommitCutter:
+    """``with CommitCutter(host, when, cuts) as cutter``: PostgreSQL is at ``cutter.host`` too, and cuts so often."""
+
+    def __init__(self, target: Path, when: str, cuts: int) -> None:
+        self.target = target
+        self.when = when  # "before" or "after" the server has it
+        self.left = cuts
+        self.host = Path(tempfile.mkdtemp(prefix="djinsight-cut-", dir="/tmp"))
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()], daemon=True)
+
+    def __enter__(self) -> CommitCutter:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+        self._loop.close()
+        (self.host / SOCKET).unlink(missing_ok=True)
+        self.host.rmdir()
+
+    async def _serve(self) -> None:
+        self._end = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_unix_server(self._connected, self.host / SOCKET)
+        self._ready.set()
+        await self._end.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_unix_connection(self.target / SOCKET)
+        cut = asyncio.Event()
+
+        async def up() -> None:
+            said = b""
+            while data := await reader.read(65536):
+                said += data
+                if b"COMMIT" in data:
+                    if MARK in said and self.left > 0:
+                        self.left -= 1
+                        cut.set()
+                        if self.when == "before":
+                            break
+                    said = b""
+                up_writer.write(data)
+                await up_writer.drain()
+            up_writer.close()
+
+        async def down() -> None:
+            while data := await up_reader.read(65536):
+                if cut.is_set():
+                    break  # the server's answer to COMMIT: it has committed
+                writer.write(data)
+                await writer.drain()
+            writer.transport.abort()
+
+        for pump in (up(), down()):
+            task = asyncio.create_task(pump)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,32 @@
+"""Workers that fail, and a database that does, on PostgreSQL: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.faults.soak import SOAK
+from tests.postgresql import PostgreSQL, binaries
+from tests.processes import ROOT
+from tests.servers import cannot_run
+
+FILES = ("tests/faults/test_workers.py", "tests/faults/database.py")
+
+
+@pytest.mark.postgresql
+def test_on_postgresql() -> None:
+    programs = binaries()
+    if programs is None:
+        cannot_run("no PostgreSQL on this machine")
+        return
+    with PostgreSQL(programs) as server:
+        environment = {**os.environ, "TEST_DATABASE": "postgresql", "TEST_POSTGRESQL_HOST": str(server.host)}
+        # Killing Celery is about Celery, and has been seen before.
+        command = [sys.executable, "-m", "pytest", "-q", "-k", "not celery", *FILES]
+        limit = None if SOAK else 600
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
+    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
