@@ -296,7 +296,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: list(
             ARTICLES.values_list("title", "total_views")
             .union(Product.objects.values_list("name", "total_views"))
-            .order_by("-total_views")[:3]
+            .order_by("-total_views", "title")[:3]
         ),
         [("product 300", 300), ("product 200", 200), ("hot", 100)],
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -258,6 +259,18 @@ def test_wagtail(tag: str, read: Article) -> None:
     assert html(f"{{% {tag} %}}", page=read) == expected
     assert html(f"{{% {tag} page=story %}}", page=other, story=read) == expected
     assert html(f"{{% {tag} %}}").strip() == ""
+
+
+def test_a_template_of_the_site(read: Article, tmp_path: Path, settings: Any) -> None:
+    """In place of the package's, and with the number to calculate with, for each object of the page."""
+    (tmp_path / "djinsight").mkdir()
+    (tmp_path / "djinsight" / "total_views_stat.html").write_text(
+        "{% if values.total_views.number > 1000 %}hot{% else %}{{ values.total_views.number|add:1 }}{% endif %};"
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    other = Article.objects.create(title="other")
+    source = "{% djinsight_script %}|{% for each in all %}{% total_views_stat obj=each %}{% endfor %}"
+    assert html(source, all=[read, other, read]).split("|")[1] == "hot;1;hot;"
 
 
 # Who sees numbers
