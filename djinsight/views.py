@@ -61,7 +61,10 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
     try:
         _check_origin(request)
         listed = beacon.watched(beacon.load(_body(request, MAX_BODY), MAX_BODY))
-        snapshots = await totals.aread(_watchable(listed))
+        refs = _watchable(listed)
+        snapshots = await totals.aread(refs)
+        if refs and not snapshots:
+            raise Rejected(Reason.UNAVAILABLE)
     except Rejected as error:
         return _refused(error)
     except CountingUnavailable:

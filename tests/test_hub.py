@@ -9,9 +9,11 @@ import pytest
 import redis
 from channels.db import database_sync_to_async
 from channels.layers import channel_layers, get_channel_layer
+from django.db import connection
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import totals
 from djinsight.counting.keys import group_name
 from djinsight.live import hub, sockets
 from djinsight.live.frames import CloseCode
@@ -215,3 +217,30 @@ async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, view_toke
         channel_layers.backends.clear()
         await viewing.view(view_token, view_id(n))
         assert (await watching.counter(n + 1))["total_views"] == n + 1
+
+
+async def test_what_cannot_be_loaded_holds_up_nobody_else(
+    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
+) -> None:
+    """The database is gone: numbers that Redis has are shown, the others as soon as it is back."""
+    other = ObjectRef("blog", "article", "900")
+    warm, cold = await open_socket(), await open_socket()
+    await warm.view(view_token, view_id())
+    await database_sync_to_async(totals.read)([tokens.read(watch_token, "watch")])
+    await database_sync_to_async(rename)("djinsight_persistcursor", "taken_away")
+    try:
+        await cold.send({"type": "subscribe", "tokens": [tokens.mint("watch", other)]})
+        assert (await warm.subscribe(watch_token))["counters"][0]["total_views"] == 1
+        both = await open_socket()
+        answer = await both.subscribe(watch_token, tokens.mint("watch", other))
+        assert [counter["total_views"] for counter in answer["counters"]] == [1]
+    finally:
+        await database_sync_to_async(rename)("taken_away", "djinsight_persistcursor")
+    for page in (cold, both):
+        (counter,) = (await page.receive())["counters"]
+        assert (counter["ref"], counter["total_views"]) == (str(other), 0)
+
+
+def rename(table: str, to: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {to}")

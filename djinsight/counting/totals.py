@@ -30,6 +30,7 @@ logger = logging.getLogger("djinsight.counting")
 SCAN = 1000  # stream entries a read
 AT_ONCE = 500  # objects a script call
 TRIES = 5  # times the database is read again because a worker wrote it meanwhile
+LOAD_WITHIN = 5.0  # seconds that a socket's reader waits for the database
 PAUSE = 5.0  # seconds without asking Redis after it did not answer
 
 
@@ -110,20 +111,33 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 
 
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """The live numbers of ``refs`` on the socket path. Raises CountingUnavailable."""
+    """The live numbers of ``refs`` on the socket path, without those that the database has to give and does not.
+
+    Raises CountingUnavailable where Redis does not answer.
+    """
     try:
         known = await snapshot.aread(refs)
     except (redis.RedisError, OSError) as error:
         raise CountingUnavailable(str(error)) from error
-    cold = [ref for ref, each in known.items() if each is None]
-    loaded = await aload(cold) if cold else {}
-    return {ref: each or loaded[ref] for ref, each in known.items()}
+    warm = {ref: each for ref, each in known.items() if each is not None}
+    cold = [ref for ref in known if ref not in warm]
+    if not cold:
+        return warm
+    try:
+        return warm | await aload(cold)
+    except CountingUnavailable as error:
+        logger.warning("%d counters could not be loaded: %s", len(cold), error)
+        return warm
 
 
 async def aload(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """``load`` in its thread. Raises CountingUnavailable."""
     try:
-        return await asyncio.get_running_loop().run_in_executor(_thread, _load_in_thread, refs)
+        # A database that hangs is not to hang those who read what Redis has.
+        async with asyncio.timeout(LOAD_WITHIN):
+            return await asyncio.get_running_loop().run_in_executor(_thread, _load_in_thread, refs)
+    except TimeoutError as error:
+        raise CountingUnavailable(f"the database did not answer within {LOAD_WITHIN} s") from error
     except (redis.RedisError, OSError) as error:
         raise CountingUnavailable(str(error)) from error
 

@@ -163,12 +163,20 @@ class Hub:
         waiting = [topic for topic in self.topics.values() if topic.waiting]
         for start in range(0, len(waiting), REREAD_AT_ONCE):
             await self._answer(waiting[start : start + REREAD_AT_ONCE])
+        unread = sum(bool(topic.waiting) for topic in waiting)
+        if unread:
+            raise CountingUnavailable(f"{unread} objects that pages wait for could not be read")
 
     async def _answer(self, topics: list[Topic]) -> None:
-        """Read ``topics`` and send them to those who wait for them, in one frame a socket."""
+        """Read ``topics`` and send them to those who wait for them, in one frame a socket.
+
+        Who waits for one that could not be read goes on waiting.
+        """
         await self._read(topics)
         answers: dict[Socket, dict[ObjectRef, str]] = {}
         for topic in topics:
+            if not topic.counter:
+                continue
             for socket in topic.waiting:
                 answers.setdefault(socket, {})[topic.ref] = topic.counter
             if topic.waiting == topic.sockets:
@@ -180,8 +188,8 @@ class Hub:
     async def _read(self, topics: list[Topic]) -> None:
         snapshots = await totals.aread([topic.ref for topic in topics])
         for topic in topics:
-            snapshot = snapshots[topic.ref]
-            if snapshot.version > topic.version:
+            snapshot = snapshots.get(topic.ref)
+            if snapshot is not None and snapshot.version > topic.version:
                 self._update(topic, snapshot.version, frames.counter(snapshot))
 
     async def _receive(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -9,17 +10,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from channels.db import database_sync_to_async
 from django.db import connection
 
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from tests.books import live, losses, persisted
 from tests.faults import ledger
 from tests.faults.commits import CommitCutter
+from tests.faults.crowd import Crowd, next_frame
 from tests.faults.soak import seconds, times
 from tests.faults.traffic import Traffic
 from tests.postgresql import PostgreSQL, binaries
 from tests.processes import Process
+from tests.sockets import connect_page
 
 
 @pytest.fixture
@@ -31,10 +38,14 @@ def server(transactional_db: None) -> Iterator[PostgreSQL]:
     connection.close()
 
 
-def settle(fault: str, traffic: Traffic) -> ledger.Account:
-    accepted = traffic.stop()
+def drain() -> None:
     while persist().entries:
         pass
+
+
+def settle(fault: str, traffic: Traffic) -> ledger.Account:
+    accepted = traffic.stop()
+    drain()
     account = ledger.close(fault, accepted)
     assert {kind for kind, _ in losses()} <= {"shed"}
     assert all(live(ref)[0] == persisted(ref)[0] == views for ref, views in traffic.accepted.items())
@@ -82,3 +93,27 @@ def test_the_connection_is_cut_at_the_commit(
         worker.kill()
         assert "failed: OperationalError" in worker.output
         settle(f"connection cut {when} the commit", traffic)
+
+
+async def test_the_database_hangs(
+    server: PostgreSQL, daphne: Callable[..., str], view_token: str, watch_token: str, ref: ObjectRef
+) -> None:
+    """It takes connections and answers nothing: views count on, and pages see what Redis has."""
+    host = daphne("tests.faults.asgi:application", FAULTS_REREAD=1)
+    cold = tokens.mint("watch", ObjectRef("blog", "article", "900"))
+    async with Crowd(host, view_token, watch_token) as crowd:
+        await crowd.more(20)
+        with psycopg.connect(host=str(server.host), user="djinsight", dbname="djinsight_test") as locking:
+            locking.execute("LOCK TABLE djinsight_persistcursor IN ACCESS EXCLUSIVE MODE")
+            late = await connect_page(host)
+            await late.send({"type": "subscribe", "tokens": [watch_token, cold]})
+            assert [counter["ref"] for counter in (await next_frame(late))["counters"]] == [str(ref)]
+            await crowd.more(20)
+        async with asyncio.timeout(30):
+            while str(ref) in json.dumps(await next_frame(late)):
+                pass
+        await late.close()
+        accepted = await crowd.finish()
+        await crowd.converge(accepted)
+    await database_sync_to_async(drain)()
+    await database_sync_to_async(ledger.close)("database hangs", accepted)
