@@ -99,3 +99,11 @@ def _anchor(heading: str) -> str:
 def test_the_readme_links_every_page() -> None:
     linked = {target for target, _ in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
     assert {page.relative_to(ROOT).as_posix() for page in pages()[1:]} <= linked
+
+
+def test_every_guarantee_names_a_test_that_is_there() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+\.py)::(test_\w+)`", page)
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    assert named
+    assert [(file, test) for file, test in named if f"def {test}(" not in files.get(file, "")] == []
