@@ -108,6 +108,6 @@ def _decode_visitor(packed: bytes) -> list[str]:
 
 def _three_texts(payload: bytes) -> list[str]:
     fields = json.loads(payload.decode())
-    if type(fields) is not list or len(fields) != 3 or not all(type(field) is str for field in fields):
+    if type(fields) is not list or list(map(type, fields)) != [str, str, str]:
         raise ValueError("expected a list of three texts")
     return fields

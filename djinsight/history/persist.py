@@ -18,12 +18,11 @@ from django.utils import timezone
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import days
-from djinsight.history import continuity, deletion, stream, tables
+from djinsight.history import continuity, deletion, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.rollup import roll_up
 from djinsight.history.stream import BadEntry, Entry, Head
-from djinsight.models import DataLoss, DeadLetter, PageViewLog, PersistCursor
+from djinsight.models import DataLoss, DeadLetter, PersistCursor
 
 logger = logging.getLogger("djinsight.history")
 
@@ -188,25 +187,7 @@ def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
 
 def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:
     """Log rows and sums of ``entries``, whose models are all in ``types``. In a transaction that has the cursor."""
-    PageViewLog.objects.bulk_create(
-        (
-            PageViewLog(
-                content_type_id=types[entry.ref.app_label, entry.ref.model_name],
-                object_id=entry.ref.pk,
-                view_id=entry.detail.view_id,
-                url=entry.detail.url,
-                referrer=entry.detail.referrer,
-                visitor=entry.detail.visitor,
-                ip_address=entry.detail.ip_address or None,
-                user_agent=entry.detail.user_agent,
-                timestamp=days.to_datetime(entry.ms),
-                is_unique=bool(entry.unique),
-            )
-            for entry in entries
-            if entry.detail is not None
-        ),
-        batch_size=conf.batch_size,
-    )
+    log.write(entries, types)
     rollup = roll_up(entries)
     tables.add(rollup, types)
     deletion.forget_missing(list(rollup.objects))

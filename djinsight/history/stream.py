@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from djinsight.beacons import beacon, bots
 from djinsight.beacons.refs import ObjectRef
@@ -22,8 +24,7 @@ MAX_MS = 2**43  # the year 2248
 PAGE = 2000  # entries a read: about 1 MB
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One readable entry: one view with its detail, or ``views`` of them without (the stream had been full)."""
 
     entry_id: str
@@ -130,7 +131,7 @@ def read(entry_id: str, fields: dict[bytes, bytes]) -> Entry | BadEntry:
     seq: int | None = None
     try:
         seq = _number(fields, b"s")
-        ref = ObjectRef.parse(fields[b"r"].decode())
+        ref = _ref(fields[b"r"])
         ms = _number(fields, b"t")
         if ms >= MAX_MS:
             raise ValueError("expected a time in ms")
@@ -158,21 +159,32 @@ def _number(fields: dict[bytes, bytes], name: bytes) -> int:
 
 def check(detail: Detail) -> None:
     """Refuse what a column cannot hold: the tables must never fail a whole batch."""
-    limits: tuple[tuple[str, str, int], ...] = (
-        ("view id", detail.view_id, 36),
-        ("visitor", detail.visitor, 22),
-        ("url", detail.url, beacon.MAX_URL),
-        ("referrer", detail.referrer, beacon.MAX_URL),
-        ("user agent", detail.user_agent, bots.MAX_USER_AGENT),
-        ("IP address", detail.ip_address, 45),
-    )
-    for name, text, limit in limits:
-        if len(text) > limit:
-            raise ValueError(f"expected a {name} of at most {limit} characters but got {len(text)}")
-        if _UNSTORABLE.search(text):
-            raise ValueError(f"expected a {name} that can be stored but it has a NUL or a lone surrogate")
-    if detail.ip_address:
-        ipaddress.ip_address(detail.ip_address)
+    _check_text("view id", detail.view_id, 36)
+    _check_text("url", detail.url, beacon.MAX_URL)
+    _check_text("referrer", detail.referrer, beacon.MAX_URL)
+    _check_visitor(detail.visitor, detail.user_agent, detail.ip_address)
+
+
+def _check_text(name: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise ValueError(f"expected a {name} of at most {limit} characters but got {len(text)}")
+    if _UNSTORABLE.search(text):
+        raise ValueError(f"expected a {name} that can be stored but it has a NUL or a lone surrogate")
+
+
+# What is the same for many views is looked at once; what is refused is not kept.
+@lru_cache(maxsize=4096)
+def _check_visitor(visitor: str, user_agent: str, ip_address: str) -> None:
+    _check_text("visitor", visitor, 22)
+    _check_text("user agent", user_agent, bots.MAX_USER_AGENT)
+    _check_text("IP address", ip_address, 45)
+    if ip_address:
+        ipaddress.ip_address(ip_address)
+
+
+@lru_cache(maxsize=4096)
+def _ref(name: bytes) -> ObjectRef:
+    return ObjectRef.parse(name.decode())
 
 
 def _raw(fields: dict[bytes, bytes]) -> bytes:

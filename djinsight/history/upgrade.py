@@ -20,7 +20,7 @@ from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.history import older_records, tables
 from djinsight.history.persist import lock_cursors
-from djinsight.history.rollup import Sums
+from djinsight.history.rollup import Sums, add
 from djinsight.models import OlderViews, PageViewLog, PageViewStatistics, PageViewSummary
 
 _apart = Apps()  # a registry of their own: migrations and the admin never hear of these models
@@ -206,7 +206,7 @@ def _write_events(batch: Sequence[Any]) -> None:
             )
         )
         hour = row.timestamp.replace(minute=0, second=0, microsecond=0)
-        hours.setdefault((type_id, object_id, hour), Sums()).add(1, 0, ms)
+        add(hours, (type_id, object_id, hour), Sums(1, 0, ms, ms))
     PageViewLog.objects.bulk_create(log, batch_size=conf.batch_size)
     tables.add_hours(hours)
 
