@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from djinsight.beacons import refs, tokens
 from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.exceptions import InvalidRef, Reason, Rejected
 
 MAX_FRAME = 4096  # bytes of UTF-8
@@ -20,8 +21,6 @@ MAX_URL = 2048  # characters; the referrer too
 MAX_TOKENS = 100  # in one subscribe
 
 _VIEW_ID = re.compile(r"[A-Za-z0-9_-]{16,36}", re.ASCII)
-# Control characters have no place in a URL, PostgreSQL stores no NUL, and a lone surrogate has no UTF-8.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Beacon(NamedTuple):
@@ -144,7 +143,7 @@ def _unsubscribe(frame: dict[str, Any]) -> Unsubscribe:
 def _text(frame: dict[str, Any], field: Reason, view_id: str) -> str:
     """An optional text field, named as the reason to refuse it."""
     value = frame.get(field, "")
-    if type(value) is not str or len(value) > MAX_URL or _UNPRINTABLE.search(value):
+    if type(value) is not str or len(value) > MAX_URL or UNPRINTABLE.search(value):
         raise Rejected(field, view_id)
     return value
 

@@ -17,13 +17,13 @@ from django.http import parse_cookie
 
 from djinsight.beacons import addresses, headers
 from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
+from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.conf import conf
 
 COOKIE_NAME = "djinsight_visitor"
 MAX_COOKIE_HEADER = 16_384  # characters; browsers and servers stop well before
 
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,36}", re.ASCII)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Visitor(NamedTuple):
@@ -73,7 +73,7 @@ def opted_out(request: Any) -> bool:
 
 def identify(*, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False) -> Visitor:
     """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without the cookie it asks for, as ``"anonymous"``."""
-    user_agent = _UNPRINTABLE.sub("", user_agent[:MAX_USER_AGENT])
+    user_agent = UNPRINTABLE.sub("", user_agent[:MAX_USER_AGENT])
     network = addresses.truncated(address)
     stored = _stored_id(cookies, conf.visitor)
     key = _hash(f"{conf.visitor}:{stored}", "") if stored else _hash(f"{network}|{user_agent}", str(day))

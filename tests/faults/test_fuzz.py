@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from djinsight.beacons import beacon, tokens, visitors
 from djinsight.beacons.beacon import MAX_FRAME, MAX_URL, Beacon, Subscribe, parse
 from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.exceptions import InvalidRef, InvalidToken, Reason, Rejected
 from tests.faults.fuzz import check
 from tests.processes import ROOT, Process
@@ -83,9 +84,7 @@ def test_frames(frame: dict[str, Any]) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_-]{16,36}", message.view_id)
         for field in (message.url, message.referrer):
             assert len(field) <= MAX_URL
-            assert (
-                field.encode().isascii() or field.isprintable() or not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", field)
-            )
+            assert field.encode().isascii() or field.isprintable() or not UNPRINTABLE.search(field)
     if isinstance(message, Subscribe):
         assert set(message.refs) <= {REF}
         assert len(message.refs) + len(message.refused) <= beacon.MAX_TOKENS
@@ -127,7 +126,7 @@ def test_headers(pairs: list[tuple[bytes, bytes]]) -> None:
     visitor = visitors.from_scope({"headers": pairs, "client": ("192.0.2.9", 5)}, 20_000)
     assert re.fullmatch(r"[0-9a-f]{22}", visitor.key)
     assert visitor.ip_address == "192.0.2.0"
-    assert not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", visitor.user_agent)
+    assert not UNPRINTABLE.search(visitor.user_agent)
 
 
 if find_spec("atheris") is not None:  # there is a build of it for some machines only
