@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from tests.faults.crowd import Crowd, answer_to
 from tests.faults.redis import Redis
 from tests.faults.soak import seconds, times
 from tests.proxy import Proxy
-from tests.sockets import connect_page, open_page, view_id
+from tests.sockets import BROWSER, connect_page, open_page, view_id
 
 Site = Callable[..., str]
 Fault = Callable[[Redis, redis.Redis, Crowd], Awaitable[None]]
@@ -192,6 +193,33 @@ async def test_handlers_that_are_cancelled(
         accepted = 30 * times(5)
         await crowd.converge(accepted)
     await settle("cancelled handlers", accepted, ref)
+
+
+async def test_http_requests_that_are_cancelled(
+    own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
+) -> None:
+    """The fallback's requests are cut before they are answered, and sent again."""
+    async with Crowd(site(), view_token, watch_token, viewers=0) as crowd:
+        accepted = 20 * times(1)
+        for n in range(accepted):
+            frame = json.dumps({"type": "view", "id": view_id(n), "token": view_token})
+            await post(crowd.host, frame, and_go=True)
+            assert b'"counted"' in await post(crowd.host, frame)
+        await crowd.converge(accepted)
+    await settle("cancelled requests", accepted, ref)
+
+
+async def post(host: str, body: str, *, and_go: bool = False) -> bytes:
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    head = (
+        f"POST /djinsight/record-view/ HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUser-Agent: {BROWSER}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    writer.write(head.encode() + body.encode())
+    await writer.drain()
+    answer = b"" if and_go else await reader.read()
+    writer.transport.abort()
+    return answer
 
 
 def test_two_event_loops_in_one_process(
