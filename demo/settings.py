@@ -95,8 +95,10 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 DJINSIGHT_PERSIST_INTERVAL = 3
+# All visitors come from this machine, the simulated ones too.
+DJINSIGHT_RATE_ADDRESS = None
 if os.environ.get("DEMO_NO_LIMITS"):
-    DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_SOCKET = None
+    DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_SOCKET = None
 
 # python -m demo --cms
 CMS = os.environ.get("DEMO_CMS") == "1"

@@ -26,6 +26,7 @@ MODULES = (
     "test_columns",
     "test_admin",
     "test_totals",
+    "test_refusals",
     "test_follow_one_view",
 )
 
