@@ -45,7 +45,21 @@ def test_of_client(peer: str, forwarded: str, client: str, settings: Any) -> Non
 
 
 def test_nobody_is_believed_by_default() -> None:
-    assert addresses.of_client("10.0.0.1", CLIENT) == "10.0.0.1"
+    assert addresses.of_client(OTHER, CLIENT) == OTHER
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "10.1.2.3", "172.31.0.1", "::ffff:192.168.0.1", "::1", "fd00::1"])
+def test_a_proxy_that_was_forgotten(peer: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is not taken for the client of all views, whose limit would be the site's; and it is said, once."""
+    pairs = [(b"user-agent", BROWSER.encode()), (b"x-forwarded-for", CLIENT.encode())]
+    addresses._is_unnamed_proxy.cache_clear()
+    for _ in range(2):
+        visitor = visitors.from_scope({"client": (peer, 5), "headers": pairs}, 1)
+        assert (visitor.ip_address, visitor.network) == ("", "")
+    assert [record.getMessage().count("DJINSIGHT_TRUSTED_PROXIES") for record in caplog.records] == [1]
+    assert CLIENT not in caplog.text
+    alone = visitors.from_scope({"client": (peer, 5), "headers": pairs[:1]}, 1)
+    assert alone.network
 
 
 def test_a_unix_socket(settings: Any) -> None:

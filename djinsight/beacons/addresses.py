@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from functools import lru_cache
 
 from djinsight.conf import UNIX_SOCKET, conf
 
+logger = logging.getLogger("djinsight.beacons")
+
 MAX_FORWARDED = 2048  # characters of X-Forwarded-For from its end; what proxies have added stands there
+
+_LOCAL_NETWORKS = (
+    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 ::1/128 fc00::/7 fe80::/10"
+)
+_LOCAL = [ipaddress.ip_network(network) for network in _LOCAL_NETWORKS.split()]
 
 
 def of_client(peer: str, forwarded: str) -> str:
@@ -15,11 +23,16 @@ def of_client(peer: str, forwarded: str) -> str:
 
     ``forwarded`` is the header X-Forwarded-For, to which each proxy appends the address it was asked from. It is read
     from its end for as long as an address is a trusted proxy's: what stands before is anybody's word.
+
+    ``""`` where nobody knows: a local peer that forwards and is not named is a proxy that was forgotten. Taken for the
+    client it would be everybody, and the limit of one network that of the site.
     """
     proxies = tuple(conf.trusted_proxies)
     address = canonical(peer)
-    if not proxies or not forwarded:
+    if not forwarded:
         return address
+    if address and not _is_proxy(address, proxies):
+        return "" if _is_unnamed_proxy(address) else address
     hops = forwarded[-MAX_FORWARDED:].split(",")
     while hops and _is_proxy(address, proxies):
         hop = canonical(_without_port(hops.pop().strip()))
@@ -46,6 +59,19 @@ def canonical(address: str) -> str:
         return ""
     mapped = getattr(ip, "ipv4_mapped", None)
     return str(mapped or ip)
+
+
+@lru_cache(maxsize=1024)
+def _is_unnamed_proxy(address: str) -> bool:
+    ip = ipaddress.ip_address(address)
+    local = any(ip in network for network in _LOCAL)
+    if local:  # said once of each
+        logger.warning(
+            "views come through a proxy at %s, and DJINSIGHT_TRUSTED_PROXIES does not name it: the addresses of "
+            "visitors are not known, and their views are not limited by network",
+            address,
+        )
+    return local
 
 
 @lru_cache(maxsize=1024)
