@@ -219,6 +219,17 @@ async def test_a_socket_of_garbage_is_closed_for_good(open_socket: Open) -> None
     assert await page.closed() == CloseCode.MISUSE
 
 
+async def test_a_socket_of_forged_tokens_is_closed_for_good(open_socket: Open, watch_token: str) -> None:
+    """A page whose hundred tokens have all expired is told so; who goes on guessing is not heard any longer."""
+    page = await open_socket()
+    await page.send({"type": "subscribe", "tokens": ["forged"] * MAX_ERRORS})
+    for _ in range(MAX_ERRORS):
+        assert await page.receive() == {"type": "error", "reason": "token"}
+    await page.subscribe(watch_token)
+    await page.send({"type": "subscribe", "tokens": ["forged", watch_token]})
+    assert await page.closed() == CloseCode.MISUSE
+
+
 async def test_a_crawler_counts_nothing_and_may_watch(open_socket: Open, view_token: str, watch_token: str) -> None:
     crawler = await open_socket(user_agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
     assert await crawler.view(view_token, view_id()) == {"type": "rejected", "id": view_id(), "reason": "bot"}

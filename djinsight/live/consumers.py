@@ -89,16 +89,16 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
 
     def on_subscribe(self, message: Subscribe) -> None:
         for reason in message.refused:
-            refusals.count(reason)
-            self.socket.write(frames.error(reason))
+            self.reject(Rejected(reason))
+        if self.socket.closed:
+            return
         if message.until is not None:
             ends_at = asyncio.get_running_loop().time() + message.until - time.time()
             self.socket.ends_at = min(self.socket.ends_at, ends_at)
         room = MAX_SUBSCRIPTIONS - len(self.socket.refs)
         new = [ref for ref in message.refs if ref not in self.socket.refs]
         if len(new) > room:
-            refusals.count(Reason.SUBSCRIPTIONS)
-            self.socket.write(frames.error(Reason.SUBSCRIPTIONS))
+            self.reject(Rejected(Reason.SUBSCRIPTIONS))
         again = [ref for ref in message.refs if ref in self.socket.refs]
         self.hub.subscribe(self.socket, again + new[: max(room, 0)])
 
