@@ -19,6 +19,7 @@ import pytest
 
 from demo.redis_server import RedisUnavailable, start_redis
 from demo.simulate import find_pages, read
+from djinsight.templatetags.djinsight_tags import register
 from tests.processes import ROOT, Process
 from tests.sockets import connect_page, view_id
 
@@ -176,6 +177,11 @@ def test_the_blog_without_wagtail(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['wagtail'] = None")
     done = run("--cms", "--data", str(tmp_path / "data"), PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     refused(done, r"The blog needs Wagtail: pip install -e '\.\[wagtail\]'\.")
+
+
+def test_it_shows_every_tag_and_filter() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "demo").rglob("*.html"))
+    assert {name for name in (*register.tags, *register.filters) if not re.search(rf"\b{name}\b", pages)} == set()
 
 
 def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
