@@ -1,0 +1,1 @@
+"""What djinsight costs, each figure as a ratio of two things measured in turn: ``python -m benchmarks``."""

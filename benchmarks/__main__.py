@@ -1,0 +1,60 @@
+"""``python -m benchmarks [name ...]``: measures, prints a table and writes JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.figure import Figure
+from benchmarks.figures import BENCHMARKS
+
+
+def main() -> None:
+    options = _options()
+    if options.list:
+        for name, benchmark in BENCHMARKS.items():
+            print(f"{name:16} {benchmark.about}")
+        return
+    found: dict[str, list[Figure]] = {}
+    took: dict[str, float] = {}
+    for name in options.names or BENCHMARKS:
+        began = time.monotonic()
+        found[name] = _alone(name, options.quick)
+        took[name] = time.monotonic() - began
+        for figure in found[name]:
+            print(report.line(name, figure), flush=True)
+        made = report.as_json(found, took)
+        report.merge(options.json, made)
+        if options.publish:
+            report.publish(made)
+
+
+def _alone(name: str, quick: bool) -> list[Figure]:
+    """Run one benchmark in a process of its own, so that none pays for what another has left in memory."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as found:
+        subprocess.run([sys.executable, "-m", "benchmarks.alone", name, str(int(quick)), found.name], check=True)
+        return [Figure(**each) for each in json.load(found)]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help="what to measure; everything without")
+    parser.add_argument("--list", action="store_true", help="the names, and what each measures")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: shows that it runs, no more")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=Path("benchmarks.json"), help="where to write it")
+    parser.add_argument("--publish", action="store_true", help="write it to docs/ too, as JSON and as a page")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"expected some of {report.names(BENCHMARKS)} but got {report.names(unknown)}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

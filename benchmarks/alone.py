@@ -1,0 +1,23 @@
+"""One benchmark in this process: ``python -m benchmarks.alone NAME QUICK FILE``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.figures import BENCHMARKS
+from benchmarks.run import started
+
+
+def main() -> None:
+    name, quick, file = sys.argv[1:]
+    benchmark = BENCHMARKS[name]
+    with started(quick=bool(int(quick)), postgresql=benchmark.postgresql) as run:
+        figures = benchmark.load()(run)
+    Path(file).write_text(json.dumps([asdict(figure) for figure in figures]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Clients: many open WebSockets in one loop of one process."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks import wire
+
+AT_ONCE = 64  # handshakes on their way
+ANSWER_WITHIN = 30.0  # seconds without anything to read
+_PING = b'{"type":"ping","n":'
+
+
+class Client:
+    """One open socket."""
+
+    __slots__ = ("buffer", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.buffer = b""
+
+    def send(self, data: bytes) -> None:
+        """Send all of it. What is sent is small: the kernel has room for it as a rule, and is waited for else."""
+        while data:
+            try:
+                data = data[self.sock.send(data) :]
+            except BlockingIOError:
+                select.select([], [self.sock], [], ANSWER_WITHIN)
+
+    def receive(self) -> list[bytes]:
+        """The payloads that have come. A ping of the application is answered, and is none of them."""
+        data = self.sock.recv(262_144)
+        if not data:
+            raise EOFError("the server closed a connection")
+        payloads, self.buffer = wire.read(self.buffer + data if self.buffer else data)
+        if payloads and any(payload.startswith(_PING) for payload in payloads):
+            payloads = [payload for payload in payloads if not self._is_ping(payload)]
+        return payloads
+
+    def _is_ping(self, payload: bytes) -> bool:
+        if not payload.startswith(_PING):
+            return False
+        self.send(wire.text('{"type":"pong","n":' + payload[len(_PING) :].decode()))
+        return True
+
+
+class Clients:
+    """Open sockets and who of them has something to read."""
+
+    def __init__(self) -> None:
+        self._poll = select.epoll()
+        self._by_number: dict[int, Client] = {}
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(list(self._by_number.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def __enter__(self) -> Clients:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for client in self:
+            client.sock.close()
+        self._by_number.clear()
+        self._poll.close()
+
+    def add(self, client: Client) -> None:
+        self._by_number[client.sock.fileno()] = client
+        self._poll.register(client.sock.fileno(), select.EPOLLIN)
+
+    def remove(self, client: Client) -> None:
+        self._poll.unregister(client.sock.fileno())
+        del self._by_number[client.sock.fileno()]
+
+    def ready(self, within: float = ANSWER_WITHIN) -> list[Client]:
+        """Those with something to read; none after ``within`` seconds."""
+        return [self._by_number[number] for number, _ in self._poll.poll(max(within, 0.0), 4096)]
+
+    def drain(self, seconds: float, take: Callable[[Client, list[bytes]], None] | None = None) -> None:
+        """Read whatever comes for so long."""
+        until = time.perf_counter() + seconds
+        while (left := until - time.perf_counter()) > 0:
+            for client in self.ready(left):
+                payloads = client.receive()
+                if take is not None:
+                    take(client, payloads)
+
+    def await_each(self, clients: list[Client], begin: bytes) -> None:
+        """Wait until each of ``clients`` has got a text that begins with ``begin``."""
+        missing = set(clients)
+        while missing:
+            ready = self.ready()
+            if not ready:
+                raise TimeoutError(f"expected {begin!r} for {len(missing)} sockets but nothing comes")
+            for client in ready:
+                if any(payload.startswith(begin) for payload in client.receive()):
+                    missing.discard(client)
+
+    def open(self, port: int, path: str, number: int, visitor: Callable[[int], str]) -> list[Client]:
+        """Open so many sockets on ``path``, some at a time."""
+        opened: list[Client] = []
+        for start in range(0, number, AT_ONCE):
+            part = [connect(port, path, visitor(n)) for n in range(start, min(start + AT_ONCE, number))]
+            for client in part:
+                accepted(client)
+                self.add(client)
+            opened += part
+        return opened
+
+
+def connect(port: int, path: str, visitor: str) -> Client:
+    """A connection on which the handshake is sent."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_WITHIN)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.sendall(wire.handshake(port, path, visitor))
+    return Client(sock)
+
+
+def accepted(client: Client) -> None:
+    """Read the answer to the handshake."""
+    while b"\r\n\r\n" not in client.buffer:
+        data = client.sock.recv(65_536)
+        if not data:
+            raise EOFError(f"a handshake was refused: {client.buffer[:200]!r}")
+        client.buffer += data
+    head, _, client.buffer = client.buffer.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 101"):
+        raise EOFError(f"a handshake was refused: {head[:200]!r}")
+    client.sock.setblocking(False)

@@ -1,0 +1,48 @@
+"""Figures: what was measured, against what, and whether it is what it should be."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Figure:
+    """One line of the table. ``value`` is a ratio, or has a unit; ``most`` or ``least`` is its target."""
+
+    name: str  # what is measured
+    against: str  # what it is measured against
+    value: float
+    unit: str = "x"
+    least: float | None = None
+    most: float | None = None
+    # What was measured, by name: at least five of each in a whole run.
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is reached, None where there is none."""
+        if self.least is not None:
+            return self.value >= self.least
+        if self.most is not None:
+            return self.value <= self.most
+        return None
+
+    @property
+    def target(self) -> str:
+        if self.least is not None:
+            return f">= {number(self.least)} {self.unit}"
+        if self.most is not None:
+            return f"<= {number(self.most)} {self.unit}"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "target": self.target, "reached": self.reached}
+
+
+def number(value: float) -> str:
+    """Three digits that matter, thousands apart."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

@@ -1,0 +1,50 @@
+"""The benchmarks, by the name that the command line knows them under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from benchmarks.figure import Figure
+from benchmarks.run import Run
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Where it is (``module:function``), and whether its site is on PostgreSQL."""
+
+    at: str
+    about: str
+    postgresql: bool = False
+
+    def load(self) -> Callable[[Run], list[Figure]]:
+        """The function. Imported late: it may import models."""
+        module, _, name = self.at.partition(":")
+        found: Callable[[Run], list[Figure]] = getattr(import_module(f"{__package__}.{module}"), name)
+        return found
+
+
+BENCHMARKS = {
+    "views": Benchmark("counting:daphne", "views counted a second, Daphne"),
+    "views-uvicorn": Benchmark("counting:uvicorn", "views counted a second, uvicorn"),
+    "views-older": Benchmark("older:views_a_second", "views counted a second, against djinsight 0.4.2"),
+    "views-textbook": Benchmark("counting:textbook", "views counted a second, against a textbook consumer"),
+    "fanout": Benchmark("fanout:daphne", "counter frames a second to the subscribers of one object, Daphne"),
+    "fanout-uvicorn": Benchmark("fanout:uvicorn", "counter frames a second, uvicorn"),
+    "hot-object": Benchmark("fanout:hot_object", "1,000 views a second of one object that many watch"),
+    "latency": Benchmark("latency:beacon_to_page", "from a beacon to the number on another page"),
+    "handshakes": Benchmark("sockets:handshakes", "sockets that open and subscribe a second"),
+    "memory": Benchmark("sockets:memory", "memory of an idle socket"),
+    "idle": Benchmark("sockets:idle", "processor time of 5,000 idle sockets"),
+    "persist": Benchmark("history:sqlite", "views persisted a second, SQLite"),
+    "persist-postgresql": Benchmark("history:postgresql", "views persisted a second, PostgreSQL", postgresql=True),
+    "persist-older": Benchmark("older:persisted", "views persisted a second, against djinsight 0.4.2"),
+    "redis-memory": Benchmark("redis_memory:bytes_each", "bytes of Redis a pending view and a visitor-page pair"),
+    "tags": Benchmark("pages:tags", "a page of fifty objects with six tags each"),
+    "ranking": Benchmark("pages:ranking", "the top ten of a million objects, PostgreSQL", postgresql=True),
+    "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
+    "script": Benchmark("script:size", "the size of djinsight.js"),
+    "growth": Benchmark("growth:growth", "the same with 10 and 100 times as much"),
+    "two-processes": Benchmark("growth:two_processes", "two Daphne processes on one Redis"),
+}

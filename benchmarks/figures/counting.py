@@ -1,0 +1,78 @@
+"""Views counted a second, against a server that echoes the same frames; and with the rate limits on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks import medians, processes, views
+from benchmarks.clients import Clients
+from benchmarks.figure import Figure
+from benchmarks.processes import Server
+from benchmarks.run import SOCKET_PATH, Run
+
+SOCKETS = 50
+IN_FLIGHT = 4
+ENOUGH = 60_000  # frames a second, more than any server here takes
+BARE = "benchmarks.site.bare:application"
+TEXTBOOK = "benchmarks.site.textbook:application"
+SITE = "benchmarks.site.asgi:application"
+
+
+def rate(
+    run: Run, server: Server, path: str, answer: bytes = b'{"type":"counted"', objects: int = views.OBJECTS
+) -> Callable[[], float]:
+    """Measures the answers a second on ``path`` of ``server``."""
+    number = int(ENOUGH * run.seconds * (1 + views.WARM_UP))
+
+    def measure() -> float:
+        frames = views.beacons(number, objects)
+        with Clients() as clients:
+            clients.open(server.port, path, SOCKETS, views.visitor)
+            answered = views.keep_in_flight(clients, frames, IN_FLIGHT, run.seconds, answer)
+        if answered.refused:
+            raise RuntimeError(f"expected no refused view but got {answered.refused}")
+        run.flush()
+        return answered.rate
+
+    return measure
+
+
+def echo(run: Run, server: Server) -> Callable[[], float]:
+    return rate(run, server, "/echo", b'{"type":"view"')
+
+
+def daphne(run: Run) -> list[Figure]:
+    """Views a second under Daphne."""
+    with processes.daphne(SITE, log=run.log) as site, processes.daphne(BARE, log=run.log) as bare:
+        samples = medians.in_turn(
+            {"views/s": rate(run, site, SOCKET_PATH), "echoes/s": echo(run, bare)},
+            run.rounds,
+        )
+    value = medians.ratio(samples, "views/s", "echoes/s")
+    return [Figure("views counted a second", "frames echoed, same Daphne", value, least=0.8, samples=samples)]
+
+
+def uvicorn(run: Run) -> list[Figure]:
+    """The same under uvicorn."""
+    with processes.uvicorn(SITE, log=run.log) as site, processes.uvicorn(BARE, log=run.log) as bare:
+        samples = medians.in_turn(
+            {"views/s": rate(run, site, SOCKET_PATH), "echoes/s": echo(run, bare)},
+            run.rounds,
+        )
+    value = medians.ratio(samples, "views/s", "echoes/s")
+    return [Figure("views counted a second", "frames echoed, same uvicorn", value, samples=samples)]
+
+
+def textbook(run: Run) -> list[Figure]:
+    """Views a second against a consumer as tutorials write it."""
+    with processes.daphne(SITE, log=run.log) as site, processes.daphne(TEXTBOOK, log=run.log) as other:
+        samples = medians.in_turn(
+            {
+                "views/s": rate(run, site, SOCKET_PATH),
+                "textbook views/s": rate(run, other, "/ws/textbook/", b'{"type": "counted"'),
+            },
+            run.rounds,
+        )
+    value = medians.ratio(samples, "views/s", "textbook views/s")
+    against = "four Redis commands and a group_send a view, same Daphne"
+    return [Figure("views counted a second", against, value, least=12, samples=samples)]

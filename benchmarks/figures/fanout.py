@@ -1,0 +1,174 @@
+"""One object and many subscribers: frames a second, and how much of it a hot object costs everybody else."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchmarks import medians, processes, views, wire
+from benchmarks.clients import Client, Clients
+from benchmarks.figure import Figure
+from benchmarks.figures.counting import BARE, IN_FLIGHT, SITE
+from benchmarks.processes import Server
+from benchmarks.run import SOCKET_PATH, Run
+from djinsight.beacons import tokens
+
+# What djinsight sends for one object.
+COUNTERS = (
+    '{"type":"counters","counters":[{"ref":"site.article:1","total_views":123456,"unique_views":23456,'
+    '"views_today":3456,"first_viewed_at":"2026-01-01T00:00:00.000+00:00",'
+    '"last_viewed_at":"2026-01-02T00:00:00.000+00:00","version":12345620454}]}'
+)
+BEGIN = b'{"type":"counters"'
+VIEWS_A_SECOND = 1000
+SENDERS = 50
+
+
+@contextmanager
+def subscribers(server: Server, number: int) -> Iterator[Clients]:
+    """Sockets that watch the first article."""
+    subscribe = wire.text({"type": "subscribe", "tokens": [tokens.mint("watch", views.ref(1))]})
+    with Clients() as clients:
+        opened = clients.open(server.port, SOCKET_PATH, number, views.visitor)
+        for client in opened:
+            client.send(subscribe)
+        clients.await_each(opened, BEGIN)
+        yield clients
+
+
+def _received(clients: Clients, seconds: float) -> float:
+    """Frames that come a second, over all sockets."""
+    frames = 0
+
+    def take(client: Client, payloads: list[bytes]) -> None:
+        nonlocal frames
+        frames += len(payloads)
+
+    clients.drain(seconds * views.WARM_UP)
+    began = time.perf_counter()
+    clients.drain(seconds, take)
+    return frames / (time.perf_counter() - began)
+
+
+def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
+    """Frames a second to so many subscribers while a visitor views without a pause: a newer number always waits."""
+
+    def measure() -> float:
+        waiting = views.beacons(int(20_000 * run.seconds), objects=1)
+        with subscribers(server, number) as clients:
+            (viewer,) = clients.open(server.port, SOCKET_PATH, 1, lambda n: views.visitor(number))
+            viewer.send(b"".join(waiting.pop() for _ in range(IN_FLIGHT)))
+            frames = 0
+            counting_from = time.perf_counter() + run.seconds * views.WARM_UP
+            until = counting_from + run.seconds
+            while (now := time.perf_counter()) < until:
+                for client in clients.ready(until - now):
+                    payloads = client.receive()
+                    if client is viewer:
+                        for _ in payloads:
+                            viewer.send(waiting.pop())
+                    elif now >= counting_from:
+                        frames += len(payloads)
+        run.flush()
+        return frames / run.seconds
+
+    return measure
+
+
+def flooded(run: Run, server: Server, number: int) -> Callable[[], float]:
+    """Frames a second from a loop that does nothing but send."""
+
+    def measure() -> float:
+        with Clients() as clients:
+            clients.open(server.port, "/flood", number, views.visitor)
+            (start,) = clients.open(server.port, "/start", 1, views.visitor)
+            start.send(wire.text(COUNTERS))
+            return _received(clients, run.seconds)
+
+    return measure
+
+
+def _fanout(run: Run, start: Callable[..., Server], target: float | None) -> list[Figure]:
+    figures = []
+    # Without the bound of ten updates a second, which is there so that this is never needed.
+    env = {"BENCHMARK_PUSH_INTERVAL": "0.001"}
+    with start(SITE, log=run.log, **env) as site, start(BARE, log=run.log) as bare:
+        for number in (run.size(500, 50), run.size(5000, 100)):
+            samples = medians.in_turn(
+                {"frames/s": pushed(run, site, number), "bare frames/s": flooded(run, bare, number)}, run.rounds
+            )
+            value = medians.ratio(samples, "frames/s", "bare frames/s")
+            name = f"counter frames a second to {number:,} subscribers"
+            figures.append(
+                Figure(name, f"a loop that sends, same {start.__name__}", value, least=target, samples=samples)
+            )
+    return figures
+
+
+def daphne(run: Run) -> list[Figure]:
+    return _fanout(run, processes.daphne, 0.85)
+
+
+def uvicorn(run: Run) -> list[Figure]:
+    return _fanout(run, processes.uvicorn, None)
+
+
+def hot_object(run: Run) -> list[Figure]:
+    """1,000 views a second of one object that many watch."""
+    watching = run.size(500, 50)
+    per_second, refused, delays = [], 0, []
+    with processes.daphne(SITE, log=run.log) as site:
+        for _ in range(run.rounds):
+            frames, rejected, waited = _hot(run, site, watching)
+            per_second.append(frames)
+            refused += rejected
+            delays.append(1000 * medians.percentile(waited, 99))
+            run.flush()
+    about = f"{VIEWS_A_SECOND:,} views/s of an object with {watching} subscribers"
+    return [
+        Figure(
+            f"{about}: frames a subscriber", "the push interval, 0.1 s", medians.middle(per_second), "/s", most=10.5,
+            samples={"frames/s": per_second},
+        ),
+        Figure(f"{about}: refused views", "", refused, "views", most=0),
+        Figure(
+            f"{about}: acknowledged, p99", "", medians.middle(delays), "ms", most=50, samples={"p99 ms": delays}
+        ),
+    ]  # fmt: skip
+
+
+def _hot(run: Run, site: Server, watching: int) -> tuple[float, int, list[float]]:
+    number = int(VIEWS_A_SECOND * run.seconds)
+    token = tokens.mint("view", views.ref(1))
+    ids = [secrets.token_urlsafe(16) for _ in range(number)]
+    waiting = [wire.text({"type": "view", "id": each, "token": token, "url": "/articles/1/"}) for each in ids]
+    sent: dict[bytes, float] = {}
+    waited: list[float] = []
+    frames = rejected = 0
+    with subscribers(site, watching) as clients:
+        senders = clients.open(site.port, SOCKET_PATH, SENDERS, lambda n: views.visitor(watching + n))
+        answering = set(senders)
+        began = time.perf_counter()
+        n = 0
+        while n < number or sent:
+            now = time.perf_counter()
+            while n < number and began + n / VIEWS_A_SECOND <= now:
+                sent[ids[n].encode()] = time.perf_counter()
+                senders[n % SENDERS].send(waiting[n])
+                n += 1
+            if now - began > run.seconds + 10:
+                raise TimeoutError(f"expected answers to {number} views but {len(sent)} are missing")
+            for client in clients.ready(
+                max(0.0, began + n / VIEWS_A_SECOND - time.perf_counter()) if n < number else 1
+            ):
+                payloads = client.receive()
+                if client not in answering:
+                    frames += len(payloads)
+                    continue
+                for payload in payloads:
+                    waited.append(time.perf_counter() - sent.pop(payload.partition(b'"id":"')[2][:22]))
+                    rejected += payload.startswith(b'{"type":"rejected"')
+        took = time.perf_counter() - began
+    return frames / watching / took, rejected, waited

@@ -1,0 +1,108 @@
+"""What sockets cost that do nothing: to open them, to keep them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from benchmarks import medians, processes, views, wire
+from benchmarks.clients import Clients, accepted, connect
+from benchmarks.figure import Figure
+from benchmarks.figures.counting import BARE, SITE
+from benchmarks.figures.fanout import BEGIN, subscribers
+from benchmarks.processes import Server
+from benchmarks.run import SOCKET_PATH, Run
+from djinsight.beacons import tokens
+
+AT_ONCE = 32
+
+
+def handshakes(run: Run) -> list[Figure]:
+    """Sockets that open and subscribe a second."""
+    number = run.size(600, 64)
+    subscribe = wire.text({"type": "subscribe", "tokens": [tokens.mint("watch", views.ref(1))]})
+
+    def opened(server: Server, path: str, frame: bytes) -> Callable[[], float]:
+        def measure() -> float:
+            began = time.perf_counter()
+            for _ in range(0, number, AT_ONCE):
+                part = [connect(server.port, path, views.visitor(n)) for n in range(AT_ONCE)]
+                with Clients() as clients:
+                    for client in part:
+                        accepted(client)
+                        clients.add(client)
+                        if frame:
+                            client.send(frame)
+                    if frame:
+                        clients.await_each(part, BEGIN)
+            return number / (time.perf_counter() - began)
+
+        return measure
+
+    # Somebody else watches: the object is known to the server, as that of a popular page is.
+    servers = processes.daphne(SITE, log=run.log), processes.daphne(BARE, log=run.log)
+    with servers[0] as site, servers[1] as bare, subscribers(site, 1):
+        samples = medians.in_turn(
+            {"subscribed/s": opened(site, SOCKET_PATH, subscribe), "accepted/s": opened(bare, "/accept", b"")},
+            run.rounds,
+        )
+    value = medians.ratio(samples, "subscribed/s", "accepted/s")
+    return [Figure("handshakes with a subscription a second", "bare handshakes", value, least=0.8, samples=samples)]
+
+
+def memory(run: Run) -> list[Figure]:
+    """Memory of an idle socket."""
+    number = run.size(2000, 100)
+
+    def subscribed() -> float:
+        with processes.daphne(SITE, log=run.log) as server:
+            with subscribers(server, 20):  # what is made once is made
+                before = server.memory()
+            with subscribers(server, number):
+                return (server.memory() - before) / number
+
+    def bare() -> float:
+        with processes.daphne(BARE, log=run.log) as server, Clients() as clients:
+            clients.open(server.port, "/accept", 20, views.visitor)
+            before = server.memory()
+            clients.open(server.port, "/accept", number, views.visitor)
+            return (server.memory() - before) / number
+
+    samples = medians.in_turn({"bytes": subscribed, "bare bytes": bare}, run.rounds)
+    value = medians.ratio(samples, "bytes", "bare bytes")
+    return [
+        Figure("memory of an idle subscribed socket", "a bare socket, same Daphne", value, most=1.25, samples=samples)
+    ]
+
+
+def idle(run: Run) -> list[Figure]:
+    """Processor time of a process that holds idle sockets."""
+    number, seconds = run.size(5000, 100), run.size(30, 1)
+
+    def held(options: Sequence[str]) -> float:
+        with processes.daphne(SITE, log=run.log, options=options) as server, subscribers(server, number) as clients:
+            clients.drain(
+                run.size(26, 0)
+            )  # every socket has been pinged once: the pings are spread as the sockets were
+            before = server.cpu()
+            clients.drain(seconds)
+            return 100 * (server.cpu() - before) / seconds
+
+    def bare() -> float:
+        with processes.daphne(BARE, log=run.log) as server, Clients() as clients:
+            clients.open(server.port, "/accept", number, views.visitor)
+            clients.drain(run.size(26, 0))
+            before = server.cpu()
+            clients.drain(seconds)
+            return 100 * (server.cpu() - before) / seconds
+
+    whole = {
+        "%": lambda: held(()),
+        "% without Daphne's pings": lambda: held(("--ping-interval", "86400")),
+        "bare %": bare,
+    }
+    samples = medians.in_turn(whole, 1)
+    name = f"processor time with {number:,} idle subscribed sockets"
+    return [
+        Figure(name, "one core", samples["%"][0], "%", most=2, samples=samples, note=f"over {seconds} s"),
+    ]

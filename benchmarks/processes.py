@@ -1,0 +1,100 @@
+"""Servers that are measured, each a process on the server's core."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from benchmarks import cores
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTS_WITHIN = 60.0  # seconds
+STOPS_WITHIN = 10.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Server:
+    """A process that listens on ``port`` of 127.0.0.1; with ``with`` it ends with the block."""
+
+    def __init__(
+        self, command: Sequence[str], port: int, *, log: Path, core: int = cores.SERVER, **environment: str
+    ) -> None:
+        self.port = port
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=lambda: cores.pin(core),
+            )
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Server:
+        deadline = time.monotonic() + STARTS_WITHIN
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"a server does not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOPS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def cpu(self) -> float:
+        """Seconds of processor time it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory(self) -> int:
+        """Bytes of memory it has."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def daphne(application: str, *, log: Path, core: int = cores.SERVER, options: Sequence[str] = (), **env: str) -> Server:
+    port = free_port()
+    command = (sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), *options, application)
+    return Server(command, port, log=log, core=core, **env)
+
+
+def uvicorn(
+    application: str, *, log: Path, core: int = cores.SERVER, options: Sequence[str] = (), **env: str
+) -> Server:
+    port = free_port()
+    listen = ("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--lifespan", "off")
+    command = (sys.executable, "-m", "uvicorn", *listen, *options, application)
+    return Server(command, port, log=log, core=core, **env)

@@ -1,0 +1,89 @@
+"""What a run found: a table for the terminal, JSON to keep, and the page of the docs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.figure import Figure, number
+from benchmarks.figures import BENCHMARKS
+
+Found = Mapping[str, list[Figure]]
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+NOTES = ROOT / "benchmarks" / "notes.md"  # what the figures do not say by themselves
+
+
+def line(name: str, figure: Figure) -> str:
+    """One figure, for the terminal."""
+    verdict = {True: "reached", False: "MISSED", None: ""}[figure.reached]
+    value = f"{number(figure.value)} {figure.unit}"
+    measured = ", ".join(f"{name} {number(median(values))}" for name, values in figure.samples.items())
+    what = figure.name + (f" / {figure.against}" if figure.against else "")
+    return f"{name:16} {what:70} {value:>14}  {figure.target:>12} {verdict:8} {measured}"
+
+
+def as_json(found: Found, took: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+        "benchmarks": {
+            name: {"seconds": round(took[name], 1), "figures": [figure.as_dict() for figure in figures]}
+            for name, figures in found.items()
+        },
+    }
+
+
+def merge(path: Path, made: dict[str, Any]) -> dict[str, Any]:
+    """Write ``made`` to ``path``, over what is there of the same benchmarks on the same machine."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if before.get("machine") == made["machine"]:
+        made = {**made, "benchmarks": {**before["benchmarks"], **made["benchmarks"]}}
+    path.write_text(json.dumps(made, indent=1) + "\n")
+    return made
+
+
+def page(made: Mapping[str, Any]) -> str:
+    """The page of the docs, in Markdown."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Each figure is a ratio of two things measured in turn in one run, A B A B, and the median of each: a shared",
+        "machine changes its speed from minute to minute, a ratio much less. The server has one core, the load, which",
+        "speaks WebSocket over raw sockets with frames made before, and Redis have another.",
+        "",
+        '    pip install -e ".[bench]" && python -m benchmarks',
+        "",
+        f"Made {made['made'][:10]} on: {'; '.join(f'{name} {value}' for name, value in made['machine'].items())}.",
+        "",
+        "| | measured | against | figure | target | | medians |",
+        "|---|---|---|---:|---:|---|---|",
+    ]
+    for name, benchmark in made["benchmarks"].items():
+        for each in benchmark["figures"]:
+            verdict = {True: "reached", False: "missed", None: ""}[each["reached"]]
+            medians = ", ".join(f"{name} {number(median(values))}" for name, values in each["samples"].items())
+            value = f"{number(each['value'])} {each['unit']}".strip()
+            note = "; ".join(filter(None, (medians, each["note"])))
+            cells = (f"`{name}`", each["name"], each["against"], value, each["target"].strip(), verdict, note)
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", NOTES.read_text().rstrip(), ""])
+
+
+def publish(made: dict[str, Any]) -> None:
+    """Put what was found among the docs: the JSON, and the page made of it."""
+    made = merge(DOCS / "benchmarks.json", made)
+    order = list(BENCHMARKS)
+    made["benchmarks"] = dict(sorted(made["benchmarks"].items(), key=lambda item: order.index(item[0])))
+    (DOCS / "benchmarks.json").write_text(json.dumps(made, indent=1) + "\n")
+    (DOCS / "benchmarks.md").write_text(page(made))
+
+
+def names(benchmarks: Iterable[str]) -> str:
+    return ", ".join(benchmarks)

@@ -1,0 +1,66 @@
+"""A site as the README makes it, on the servers that a run has started."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+DATA = Path(os.environ["BENCHMARK_DATA"])
+REDIS_URL = os.environ["BENCHMARK_REDIS"]
+
+SECRET_KEY = "only for benchmarks"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "benchmarks.site.urls"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "channels",
+    "djinsight",
+    "benchmarks.site",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+SQLITE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA / "db.sqlite3",
+    "OPTIONS": {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    },
+}
+POSTGRESQL: dict[str, Any] = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": "djinsight",
+    "USER": "djinsight",
+    "HOST": os.environ.get("BENCHMARK_POSTGRESQL", ""),
+}
+DATABASES = {"default": POSTGRESQL if POSTGRESQL["HOST"] else SQLITE}
+
+CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+}
+
+# One socket of the load sends what a thousand visitors would: it would be refused as their rate says.
+DJINSIGHT_RATE_VISITOR = None
+DJINSIGHT_RATE_ADDRESS = None
+DJINSIGHT_RATE_SOCKET = None
+if "BENCHMARK_RATES" in os.environ:
+    DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = int(os.environ["BENCHMARK_RATES"])
+if "BENCHMARK_PUSH_INTERVAL" in os.environ:
+    DJINSIGHT_PUSH_INTERVAL = float(os.environ["BENCHMARK_PUSH_INTERVAL"])

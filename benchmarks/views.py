@@ -1,0 +1,102 @@
+"""View beacons as the load sends them, and how many a second are answered."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks import wire
+from benchmarks.clients import Client, Clients
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+
+WARM_UP = 0.3  # of the time that is measured
+OBJECTS = 50
+REFERRER = "https://www.google.com/"
+
+
+def ref(number: int) -> ObjectRef:
+    """The article with this number."""
+    return ObjectRef("site", "article", str(number))
+
+
+def beacons(number: int, objects: int = OBJECTS) -> list[bytes]:
+    """So many views of so many articles, each with an id of its own."""
+    of = [
+        (tokens.mint("view", ref(pk)), f"/articles/a-title-of-usual-length-{pk}/")
+        for pk in range(1, min(objects, number) + 1)
+    ]
+    frames = []
+    for n in range(number):
+        token, url = of[n % len(of)]
+        view = {"type": "view", "id": secrets.token_urlsafe(16), "token": token, "url": url, "referrer": REFERRER}
+        frames.append(wire.text(view))
+    return frames
+
+
+def visitor(number: int) -> str:
+    """A session key."""
+    return f"{number:0>32}"
+
+
+@dataclass
+class Answered:
+    """What came back in some time."""
+
+    answers: int
+    refused: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.answers / self.seconds
+
+
+def keep_in_flight(
+    clients: Clients, frames: Sequence[bytes], each: int, seconds: float, answer: bytes = b'{"type":"counted"'
+) -> Answered:
+    """Keep ``each`` frames on their way on every socket: a frame goes out for each answer that comes.
+
+    ``answer`` is how an answer begins. The first part of the time is to warm up and is not counted. Raises
+    RuntimeError where the frames do not last.
+    """
+    waiting = deque(frames)
+    began = time.perf_counter()
+    counting_from, until = began + seconds * WARM_UP, began + seconds * (1 + WARM_UP)
+    answers = refused = 0
+    counting = False
+    for client in clients:
+        client.send(b"".join(waiting.popleft() for _ in range(each)))
+    while (now := time.perf_counter()) < until:
+        if not counting and now >= counting_from:
+            counting, counting_from, answers, refused = True, now, 0, 0
+        for client in clients.ready(until - now):
+            done = 0
+            for payload in client.receive():
+                if payload.startswith(answer):
+                    done += 1
+                elif payload.startswith(b'{"type":"rejected"'):
+                    done += 1
+                    refused += 1
+            if done:
+                answers += done
+                if len(waiting) < done:
+                    raise RuntimeError(f"expected more than {len(frames)} frames for {seconds} s")
+                _send(client, waiting, done)
+    took = time.perf_counter() - counting_from
+    _settle(clients)
+    return Answered(answers - refused, refused, took)
+
+
+def _send(client: Client, waiting: deque[bytes], number: int) -> None:
+    client.send(waiting.popleft() if number == 1 else b"".join(waiting.popleft() for _ in range(number)))
+
+
+def _settle(clients: Clients) -> None:
+    """Let what is still on its way come in: the next measurement is not to pay for it."""
+    while clients.ready(0.2):
+        for client in clients.ready(0):
+            client.receive()
