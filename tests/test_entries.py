@@ -80,6 +80,8 @@ def test_a_usual_visitor_is_short(user_agent: str) -> None:
         json.dumps([["x"], "x", "x"]).encode(),
         json.dumps(dict.fromkeys("abc", "x")).encode(),
         json.dumps("abc").encode(),
+        VIEW + b"]",
+        VIEW + b" ",
     ],
 )
 def test_another_payload(payload: bytes) -> None:

@@ -107,7 +107,12 @@ def _decode_visitor(packed: bytes) -> list[str]:
 
 
 def _three_texts(payload: bytes) -> list[str]:
-    fields = json.loads(payload.decode())
-    if type(fields) is not list or list(map(type, fields)) != [str, str, str]:
+    text = payload.decode()
+    fields, end = _decode(text)
+    if type(fields) is not list or list(map(type, fields)) != [str, str, str] or end != len(text):
         raise ValueError("expected a list of three texts")
     return fields
+
+
+# Without the search for spaces around, which takes four times as long as the reading.
+_decode = json.JSONDecoder().raw_decode

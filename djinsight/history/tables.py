@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.db import connections, models, router
+from django.db.models.constants import OnConflict
 
 from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.history.rollup import Rollup, Sums
-from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
+from djinsight.models import OfObject, PageViewHour, PageViewStatistics, PageViewSummary
 
 Types = Mapping[tuple[str, str], int]
 Key = tuple[Any, ...]
+Row = tuple[Any, ...]
+
+_OBJECT = ("content_type_id", "object_id")
 
 
 def add(rollup: Rollup, types: Types) -> None:
@@ -34,57 +39,65 @@ def add_hours(sums: Mapping[Key, Sums]) -> None:
 
 
 def _add_totals(sums: Mapping[Key, Sums]) -> None:
-    rows = _existing(PageViewStatistics, ("content_type_id", "object_id"), sums)
+    names = ("total_views", "unique_views", "first_viewed_at", "last_viewed_at")
+    rows = _existing(PageViewStatistics, _OBJECT, names, sums)
     for key, each in sums.items():
-        row = rows.setdefault(key, PageViewStatistics(content_type_id=key[0], object_id=key[1]))
-        first, last = days.to_datetime(each.first_ms), days.to_datetime(each.last_ms)
-        row.total_views += each.total_views
-        row.unique_views += each.unique_views
-        row.first_viewed_at = min(filter(None, (row.first_viewed_at, first)))
-        row.last_viewed_at = max(filter(None, (row.last_viewed_at, last)))
-    values = ("total_views", "unique_views", "first_viewed_at", "last_viewed_at")
-    _upsert(PageViewStatistics, ("content_type", "object_id"), values, rows)
+        total, unique, first, last = rows.get(key, (0, 0, None, None))
+        rows[key] = (
+            total + each.total_views,
+            unique + each.unique_views,
+            min(filter(None, (first, days.to_datetime(each.first_ms)))),
+            max(filter(None, (last, days.to_datetime(each.last_ms)))),
+        )
+    _upsert(PageViewStatistics, _OBJECT, names, rows)
 
 
-def _add_counts(model: Any, at: str, counts: Sequence[str], sums: Mapping[Key, Sums]) -> None:
-    rows = _existing(model, ("content_type_id", "object_id", at), sums)
+def _add_counts(model: type[OfObject], at: str, counts: Sequence[str], sums: Mapping[Key, Sums]) -> None:
+    unique = (*_OBJECT, at)
+    rows = _existing(model, unique, counts, sums)
     for key, each in sums.items():
-        row = rows.setdefault(key, model(content_type_id=key[0], object_id=key[1], **{at: key[2]}))
-        for count in counts:
-            setattr(row, count, getattr(row, count) + getattr(each, count))
-    _upsert(model, ("content_type", "object_id", at), counts, rows)
+        before = rows.get(key, (0,) * len(counts))
+        rows[key] = tuple(n + getattr(each, count) for n, count in zip(before, counts, strict=True))
+    _upsert(model, unique, counts, rows)
 
 
-def _existing(model: Any, names: Sequence[str], keys: Mapping[Key, Sums]) -> dict[Key, Any]:
-    """The rows that are there under ``keys``, by key."""
+def _existing(
+    model: type[OfObject], unique: Sequence[str], names: Sequence[str], keys: Mapping[Key, Sums]
+) -> dict[Key, Row]:
+    """The values that are there under ``keys``, by key."""
     by_type: dict[Any, list[Key]] = {}
     for key in keys:
         by_type.setdefault(key[0], []).append(key)
-    found: dict[Key, Any] = {}
+    found: dict[Key, Row] = {}
     for type_id, group in by_type.items():
         for start in range(0, len(group), conf.batch_size):
             part = group[start : start + conf.batch_size]
-            rows = model.objects.filter(content_type=type_id, object_id__in={key[1] for key in part})
-            if len(names) == 3:
-                rows = rows.filter(**{f"{names[2]}__range": (min(k[2] for k in part), max(k[2] for k in part))})
-            for row in rows:
-                key = tuple(getattr(row, name) for name in names)
+            rows = model._default_manager.filter(content_type=type_id, object_id__in={key[1] for key in part})
+            if len(unique) == 3:
+                rows = rows.filter(**{f"{unique[2]}__range": (min(k[2] for k in part), max(k[2] for k in part))})
+            for row in rows.values_list(*unique, *names):
+                key = row[: len(unique)]
                 if key in keys:
-                    found[key] = row
+                    found[key] = row[len(unique) :]
     return found
 
 
-def _upsert(model: type[models.Model], unique: Sequence[str], values: Sequence[str], rows: Mapping[Key, Any]) -> None:
-    """Write absolute values: the cursor's lock keeps everybody else from adding at the same time."""
-    features = connections[router.db_for_write(model)].features
-    new = [rows[key] for key in sorted(rows)]
-    for row in new:
-        row.pk = None
-        row._state.adding = True
-    model._default_manager.bulk_create(
-        new,
-        batch_size=conf.batch_size,
-        update_conflicts=True,
-        update_fields=values,
-        unique_fields=unique if features.supports_update_conflicts_with_target else None,
+def _upsert(model: type[OfObject], unique: Sequence[str], names: Sequence[str], rows: Mapping[Key, Row]) -> None:
+    """Write absolute values: the cursor's lock keeps everybody else from adding at the same time.
+
+    As ``bulk_create`` with ``update_conflicts`` would, without making instances and compiling an INSERT for them.
+    """
+    connection = connections[router.db_for_write(model)]
+    fields = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in (*unique, *names)]
+    columns = [str(field.column) for field in fields]
+    quoted = ", ".join(map(connection.ops.quote_name, columns))
+    suffix = connection.ops.on_conflict_suffix_sql(
+        fields, OnConflict.UPDATE, columns[len(unique) :], columns[: len(unique)]
     )
+    table, marks = connection.ops.quote_name(model._meta.db_table), ", ".join(["%s"] * len(columns))
+    prepare = [partial(field.get_db_prep_save, connection=connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {table} ({quoted}) VALUES ({marks}) {suffix}",
+            [[step(value) for step, value in zip(prepare, key + rows[key], strict=True)] for key in sorted(rows)],
+        )
