@@ -147,7 +147,8 @@ async def test_a_client_that_is_gone(error: Exception) -> None:
     assert client.got == []
 
 
-async def test_the_owner_ends_with_the_socket() -> None:
+async def test_the_owner_ends_with_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "LINGER", 0.01)
     client = Client()
     owner = asyncio.ensure_future(asyncio.Event().wait())
     socket = Socket(client.send, owner, 0.0)

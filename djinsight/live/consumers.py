@@ -20,7 +20,7 @@ from djinsight.exceptions import Reason, Rejected
 from djinsight.live import frames, hub
 from djinsight.live.frames import CloseCode
 from djinsight.live.hub import Hub
-from djinsight.live.sockets import CLOSE_WITHIN, MAX_ERRORS, MAX_IN_FLIGHT, MAX_SUBSCRIPTIONS, Socket
+from djinsight.live.sockets import MAX_ERRORS, MAX_IN_FLIGHT, MAX_SUBSCRIPTIONS, Socket
 
 logger = logging.getLogger("djinsight.live")
 
@@ -47,13 +47,11 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         self.hub.join(self.socket)
         try:
             while (message := await receive())["type"] == "websocket.receive":
+                if self.socket.closed:
+                    continue  # what it still sends must not pile up in the server until it is gone
                 self.socket.took(loop.time())
                 if not self.socket.closed:
                     self.on_frame(message.get("text"))
-                if self.socket.closed:
-                    # What else it sends is not read. The close cancels this task when it is out.
-                    await asyncio.sleep(CLOSE_WITHIN)
-                    break
         except asyncio.CancelledError:
             if not self.socket.closed:
                 raise

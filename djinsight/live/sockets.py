@@ -31,6 +31,7 @@ MAX_UNREAD = 1024 * 1024  # bytes sent that the client has not read for sure; th
 PING_EVERY = 25.0  # seconds, or MAX_UNREAD / 2
 PONG_WITHIN = 20.0  # seconds
 CLOSE_WITHIN = 5.0  # seconds a close may take
+LINGER = 2.0  # seconds until a socket that is closed is over, also where the server does not say so
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -184,6 +185,8 @@ class Socket:
         if self._sending is not None:
             self._sending.cancel()
         if self._owner is not None:
+            # It takes what the client still sends, up to the end of the connection.
+            await asyncio.wait([self._owner], timeout=LINGER)
             self._owner.cancel()
 
 
