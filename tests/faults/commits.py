@@ -7,6 +7,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from tests.turns import settled
+
 SOCKET = ".s.PGSQL.5432"
 MARK = b"djinsight_pageviewlog"  # transactions that write views have it
 
@@ -38,6 +40,7 @@ class CommitCutter:
     async def _serve(self) -> None:
         self._end = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         server = await asyncio.start_unix_server(self._connected, self.host / SOCKET)
         self._ready.set()
         await self._end.wait()
@@ -45,33 +48,45 @@ class CommitCutter:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await settled()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_unix_connection(self.target / SOCKET)
+        self._writers |= {writer, up_writer}
         cut = asyncio.Event()
 
         async def up() -> None:
             said = b""
-            while data := await reader.read(65536):
-                said += data
-                if b"COMMIT" in data:
-                    if MARK in said and self.left > 0:
-                        self.left -= 1
-                        cut.set()
-                        if self.when == "before":
-                            break
-                    said = b""
-                up_writer.write(data)
-                await up_writer.drain()
-            up_writer.close()
+            try:
+                while data := await reader.read(65536):
+                    said += data
+                    if b"COMMIT" in data:
+                        if MARK in said and self.left > 0:
+                            self.left -= 1
+                            cut.set()
+                            if self.when == "before":
+                                break
+                        said = b""
+                    up_writer.write(data)
+                    await up_writer.drain()
+            except OSError:
+                pass
+            finally:
+                up_writer.close()  # a transaction that stays open would keep its locks
 
         async def down() -> None:
-            while data := await up_reader.read(65536):
-                if cut.is_set():
-                    break  # the server's answer to COMMIT: it has committed
-                writer.write(data)
-                await writer.drain()
-            writer.transport.abort()
+            try:
+                while data := await up_reader.read(65536):
+                    if cut.is_set():
+                        break  # the server's answer to COMMIT: it has committed
+                    writer.write(data)
+                    await writer.drain()
+            except OSError:
+                pass
+            finally:
+                writer.transport.abort()
 
         for pump in (up(), down()):
             task = asyncio.create_task(pump)
