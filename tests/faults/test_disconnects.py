@@ -72,6 +72,7 @@ async def test_a_thousand_disconnects(
     ref: ObjectRef, view_token: str, watch_token: str, redis_client: redis.Redis
 ) -> None:
     """A third hangs up, a third is gone while frames are sent to it, and of a third the handler raises."""
+    before = {kind: alive(kind) for kind in (Socket, Topic, PageViewConsumer, Pong)}
     local = hub.get()
     sizes, raised = [], 0
     baseline: set[asyncio.Task[Any]] = set()
@@ -104,7 +105,8 @@ async def test_a_thousand_disconnects(
     assert raised == ROUNDS * len(range(1, AT_ONCE, 3))
     assert local.sockets == set()
     assert local.topics == {}
-    assert (alive(Socket), alive(Topic), alive(PageViewConsumer), alive(Pong)) == (0, 0, 0, 0)
+    # What an earlier test left, as hypothesis does of its examples, is not of this one.
+    assert all(alive(kind) <= number for kind, number in before.items())
     layer = get_channel_layer()
     assert layer is not None
     assert layer.groups == {}
