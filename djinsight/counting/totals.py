@@ -124,7 +124,8 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     if not cold:
         return warm
     try:
-        return warm | await aload(cold)
+        found = warm | await aload(cold)
+        return {ref: found[ref] for ref in known}
     except CountingUnavailable as error:
         logger.warning("%d counters could not be loaded: %s", len(cold), error)
         return warm
