@@ -32,11 +32,13 @@ class Client:
                 select.select([], [self.sock], [], ANSWER_WITHIN)
 
     def receive(self) -> list[bytes]:
-        """The payloads that have come. A ping of the application is answered, and is none of them."""
+        """The payloads that have come. Pings, of the server and of the application, are answered."""
         data = self.sock.recv(262_144)
         if not data:
             raise EOFError("the server closed a connection")
-        payloads, self.buffer = wire.read(self.buffer + data if self.buffer else data)
+        payloads, pings, self.buffer = wire.read(self.buffer + data if self.buffer else data)
+        for ping in pings:
+            self.send(wire.pong(ping))
         if payloads and any(payload.startswith(_PING) for payload in payloads):
             payloads = [payload for payload in payloads if not self._is_ping(payload)]
         return payloads

@@ -15,6 +15,8 @@ BROWSER = (
 )
 TEXT = 0x1
 CLOSE = 0x8
+PING = 0x9
+PONG = 0xA
 
 
 def handshake(port: int, path: str, visitor: str) -> bytes:
@@ -29,17 +31,31 @@ def handshake(port: int, path: str, visitor: str) -> bytes:
 
 def text(payload: str | dict[str, Any]) -> bytes:
     """A masked text frame."""
-    data = (json.dumps(payload, separators=(",", ":")) if isinstance(payload, dict) else payload).encode()
+    return _frame(TEXT, (json.dumps(payload, separators=(",", ":")) if isinstance(payload, dict) else payload).encode())
+
+
+def pong(payload: bytes) -> bytes:
+    """The answer to a ping of the server's."""
+    return _frame(PONG, payload)
+
+
+def _frame(kind: int, data: bytes) -> bytes:
     mask = secrets.token_bytes(4)
     length = len(data)
-    head = bytes((0x81, 0x80 | length)) if length < 126 else bytes((0x81, 0xFE)) + length.to_bytes(2, "big")
+    head = (
+        bytes((0x80 | kind, 0x80 | length)) if length < 126 else bytes((0x80 | kind, 0xFE)) + length.to_bytes(2, "big")
+    )
     key = int.from_bytes((mask * (length // 4 + 1))[:length], "big")
     return head + mask + (int.from_bytes(data, "big") ^ key).to_bytes(length, "big")
 
 
-def read(buffer: bytes) -> tuple[list[bytes], bytes]:
-    """The payloads of the text frames in ``buffer``, and what is left of it. Raises EOFError at a close frame."""
-    payloads = []
+def read(buffer: bytes) -> tuple[list[bytes], list[bytes], bytes]:
+    """The payloads of the text frames and of the pings in ``buffer``, and what is left of it.
+
+    Raises EOFError at a close frame.
+    """
+    payloads: list[bytes] = []
+    pings: list[bytes] = []
     at, end = 0, len(buffer)
     while end - at >= 2:
         length = buffer[at + 1] & 0x7F
@@ -57,6 +73,8 @@ def read(buffer: bytes) -> tuple[list[bytes], bytes]:
         at = begin + length
         if kind == TEXT:
             payloads.append(buffer[begin:at])
+        elif kind == PING:
+            pings.append(buffer[begin:at])
         elif kind == CLOSE:
             raise EOFError(f"the server closed a socket: {buffer[begin:at]!r}")
-    return payloads, buffer[at:]
+    return payloads, pings, buffer[at:]
