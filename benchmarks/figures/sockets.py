@@ -90,7 +90,9 @@ def idle(run: Run) -> list[Figure]:
 
     def bare() -> float:
         with processes.daphne(BARE, log=run.log) as server, Clients() as clients:
-            clients.open(server.port, "/accept", number, views.visitor)
+            for _ in range(0, number, AT_ONCE):
+                clients.open(server.port, "/accept", min(AT_ONCE, number), views.visitor)
+                clients.drain(0)
             clients.drain(run.size(26, 0))
             before = server.cpu()
             clients.drain(seconds)
