@@ -1,4 +1,4 @@
-"""The benchmarks run. What they find is not judged here."""
+"""The benchmarks run, and the page of the docs is what they found. What they find is not judged here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import report
 from benchmarks.figures import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,3 +39,9 @@ def test_a_name_that_is_none() -> None:
     done = run("nothing")
     assert done.returncode == 2
     assert "nothing" in done.stderr
+
+
+def test_the_page_is_what_was_found() -> None:
+    found = json.loads((report.DOCS / "benchmarks.json").read_text())
+    assert (report.DOCS / "benchmarks.md").read_text() == report.page(found)
+    assert set(found["benchmarks"]) <= set(BENCHMARKS)

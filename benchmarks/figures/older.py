@@ -54,7 +54,7 @@ def run_django(*arguments: str) -> str:
 
 def gunicorn(run: Run) -> Server:
     port = processes.free_port()
-    # Elsewhere than at the root of this repository, where it would find the djinsight of today.
+    # Its own program and another folder: at the root of this repository it would find the djinsight of today.
     options = (
         "--workers",
         "1",
@@ -67,7 +67,12 @@ def gunicorn(run: Run) -> Server:
         "--chdir",
         SITE_OF_OLDER,
     )
-    return Server((python(), "-m", "gunicorn", *options, "older_wsgi:application"), port, log=run.log, **_environment())
+    return Server(
+        (str(Path(python()).with_name("gunicorn")), *options, "older_wsgi:application"),
+        port,
+        log=run.log,
+        **_environment(),
+    )
 
 
 def views_a_second(run: Run) -> list[Figure]:
