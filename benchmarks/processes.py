@@ -24,13 +24,20 @@ class Server:
     """A process that listens on ``port`` of 127.0.0.1; with ``with`` it ends with the block."""
 
     def __init__(
-        self, command: Sequence[str], port: int, *, log: Path, core: int = cores.SERVER, **environment: str
+        self,
+        command: Sequence[str],
+        port: int,
+        *,
+        log: Path,
+        core: int = cores.SERVER,
+        cwd: Path = ROOT,
+        **environment: str,
     ) -> None:
         self.port = port
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=cwd,
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -23,7 +23,7 @@ from benchmarks.run import SOCKET_PATH, Run
 VERSION = "0.4.2"
 REQUIREMENTS = (f"djinsight[redis]=={VERSION}", "gunicorn")
 SOCKETS = 50
-SITE_OF_OLDER = str(ROOT / "benchmarks" / "older")
+SITE_OF_OLDER = ROOT / "benchmarks" / "older"
 
 
 def python() -> str:
@@ -40,7 +40,12 @@ def python() -> str:
 
 def _environment() -> dict[str, str]:
     """Without what makes our own package importable there."""
-    return {**os.environ, "PYTHONPATH": SITE_OF_OLDER, "DJANGO_SETTINGS_MODULE": "older_settings", "VIRTUAL_ENV": ""}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(SITE_OF_OLDER),
+        "DJANGO_SETTINGS_MODULE": "older_settings",
+        "VIRTUAL_ENV": "",
+    }
 
 
 def run_django(*arguments: str) -> str:
@@ -54,25 +59,10 @@ def run_django(*arguments: str) -> str:
 
 def gunicorn(run: Run) -> Server:
     port = processes.free_port()
-    # Its own program and another folder: at the root of this repository it would find the djinsight of today.
-    options = (
-        "--workers",
-        "1",
-        "--threads",
-        "4",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--log-level",
-        "error",
-        "--chdir",
-        SITE_OF_OLDER,
-    )
-    return Server(
-        (str(Path(python()).with_name("gunicorn")), *options, "older_wsgi:application"),
-        port,
-        log=run.log,
-        **_environment(),
-    )
+    options = ("--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
+    # Elsewhere than at the root of this repository, where it would find the djinsight of today.
+    command = (python(), "-m", "gunicorn", *options, "older_wsgi:application")
+    return Server(command, port, log=run.log, cwd=SITE_OF_OLDER, **_environment())
 
 
 def views_a_second(run: Run) -> list[Figure]:
