@@ -41,6 +41,11 @@ def subscribers(server: Server, number: int) -> Iterator[Clients]:
         yield clients
 
 
+def _seconds(run: Run, number: int) -> float:
+    """Long enough for some tens of frames to each of so many."""
+    return max(run.seconds, number / 1000)
+
+
 def _received(clients: Clients, seconds: float) -> float:
     """Frames that come a second, over all sockets."""
     frames = 0
@@ -58,14 +63,16 @@ def _received(clients: Clients, seconds: float) -> float:
 def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
     """Frames a second to so many subscribers while a visitor views without a pause: a newer number always waits."""
 
+    seconds = _seconds(run, number)
+
     def measure() -> float:
         waiting = views.beacons(int(20_000 * run.seconds), objects=1)
         with subscribers(server, number) as clients:
             (viewer,) = clients.open(server.port, SOCKET_PATH, 1, lambda n: views.visitor(number))
             viewer.send(b"".join(waiting.pop() for _ in range(IN_FLIGHT)))
             frames = 0
-            counting_from = time.perf_counter() + run.seconds * views.WARM_UP
-            until = counting_from + run.seconds
+            counting_from = time.perf_counter() + seconds * views.WARM_UP
+            until = counting_from + seconds
             while (now := time.perf_counter()) < until:
                 for client in clients.ready(until - now):
                     payloads = client.receive()
@@ -75,7 +82,7 @@ def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
                     elif now >= counting_from:
                         frames += len(payloads)
         run.flush()
-        return frames / run.seconds
+        return frames / seconds
 
     return measure
 
@@ -88,7 +95,7 @@ def flooded(run: Run, server: Server, number: int) -> Callable[[], float]:
             clients.open(server.port, "/flood", number, views.visitor)
             (start,) = clients.open(server.port, "/start", 1, views.visitor)
             start.send(wire.text(COUNTERS))
-            return _received(clients, run.seconds)
+            return _received(clients, _seconds(run, number))
 
     return measure
 
