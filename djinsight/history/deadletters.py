@@ -10,7 +10,8 @@ from django.db import transaction
 from djinsight.conf import conf
 from djinsight.counting import days, totals
 from djinsight.history import stream
-from djinsight.history.persist import content_types, lock_cursors, write_views
+from djinsight.history.cursors import lock_cursors
+from djinsight.history.persist import content_types, write_views
 from djinsight.history.stream import BadEntry, Entry
 from djinsight.models import DeadLetter, PageViewLog
 

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import Error as DatabaseError
+from django.db import connections, models, transaction
 from django.db.models.signals import post_delete
 
 from djinsight import objects
@@ -16,10 +18,13 @@ from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.exceptions import CountingUnavailable
+from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
 from djinsight.rows import rows_of
 
 logger = logging.getLogger("djinsight.history")
+
+_waiting: WeakKeyDictionary[Any, dict[ObjectRef, None]] = WeakKeyDictionary()  # by connection, for its next commit
 
 
 def connect() -> None:
@@ -36,16 +41,36 @@ def connect() -> None:
 
 
 def forget(instance: models.Model, using: str, **kwargs: Any) -> None:
-    """Delete the rows of ``instance`` in its transaction, and its counters in Redis once that is committed."""
-    ref = ObjectRef.of(instance)
-    _delete_rows([ref])
-    transaction.on_commit(partial(_forget_counters, [ref]), using=using)
+    """Delete the rows and the counters of ``instance`` once its deletion is committed.
+
+    Not in its transaction, which locks rows in an order of its own and may be a long one: persist would wait for it,
+    or both for each other. Where there is an object of that key again by then, it has the numbers.
+    """
+    waiting = _waiting.setdefault(connections[using], {})
+    waiting[ObjectRef.of(instance)] = None
+    # Each one asks: those that are asked for within a savepoint are dropped with it.
+    transaction.on_commit(partial(_forget_waiting, waiting), using=using)
+
+
+def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
+    """The first call after a commit takes all, also those whose deletion was rolled back: they are not missing."""
+    refs = list(waiting)
+    waiting.clear()
+    if not refs:
+        return
+    try:
+        with transaction.atomic():
+            lock_cursors()
+            forget_missing(refs)
+    except DatabaseError as error:
+        logger.warning("the statistics of %d deleted objects stay: %s", len(refs), error)
 
 
 def forget_missing(refs: Sequence[ObjectRef]) -> None:
-    """The same for those of ``refs`` whose object is gone: views of it were counted and not yet persisted.
+    """Delete the rows of those of ``refs`` whose object is gone, and their counters once that is committed.
 
-    For persist, in its transaction and after it has written its sums.
+    In a transaction that has the cursor. Persist calls it after it has written its sums: views of a deleted object
+    may have been on their way.
     """
     for start in range(0, len(refs), conf.batch_size):
         missing = objects.missing(refs[start : start + conf.batch_size])

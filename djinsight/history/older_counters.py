@@ -12,9 +12,10 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, totals
 from djinsight.counting.older import Kind, OlderKey
 from djinsight.history import older_views
+from djinsight.history.cursors import lock_cursors
 from djinsight.history.older_models import resolve
 from djinsight.history.older_views import Counts
-from djinsight.history.persist import content_types, lock_cursors
+from djinsight.history.persist import content_types
 from djinsight.models import OlderViews, PageViewStatistics
 from djinsight.rows import rows_of
 

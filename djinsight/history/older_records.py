@@ -16,8 +16,9 @@ from djinsight.counting import connections, days, older, totals
 from djinsight.counting.entries import Detail
 from djinsight.counting.older import OlderKey
 from djinsight.history import older_views, stream, summaries
+from djinsight.history.cursors import lock_cursors
 from djinsight.history.older_models import ref_of
-from djinsight.history.persist import content_types, lock_cursors, write_views
+from djinsight.history.persist import content_types, write_views
 from djinsight.history.stream import Entry
 from djinsight.models import OlderRecord
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import redis
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.utils import timezone
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.history import continuity, deletion, log, stream, tables
 from djinsight.history.continuity import Break
+from djinsight.history.cursors import lock
 from djinsight.history.rollup import roll_up
 from djinsight.history.stream import BadEntry, Entry, Head
 from djinsight.models import DataLoss, DeadLetter, PersistCursor
@@ -87,28 +87,6 @@ def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
     for loss in drained.losses:
         logger.error("data loss on shard %d: %s", shard, loss)
     return drained
-
-
-def lock(shard: int) -> PersistCursor:
-    """The cursor, locked until the end of the transaction. An UPDATE locks in every database, SQLite too."""
-    PersistCursor.objects.filter(shard=shard).update(moved_at=timezone.now())
-    return PersistCursor.objects.get(shard=shard)
-
-
-def lock_cursors() -> None:
-    """Keep persist out until the end of the transaction, on every shard: for whoever else writes the same tables."""
-    # One by one and in order, so that two who lock all of them never wait for each other; and a write comes first, as
-    # SQLite does not let a transaction that has read wait for one that writes.
-    _touch(0)
-    known = set(PersistCursor.objects.values_list("shard", flat=True))
-    missing = set(range(conf.redis_shards)) - known
-    PersistCursor.objects.bulk_create([PersistCursor(shard=shard) for shard in missing], ignore_conflicts=True)
-    for shard in sorted(known | missing):
-        _touch(shard)
-
-
-def _touch(shard: int) -> None:
-    PersistCursor.objects.filter(shard=shard).update(shard=shard)
 
 
 def _write(cursor: PersistCursor, limit: int) -> Drained:

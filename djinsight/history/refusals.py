@@ -13,7 +13,7 @@ from djinsight.counting.keys import Keys
 from djinsight.counting.refusals import Counts
 from djinsight.counting.totals import new_epoch
 from djinsight.exceptions import Reason
-from djinsight.history.persist import lock
+from djinsight.history.cursors import lock
 from djinsight.models import PersistCursor, RefusalCount
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, OuterRef, Subquery
@@ -12,7 +11,7 @@ from django.utils import timezone
 
 from djinsight.conf import conf
 from djinsight.counting import days
-from djinsight.history.persist import lock_cursors
+from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewLog, PageViewStatistics, PageViewSummary
 
 Key = tuple[int, str]
@@ -40,8 +39,6 @@ def rebuild_day(day: date) -> int:
     with transaction.atomic():
         lock_cursors()
         sums = _sums(day)
-        # A deletion of the object waits here, and takes the rows below with it afterwards.
-        _lock_statistics(sums)
         rows = {(row.content_type_id, row.object_id): row for row in PageViewSummary.objects.filter(date=day)}
         changed = []
         for key, (total, unique) in sums.items():
@@ -73,16 +70,3 @@ def _sums(day: date) -> dict[Key, tuple[int, int]]:
         .annotate(Count("pk"), Count("visitor", distinct=True))
     )
     return {(type_id, object_id): (total, unique) for type_id, object_id, total, unique in rows.order_by()}
-
-
-def _lock_statistics(sums: dict[Key, Any]) -> None:
-    by_type: dict[int, list[str]] = {}
-    for type_id, object_id in sums:
-        by_type.setdefault(type_id, []).append(object_id)
-    for type_id, object_ids in sorted(by_type.items()):
-        for start in range(0, len(object_ids), conf.batch_size):
-            part = object_ids[start : start + conf.batch_size]
-            rows = PageViewStatistics.objects.select_for_update().filter(content_type=type_id, object_id__in=part)
-            found = set(rows.order_by("object_id").values_list("object_id", flat=True))
-            for object_id in set(part) - found:  # deleted since the log was read
-                del sums[type_id, object_id]

@@ -19,7 +19,7 @@ from djinsight.beacons.refs import tracked_model
 from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.history import older_records, tables
-from djinsight.history.persist import lock_cursors
+from djinsight.history.cursors import lock_cursors
 from djinsight.history.rollup import Sums, add
 from djinsight.models import OlderViews, PageViewLog, PageViewStatistics, PageViewSummary
 
