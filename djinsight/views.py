@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -48,8 +49,9 @@ async def record_page_view(request: HttpRequest) -> HttpResponse:
         unique = await local.recorder.record(View(view, visitor))
     except Rejected as error:
         return _refused(error)
-    # Under WSGI this loop ends with the request: the other pages must have been told by then.
-    await local.publisher.flush()
+    if not isinstance(request, ASGIRequest):
+        # Under WSGI this loop ends with the request: the other pages must have been told by then.
+        await local.settle()
     return _json(frames.counted(view.view_id, unique))
 
 

@@ -11,7 +11,7 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, days, recorder, totals
-from djinsight.counting.recorder import Recorder
+from djinsight.counting.recorder import MAX_BATCH, Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import Reason, Rejected
 from tests.counting import view
@@ -137,6 +137,25 @@ async def test_redis_down(recording: Recorder, ref: ObjectRef, settings: Any) ->
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
     answers = await asyncio.gather(*(recording.record(view(ref)) for _ in range(3)), return_exceptions=True)
     assert [each.reason for each in answers if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3
+
+
+async def test_nobody_waits_behind_a_call_that_is_not_answered(
+    recording: Recorder, ref: ObjectRef, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Redis that takes connections and is silent: all that wait are refused with the first call, not each batch."""
+    taken: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda reader, writer: taken.append(writer), "127.0.0.1", 0)
+    async with silent:
+        settings.DJINSIGHT_REDIS_URL = f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}/0"
+        settings.DJINSIGHT_REDIS_TIMEOUT = 0.2
+        answers = [recording.record(view(ref)) for _ in range(3 * MAX_BATCH)]
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        await connections.aclose()
+        for writer in taken:
+            writer.close()
+    assert {each.reason for each in outcomes if isinstance(each, Rejected)} == {Reason.UNAVAILABLE}
+    said = [record.getMessage().partition(" ")[0] for record in caplog.records if "not counted" in record.getMessage()]
+    assert said == [str(3 * MAX_BATCH)]
 
 
 async def test_who_does_not_wait_any_more_is_counted(recording: Recorder, ref: ObjectRef) -> None:

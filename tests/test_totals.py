@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import close_old_connections, connection
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, days, totals
 from djinsight.exceptions import CountingUnavailable
+from djinsight.history import persisted
 from djinsight.history.persist import persist
-from djinsight.models import PageViewStatistics
+from djinsight.models import PageViewStatistics, PersistCursor
 from tests.blog.models import Article
 from tests.counting import count, count_views, view
 
@@ -145,6 +146,32 @@ def test_redis_down_shows_what_is_persisted(refs: list[ObjectRef], settings: Any
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
     assert total(refs[0]) == 3
     assert total(refs[1]) == 0
+
+
+def test_warm_numbers_stay_where_a_cold_one_cannot_be_loaded(refs: list[ObjectRef]) -> None:
+    """The database is one from before what Redis knows to be persisted: nothing can be loaded from it."""
+    count_views(refs[0], 3)
+    persist()
+    count_views(refs[0], 2)
+    assert total(refs[0]) == 5
+    PersistCursor.objects.update(last_id="0-0", last_seq=0)
+    with pytest.raises(CountingUnavailable):
+        totals.load([refs[1]])
+    assert [each.total_views for each in totals.read(refs).values()] == [5, 0, 0]
+
+
+def test_neither_redis_nor_the_database(refs: list[ObjectRef], settings: Any) -> None:
+    """No page breaks by a number that nobody can give."""
+
+    def fail(shard: int, refs: Any, moment: days.Moment) -> totals.Persistence:
+        raise CountingUnavailable("the database does not answer")
+
+    settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
+    totals.use(fail, close_old_connections)
+    try:
+        assert total(refs[0]) == 0
+    finally:
+        totals.use(persisted.load, close_old_connections)
 
 
 def test_redis_down_is_asked_once(refs: list[ObjectRef], settings: Any, caplog: pytest.LogCaptureFixture) -> None:

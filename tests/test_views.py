@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -20,9 +21,11 @@ from djinsight.beacons.beacon import MAX_FRAME, MAX_TOKENS
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, entries
 from djinsight.counting.entries import Detail
+from djinsight.counting.snapshot import Snapshot
 from djinsight.live import hub
 from djinsight.views import MAX_BODY
-from tests.sockets import BROWSER, view_id
+from tests.sockets import BROWSER, WITHIN, view_id
+from tests.turns import settled
 
 VIEW, STATS = "/djinsight/record-view/", "/djinsight/page-stats/"
 SAME_ORIGIN = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
@@ -115,6 +118,46 @@ async def test_as_a_beacon_comes(site: Site, view_token: str) -> None:
     """``sendBeacon`` sends plain text, without a header that would ask for permission first."""
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
     assert await site.ask(VIEW, frame, content_type="text/plain;charset=UTF-8") == counted()
+
+
+async def test_answered_while_others_are_viewed_without_end(view_token: str, ref: ObjectRef, monkeypatch: Any) -> None:
+    """The server's loop always has something to broadcast; the answer is about this view alone."""
+    publisher = hub.get().publisher
+    busy = Snapshot(ObjectRef("blog", "article", "busy"), 1, 1, 1, 1, 1, 20_000)
+
+    async def send(refs: Any) -> None:
+        # As if the next view of another object had come meanwhile.
+        publisher._pending.pop(busy.ref, None)
+        await settled(1)
+        publisher._pending[busy.ref] = busy
+
+    monkeypatch.setattr(publisher, "_send", send)
+    publisher.publish([busy])
+    try:
+        async with asyncio.timeout(WITHIN):
+            assert await Site(AsyncClient()).view(view_token) == counted()
+    finally:
+        monkeypatch.undo()
+        await hub.aclose()
+        await connections.aclose()
+
+
+async def test_the_first_view_of_a_cold_object_reaches_other_pages(
+    open_socket: Any, view_token: str, watch_token: str, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    """Its counters are loaded after it is counted, and under WSGI the loop would end before that."""
+
+    def view() -> int:
+        frame = {"type": "view", "id": view_id(), "token": view_token}
+        headers = {"user-agent": BROWSER, "origin": "http://testserver"}
+        return Client().post(VIEW, frame, content_type="application/json", headers=headers).status_code
+
+    page = await open_socket()
+    await page.subscribe(watch_token)
+    assert await sync_to_async(redis_client.delete)(f"djinsight:viewed:{ref}") == 1
+    # In a thread that knows of no loop: any other would lend the view this test's.
+    assert await asyncio.to_thread(view) == 200
+    assert (await page.counter(1))["total_views"] == 1
 
 
 # Views that are refused

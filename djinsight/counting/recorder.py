@@ -148,9 +148,16 @@ class Lane:
         try:
             call = Call(self.shard, [view for view, _ in batch])
             codes, counters = await self._send(call)
-        except (redis.RedisError, OSError) as error:
-            logger.warning("%d views not counted, Redis does not answer: %s", len(batch), error)
+        except redis.ResponseError as error:
+            logger.warning("%d views not counted: %s", len(batch), error)
             _refuse(batch, Reason.UNAVAILABLE)
+            return
+        except (redis.RedisError, OSError) as error:
+            # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
+            # a long queue for many times as long.
+            logger.warning("%d views not counted, Redis does not answer: %s", len(batch) + len(self.queue), error)
+            _refuse(batch, Reason.UNAVAILABLE)
+            _refuse(self.queue, Reason.UNAVAILABLE)
             return
         for code in codes:
             view, answer = batch.popleft()

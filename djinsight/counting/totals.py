@@ -90,24 +90,24 @@ def ask_redis_again() -> None:
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """The live numbers of ``refs``: one round trip to Redis, and one look at the database for what it lacks.
 
-    With Redis down the persisted numbers, without asking it again for a few seconds. Never an error of Redis.
+    With Redis down the persisted numbers, without asking it again for a few seconds; those that neither has are zeros.
+    Raises nothing of either.
     """
     global _redis_back_at
-    wanted = list(dict.fromkeys(refs))
-    if not wanted:
-        return {}
-    if time.monotonic() >= _redis_back_at:
+    known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
+    if known and time.monotonic() >= _redis_back_at:
         try:
-            known = snapshot.read(wanted)
+            known = snapshot.read(known)
             cold = [ref for ref, each in known.items() if each is None]
-            loaded = load(cold) if cold else {}
-            return {ref: each or loaded[ref] for ref, each in known.items()}
+            known.update(load(cold) if cold else {})
         except (redis.RedisError, OSError) as error:
             logger.warning("Redis does not answer, showing persisted numbers: %s", error)
             _redis_back_at = time.monotonic() + PAUSE
         except CountingUnavailable as error:
             logger.warning("%s", error)
-    return _persisted(wanted)
+    lacking = [ref for ref, each in known.items() if each is None]
+    persisted = _persisted(lacking) if lacking else {}
+    return {ref: each or persisted[ref] for ref, each in known.items()}
 
 
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
@@ -245,14 +245,19 @@ def _stored(ref: ObjectRef, reply: Any, moment: days.Moment) -> Snapshot:
 
 
 def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """The numbers of the database alone."""
+    """The numbers of the database alone; zeros where it does not give them either, as no page may break by it."""
     moment = days.now()
     shards: dict[int, list[ObjectRef]] = {}
     for ref in refs:
         shards.setdefault(shard_of(ref), []).append(ref)
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in shards.items():
-        for ref, each in _read_database(shard, group, moment).totals.items():
+        try:
+            numbers = _read_database(shard, group, moment).totals
+        except CountingUnavailable as error:
+            logger.warning("neither Redis nor the database has the numbers of %d objects: %s", len(group), error)
+            numbers = {ref: Persisted() for ref in group}
+        for ref, each in numbers.items():
             found[ref] = Snapshot(
                 ref,
                 each.total_views,

@@ -104,14 +104,18 @@ class Hub:
                 self._dirty.pop(str(ref), None)
                 self._to_join.set()
 
-    async def aclose(self) -> None:
-        """Finish what is being counted and broadcast, and stop."""
+    async def settle(self) -> None:
+        """Wait until what was counted is loaded and broadcast: for loops that end, as others go on for ever."""
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.recorder.aclose()
                 await self.publisher.flush()
         except TimeoutError:
-            logger.warning("the hub closed before everything was broadcast")
+            logger.warning("the event loop ends before everything was broadcast")
+
+    async def aclose(self) -> None:
+        """Finish what is being counted and broadcast, and stop."""
+        await self.settle()
         if self._flush_at is not None:
             self._flush_at.cancel()
         self._closing = True
@@ -215,6 +219,8 @@ class Hub:
             socket.beat(now)
 
     def _update(self, topic: Topic, version: int, counter: str) -> None:
+        if self.topics.get(str(topic.ref)) is not topic:
+            return  # read for sockets that are gone; those that came since have a topic of their own
         topic.version, topic.counter = version, counter
         self._dirty[str(topic.ref)] = topic
         if self._flush_at is None:
