@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+from djinsight import database
 from djinsight.conf import conf
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -64,7 +65,7 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     """E003: the tables are those of djinsight 0.x. Before ``migrate``, which would find nothing to do."""
     from djinsight.history import upgrade
 
-    if upgrade.database() not in (databases or ()):
+    if database.alias() not in (databases or ()):
         return []
     if upgrade.is_too_old():
         hint = "Install djinsight 0.4.2, run its migrate, and come back."

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import Model, QuerySet
 
+from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.rows import Key, rows_of
 
@@ -21,7 +21,7 @@ def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
         by_type.setdefault(type_id, []).append(object_id)
     found: dict[Key, Model] = {}
     for type_id, object_ids in by_type.items():
-        model = ContentType.objects.get_for_id(type_id).model_class()
+        model = database.content_types().get_for_id(type_id).model_class()
         if model is None:
             continue  # its app is no longer installed
         pks = [pk for pk in map(_reader(model), object_ids) if pk is not None]
@@ -37,7 +37,7 @@ def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
         by_type.setdefault(type_id, []).append(ref)
     found: list[ObjectRef] = []
     for type_id, group in by_type.items():
-        model = ContentType.objects.get_for_id(type_id).model_class()
+        model = database.content_types().get_for_id(type_id).model_class()
         if model is None:
             continue  # its app may come back, and its objects with it
         # Not through a manager: one that hides rows would make them look deleted.

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet, Sum
 
+from djinsight import database
 from djinsight.beacons.refs import tracked_model
 from djinsight.counting import days as calendar
 
@@ -30,7 +31,7 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
         raise ValueError(f"expected at least 1 day but got {days}")
     model = tracked_model(queryset.model)
     try:
-        type_id = ContentType.objects.get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
+        type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
     except ContentType.DoesNotExist:
         return []  # nothing of it was viewed yet
     found: list[Any] = []

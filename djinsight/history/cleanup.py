@@ -8,13 +8,14 @@ from datetime import timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.models import PageViewLog
 
 
 def older_than(days: int) -> QuerySet[PageViewLog]:
     """The log rows of views that are more than ``days`` times 24 hours ago."""
-    return PageViewLog.objects.filter(timestamp__lt=timezone.now() - timedelta(days=days))
+    return database.rows(PageViewLog).filter(timestamp__lt=timezone.now() - timedelta(days=days))
 
 
 def clean_up(days: int | None = None) -> Iterator[int]:
@@ -25,5 +26,5 @@ def clean_up(days: int | None = None) -> Iterator[int]:
     """
     old = older_than(conf.cleanup_days if days is None else days).order_by("timestamp")
     while pks := list(old.values_list("pk", flat=True)[: conf.batch_size]):
-        deleted, _ = PageViewLog.objects.filter(pk__in=pks).delete()
+        deleted, _ = database.rows(PageViewLog).filter(pk__in=pks).delete()
         yield deleted

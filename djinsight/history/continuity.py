@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TypeVar
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import days, totals
 from djinsight.history import stream
@@ -31,7 +32,7 @@ def broken(cursor: PersistCursor, head: Head) -> Break | None:
     """Whether what Redis has now does not continue what ``cursor`` is behind of."""
     if cursor.epoch != head.epoch:
         # An epoch that we have seen the end of: somebody restored it.
-        ended = DataLoss.objects.filter(shard=cursor.shard, epoch=head.epoch).exists()
+        ended = database.rows(DataLoss).filter(shard=cursor.shard, epoch=head.epoch).exists()
         return Break.BACK if ended else Break.ANEW
     # What is persisted stays in the stream until it is trimmed, and then Redis knows that it was.
     if head.trimmed < cursor.last_seq and not head.holds_cursor:
@@ -120,7 +121,7 @@ def _logged(views: Sequence[Entry]) -> set[int]:
         since = days.to_datetime(min(entry.ms for entry in part))
         ids = [entry.detail.view_id for entry in part if entry.detail]
         rows = set(
-            PageViewLog.objects.filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", "timestamp")
+            database.rows(PageViewLog).filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", "timestamp")
         )
         known |= {
             id(entry) for entry in part if entry.detail and (entry.detail.view_id, days.to_datetime(entry.ms)) in rows
@@ -131,7 +132,7 @@ def _logged(views: Sequence[Entry]) -> set[int]:
 def _set_aside(shard: int, letters: Sequence[BadEntry]) -> set[int]:
     known: set[int] = set()
     for part in _parts(letters):
-        found = DeadLetter.objects.filter(shard=shard, entry_id__in=[entry.entry_id for entry in part])
+        found = database.rows(DeadLetter).filter(shard=shard, entry_id__in=[entry.entry_id for entry in part])
         rows = {(entry_id, bytes(payload)) for entry_id, payload in found.values_list("entry_id", "payload")}
         known |= {id(entry) for entry in part if (entry.entry_id, entry.payload) in rows}
     return known

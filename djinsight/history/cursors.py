@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.models import PersistCursor
 
 
 def lock(shard: int) -> PersistCursor:
     """The cursor, locked until the end of the transaction. An UPDATE locks in every database, SQLite too."""
-    PersistCursor.objects.filter(shard=shard).update(moved_at=timezone.now())
-    return PersistCursor.objects.get(shard=shard)
+    database.rows(PersistCursor).filter(shard=shard).update(moved_at=timezone.now())
+    cursor: PersistCursor = database.rows(PersistCursor).get(shard=shard)
+    return cursor
 
 
 def lock_cursors() -> None:
@@ -19,12 +21,12 @@ def lock_cursors() -> None:
     # One by one and in order, so that two who lock all of them never wait for each other; and a write comes first, as
     # SQLite does not let a transaction that has read wait for one that writes.
     _touch(0)
-    known = set(PersistCursor.objects.values_list("shard", flat=True))
+    known = set(database.rows(PersistCursor).values_list("shard", flat=True))
     missing = set(range(conf.redis_shards)) - known
-    PersistCursor.objects.bulk_create([PersistCursor(shard=shard) for shard in missing], ignore_conflicts=True)
+    database.rows(PersistCursor).bulk_create([PersistCursor(shard=shard) for shard in missing], ignore_conflicts=True)
     for shard in sorted(known | missing):
         _touch(shard)
 
 
 def _touch(shard: int) -> None:
-    PersistCursor.objects.filter(shard=shard).update(shard=shard)
+    database.rows(PersistCursor).filter(shard=shard).update(shard=shard)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from django.db import transaction
-
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import days, totals
 from djinsight.history import stream
@@ -24,14 +23,14 @@ def replay() -> Iterator[tuple[int, int]]:
     """
     at = 0
     while True:
-        with transaction.atomic():
+        with database.write():
             lock_cursors()
-            letters = list(DeadLetter.objects.filter(pk__gt=at).order_by("pk")[: conf.batch_size])
+            letters = list(database.rows(DeadLetter).filter(pk__gt=at).order_by("pk")[: conf.batch_size])
             if not letters:
                 return
             entries = _read(letters)
             write_views(list(_new(entries).values()), content_types({entry.ref for entry in entries.values()}))
-            DeadLetter.objects.filter(pk__in=entries).delete()
+            database.rows(DeadLetter).filter(pk__in=entries).delete()
         totals.load(list({entry.ref for entry in entries.values()}))
         at = letters[-1].pk
         yield len(entries), len(letters)
@@ -39,8 +38,8 @@ def replay() -> Iterator[tuple[int, int]]:
 
 def drop() -> Iterator[int]:
     """Delete all letters; yields how many after each batch."""
-    while pks := list(DeadLetter.objects.order_by("pk").values_list("pk", flat=True)[: conf.batch_size]):
-        deleted, _ = DeadLetter.objects.filter(pk__in=pks).delete()
+    while pks := list(database.rows(DeadLetter).order_by("pk").values_list("pk", flat=True)[: conf.batch_size]):
+        deleted, _ = database.rows(DeadLetter).filter(pk__in=pks).delete()
         yield deleted
 
 
@@ -68,5 +67,7 @@ def _new(entries: dict[int, Entry]) -> dict[object, Entry]:
         return {}
     since = days.to_datetime(min(entry.ms for entry in by_view.values()))
     ids = [key for key in by_view if isinstance(key, str)]
-    found = set(PageViewLog.objects.filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", flat=True))
+    found = set(
+        database.rows(PageViewLog).filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", flat=True)
+    )
     return {key: entry for key, entry in by_view.items() if key not in found}

@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from django.db import connections, models, transaction
 from django.db.models.signals import post_delete
 
-from djinsight import objects
+from djinsight import database, objects
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
 from djinsight.counting import totals
@@ -49,7 +49,8 @@ def forget(instance: models.Model, using: str, **kwargs: Any) -> None:
     waiting = _waiting.setdefault(connections[using], {})
     waiting[ObjectRef.of(instance)] = None
     # Each one asks: those that are asked for within a savepoint are dropped with it.
-    transaction.on_commit(partial(_forget_waiting, waiting), using=using)
+    forget_them = partial(_forget_waiting, waiting)
+    transaction.on_commit(partial(transaction.on_commit, forget_them, using=database.alias()), using=using)
 
 
 def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
@@ -59,7 +60,7 @@ def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
     if not refs:
         return
     try:
-        with transaction.atomic():
+        with database.write():
             lock_cursors()
             forget_missing(refs)
     except DatabaseError as error:
@@ -76,13 +77,13 @@ def forget_missing(refs: Sequence[ObjectRef]) -> None:
         missing = objects.missing(refs[start : start + conf.batch_size])
         if missing:
             _delete_rows(missing)
-            transaction.on_commit(partial(_forget_counters, missing))
+            transaction.on_commit(partial(_forget_counters, missing), using=database.alias())
 
 
 def _delete_rows(refs: Sequence[ObjectRef]) -> None:
     _, where = rows_of(refs)
     for table in (PageViewStatistics, PageViewSummary, PageViewHour):
-        table.objects.filter(where).delete()
+        database.rows(table).filter(where).delete()
 
 
 def _forget_counters(refs: Sequence[ObjectRef]) -> None:

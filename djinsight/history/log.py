@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from django.db import connections, router
+from django.db import connections
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.history.stream import Entry
@@ -34,7 +35,7 @@ COLUMNS = (
 
 def write(entries: Sequence[Entry], types: Mapping[tuple[str, str], int]) -> None:
     """Add a row for each view of ``entries`` that has its detail; ``types`` has the content type id of every model."""
-    connection = connections[router.db_for_write(PageViewLog)]
+    connection = connections[database.alias()]
     table, columns = (connection.ops.quote_name(PageViewLog._meta.db_table), _columns(connection))
     rows = _rows(entries, types, connection.ops.adapt_datetimefield_value)
     with connection.cursor() as cursor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
 from django.db.models import Sum
 
+from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, totals
 from djinsight.counting.older import Kind, OlderKey
@@ -35,7 +35,7 @@ def take(shard: int, keys: Sequence[OlderKey], model: str = "") -> Counted:
     """
     values = _read(shard, keys)
     refs = resolve(list(values), model)
-    with transaction.atomic():
+    with database.write():
         lock_cursors()
         taken = older_views.taken(refs.values())
         total = _totals(refs.values())
@@ -73,14 +73,14 @@ def _read(shard: int, keys: Sequence[OlderKey]) -> dict[OlderKey, int]:
 
 def _totals(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Counts]:
     by_key, where = rows_of(refs)
-    rows = PageViewStatistics.objects.filter(where)
+    rows = database.rows(PageViewStatistics).filter(where)
     found = rows.values_list("content_type_id", "object_id", "total_views", "unique_views")
     return {by_key[type_id, object_id]: (total, unique) for type_id, object_id, total, unique in found}
 
 
 def _sums(pks: Sequence[str]) -> dict[str, Counts]:
     """What is taken in of the objects with these primary keys, of all models together."""
-    rows = OlderViews.objects.filter(object_id__in=pks).order_by().values_list("object_id")
+    rows = database.rows(OlderViews).filter(object_id__in=pks).order_by().values_list("object_id")
     found = rows.annotate(Sum("total_views"), Sum("unique_views"))
     return {pk: (total, unique) for pk, total, unique in found}
 
@@ -91,14 +91,14 @@ def _add(more: Mapping[ObjectRef, Counts]) -> None:
         return
     types = content_types(more)
     by_key, where = rows_of(more)
-    rows = {by_key[row.content_type_id, row.object_id]: row for row in PageViewStatistics.objects.filter(where)}
+    rows = {by_key[row.content_type_id, row.object_id]: row for row in database.rows(PageViewStatistics).filter(where)}
     for ref, (total, unique) in more.items():
         row = rows.setdefault(
             ref, PageViewStatistics(content_type_id=types[ref.app_label, ref.model_name], object_id=ref.pk)
         )
         row.total_views += total
         row.unique_views += unique
-    PageViewStatistics.objects.bulk_create([row for row in rows.values() if row.pk is None])
+    database.rows(PageViewStatistics).bulk_create([row for row in rows.values() if row.pk is None])
     known = [row for row in rows.values() if row.pk is not None]
-    PageViewStatistics.objects.bulk_update(known, ["total_views", "unique_views"], batch_size=500)
+    database.rows(PageViewStatistics).bulk_update(known, ["total_views", "unique_views"], batch_size=500)
     older_views.raise_by(more)

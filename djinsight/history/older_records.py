@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
+from djinsight import database
 from djinsight.beacons import visitors
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
@@ -30,14 +30,14 @@ def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
     deleted: who comes after a crash in between finds the names, and whoever comes at the same time waits.
     """
     names = [key.name for key in keys]
-    with transaction.atomic():
+    with database.write():
         lock_cursors()
-        known = set(OlderRecord.objects.filter(key__in=names).values_list("key", flat=True))
+        known = set(database.rows(OlderRecord).filter(key__in=names).values_list("key", flat=True))
         values = dict(zip(names, connections.sync_client(shard).mget(names), strict=True))
         read = {name: _read(name, value) for name, value in values.items() if value is not None and name not in known}
         entries = {name: entry for name, entry in read.items() if entry is not None}
         _write(list(entries.values()))
-        OlderRecord.objects.bulk_create([OlderRecord(key=name) for name in entries], batch_size=conf.batch_size)
+        database.rows(OlderRecord).bulk_create([OlderRecord(key=name) for name in entries], batch_size=conf.batch_size)
     delete_taken()
     refs = {entry.ref for entry in entries.values()}
     # Loading makes a counter ours: one that is still to be taken in is loaded when that is done.
@@ -47,10 +47,10 @@ def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
 
 def delete_taken() -> None:
     """Delete what is in the log from Redis, then forget the names. Raises redis.RedisError."""
-    while rows := dict(OlderRecord.objects.values_list("pk", "key")[: conf.batch_size]):
+    while rows := dict(database.rows(OlderRecord).values_list("pk", "key")[: conf.batch_size]):
         for shard in older.servers():
             connections.sync_client(shard).delete(*rows.values())
-        OlderRecord.objects.filter(pk__in=rows).delete()
+        database.rows(OlderRecord).filter(pk__in=rows).delete()
 
 
 def _write(entries: Sequence[Entry]) -> None:
@@ -64,7 +64,7 @@ def _write(entries: Sequence[Entry]) -> None:
     older_views.raise_by(counts)
     # A record does not tell whether its visitor was new on that day; the log does.
     for day in sorted({days.at(entry.ms).day for entry in entries}):
-        summaries.rebuild_day(day)
+        summaries.write_day(day)
 
 
 def _read(name: str, value: bytes) -> Entry | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import content_types
 from djinsight.models import OlderViews
@@ -15,7 +16,11 @@ Counts = tuple[int, int]  # total and unique views
 def taken(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Counts]:
     """What is taken in of each of ``refs``; those of which nothing is are left out."""
     by_key, where = rows_of(refs)
-    rows = OlderViews.objects.filter(where).values_list("content_type_id", "object_id", "total_views", "unique_views")
+    rows = (
+        database.rows(OlderViews)
+        .filter(where)
+        .values_list("content_type_id", "object_id", "total_views", "unique_views")
+    )
     return {by_key[type_id, object_id]: (total, unique) for type_id, object_id, total, unique in rows}
 
 
@@ -23,11 +28,11 @@ def raise_by(counts: Mapping[ObjectRef, Counts]) -> None:
     """Note that so many more are taken in."""
     types = content_types(counts)
     by_key, where = rows_of(counts)
-    rows = {by_key[row.content_type_id, row.object_id]: row for row in OlderViews.objects.filter(where)}
+    rows = {by_key[row.content_type_id, row.object_id]: row for row in database.rows(OlderViews).filter(where)}
     for ref, (total, unique) in counts.items():
         row = rows.setdefault(ref, OlderViews(content_type_id=types[ref.app_label, ref.model_name], object_id=ref.pk))
         row.total_views += total
         row.unique_views += unique
-    OlderViews.objects.bulk_create([row for row in rows.values() if row.pk is None])
+    database.rows(OlderViews).bulk_create([row for row in rows.values() if row.pk is None])
     known = [row for row in rows.values() if row.pk is not None]
-    OlderViews.objects.bulk_update(known, ["total_views", "unique_views"], batch_size=500)
+    database.rows(OlderViews).bulk_update(known, ["total_views", "unique_views"], batch_size=500)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import redis
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
 
+from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.history import continuity, deletion, log, stream, tables
@@ -76,8 +76,8 @@ def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
     if stream.head(shard) is None:
         return Drained()
-    PersistCursor.objects.get_or_create(shard=shard)
-    with transaction.atomic():
+    database.rows(PersistCursor).get_or_create(shard=shard)
+    with database.write():
         cursor = lock(shard)
         drained = _write(cursor, limit)
     try:
@@ -112,7 +112,7 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
     shed = sum(entry.views for entry in good if entry.detail is None)
     if shed:
         _lose(drained, cursor, DataLoss.Kind.SHED, shed)
-    cursor.save()
+    cursor.save(using=database.alias())
     drained.entries = len(batch)
     drained.views = sum(entry.views for entry in good)
     drained.dead_letters = len(bad)
@@ -155,7 +155,7 @@ def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
     types: dict[tuple[str, str], int] = {}
     for label in {(ref.app_label, ref.model_name) for ref in refs}:
         try:
-            content_type = ContentType.objects.get_by_natural_key(*label)
+            content_type = database.content_types().get_by_natural_key(*label)
         except ContentType.DoesNotExist:
             continue
         if content_type.model_class() is not None:
@@ -172,7 +172,7 @@ def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> 
 
 
 def _write_dead_letters(cursor: PersistCursor, bad: Sequence[BadEntry]) -> None:
-    DeadLetter.objects.bulk_create(
+    database.rows(DeadLetter).bulk_create(
         [
             DeadLetter(shard=cursor.shard, entry_id=entry.entry_id, payload=entry.payload, error=entry.error)
             for entry in bad
@@ -182,5 +182,5 @@ def _write_dead_letters(cursor: PersistCursor, bad: Sequence[BadEntry]) -> None:
 
 
 def _lose(drained: Drained, cursor: PersistCursor, kind: DataLoss.Kind, views: int | None) -> None:
-    loss = DataLoss.objects.create(kind=kind, shard=cursor.shard, epoch=cursor.epoch, views=views)
+    loss = database.rows(DataLoss).create(kind=kind, shard=cursor.shard, epoch=cursor.epoch, views=views)
     drained.losses.append(str(loss))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import Error as DatabaseError
 
+from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
 from djinsight.counting.totals import TRIES, Persisted, Persistence
@@ -34,7 +35,7 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
 
 
 def _cursor(shard: int) -> tuple[str, str, int]:
-    row = PersistCursor.objects.filter(shard=shard).values_list("epoch", "last_id", "last_seq").first()
+    row = database.rows(PersistCursor).filter(shard=shard).values_list("epoch", "last_id", "last_seq").first()
     return row or ("", "0-0", 0)
 
 
@@ -43,14 +44,16 @@ def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, P
     by_row, where = rows_of(refs)
     if not by_row:
         return totals
-    rows = PageViewStatistics.objects.filter(where).values_list(
-        "content_type_id", "object_id", "total_views", "unique_views", "first_viewed_at", "last_viewed_at"
+    rows = (
+        database.rows(PageViewStatistics)
+        .filter(where)
+        .values_list("content_type_id", "object_id", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
     )
     for type_id, object_id, total, unique, first, last in rows:
         each = totals[by_row[type_id, object_id]]
         each.total_views, each.unique_views = total, unique
         each.first_viewed_ms, each.last_viewed_ms = days.to_ms(first), days.to_ms(last)
-    today = PageViewSummary.objects.filter(where, date=moment.day)
+    today = database.rows(PageViewSummary).filter(where, date=moment.day)
     for type_id, object_id, total in today.values_list("content_type_id", "object_id", "total_views"):
         totals[by_row[type_id, object_id]].views_today = total
     return totals

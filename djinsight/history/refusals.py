@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, timedelta
 
-from django.db import transaction
 from django.db.models import F
 
+from djinsight import database
 from djinsight.counting import connections, days, refusals, scripts
 from djinsight.counting.keys import Keys
 from djinsight.counting.refusals import Counts
@@ -26,9 +26,9 @@ def move() -> int:
     client, names = connections.sync_client(0), Keys(0)
     if not client.exists(names.refused, names.refused_moving):
         return 0
-    PersistCursor.objects.get_or_create(shard=0)
+    database.rows(PersistCursor).get_or_create(shard=0)
     moved = 0
-    with transaction.atomic():
+    with database.write():
         cursor = lock(0)
         # Read behind the lock: a batch that was read before it may be long written, and another one after it.
         reply = scripts.take_refusals.call(client, [names.refused, names.refused_moving], [new_epoch()])
@@ -38,7 +38,7 @@ def move() -> int:
         if batch and name != cursor.refusals:
             moved = _add(refusals.read(batch))
             cursor.refusals = name
-            cursor.save(update_fields=["refusals"])
+            cursor.save(using=database.alias(), update_fields=["refusals"])
     scripts.drop_refusals.call(client, [names.refused_moving], [batch_id])
     return moved
 
@@ -50,7 +50,7 @@ def recent(since_days: int = 7) -> list[tuple[date, Reason, int]]:
     """
     since = days.now().day - timedelta(days=since_days - 1)
     counts: Counter[tuple[date, str]] = Counter(refusals.pending())
-    for row in RefusalCount.objects.filter(date__gte=since):
+    for row in database.rows(RefusalCount).filter(date__gte=since):
         counts[row.date, row.reason] += row.refused
     rows = [(day, Reason(reason), n) for (day, reason), n in counts.items() if day >= since]
     return sorted(rows, key=lambda row: (-row[0].toordinal(), -row[2], row[1]))
@@ -58,6 +58,6 @@ def recent(since_days: int = 7) -> list[tuple[date, Reason, int]]:
 
 def _add(counts: Counts) -> int:
     for (day, reason), number in counts.items():
-        row, _ = RefusalCount.objects.get_or_create(date=day, reason=reason)
-        RefusalCount.objects.filter(pk=row.pk).update(refused=F("refused") + number)
+        row, _ = database.rows(RefusalCount).get_or_create(date=day, reason=reason)
+        database.rows(RefusalCount).filter(pk=row.pk).update(refused=F("refused") + number)
     return sum(counts.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
-from django.db import transaction
 from django.db.models import Count, F, OuterRef, Subquery
 from django.utils import timezone
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.history.cursors import lock_cursors
@@ -36,20 +36,25 @@ def rebuild_day(day: date) -> int:
     that day", without what it cannot know. Where the log has fewer views than a row says, detail was deleted or shed,
     and the row stays as it is.
     """
-    with transaction.atomic():
+    with database.write():
         lock_cursors()
-        sums = _sums(day)
-        rows = {(row.content_type_id, row.object_id): row for row in PageViewSummary.objects.filter(date=day)}
-        changed = []
-        for key, (total, unique) in sums.items():
-            row = rows.get(key) or PageViewSummary(content_type_id=key[0], object_id=key[1], date=day)
-            if total >= row.total_views and (total, unique) != (row.total_views, row.unique_views):
-                row.total_views, row.unique_views = total, unique
-                changed.append(row)
-        new = [row for row in changed if row.pk is None]
-        known = [row for row in changed if row.pk is not None]
-        PageViewSummary.objects.bulk_create(new, batch_size=conf.batch_size)
-        PageViewSummary.objects.bulk_update(known, ["total_views", "unique_views"], batch_size=conf.batch_size)
+        return write_day(day)
+
+
+def write_day(day: date) -> int:
+    """The same, in a transaction that has the cursors."""
+    sums = _sums(day)
+    rows = {(row.content_type_id, row.object_id): row for row in database.rows(PageViewSummary).filter(date=day)}
+    changed = []
+    for key, (total, unique) in sums.items():
+        row = rows.get(key) or PageViewSummary(content_type_id=key[0], object_id=key[1], date=day)
+        if total >= row.total_views and (total, unique) != (row.total_views, row.unique_views):
+            row.total_views, row.unique_views = total, unique
+            changed.append(row)
+    new = [row for row in changed if row.pk is None]
+    known = [row for row in changed if row.pk is not None]
+    database.rows(PageViewSummary).bulk_create(new, batch_size=conf.batch_size)
+    database.rows(PageViewSummary).bulk_update(known, ["total_views", "unique_views"], batch_size=conf.batch_size)
     return len(changed)
 
 
@@ -61,8 +66,8 @@ def _sums(day: date) -> dict[Key, tuple[int, int]]:
     zone = timezone.get_default_timezone()
     began, ended = (datetime.combine(each, time.min, zone) for each in (day, day + timedelta(days=1)))
     same = {"content_type": OuterRef("content_type"), "object_id": OuterRef("object_id")}
-    first = PageViewStatistics.objects.filter(**same).values("first_viewed_at")[:1]
-    log = PageViewLog.objects.filter(timestamp__gte=began, timestamp__lt=ended)
+    first = database.rows(PageViewStatistics).filter(**same).values("first_viewed_at")[:1]
+    log = database.rows(PageViewLog).filter(timestamp__gte=began, timestamp__lt=ended)
     rows = (
         log.annotate(first=Subquery(first))
         .filter(timestamp__gte=F("first"))

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from django.db import connections, models, router
+from django.db import connections, models
 from django.db.models.constants import OnConflict
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.history.rollup import Rollup, Sums
@@ -72,7 +73,7 @@ def _existing(
     for type_id, group in by_type.items():
         for start in range(0, len(group), conf.batch_size):
             part = group[start : start + conf.batch_size]
-            rows = model._default_manager.filter(content_type=type_id, object_id__in={key[1] for key in part})
+            rows = database.rows(model).filter(content_type=type_id, object_id__in={key[1] for key in part})
             if len(unique) == 3:
                 rows = rows.filter(**{f"{unique[2]}__range": (min(k[2] for k in part), max(k[2] for k in part))})
             for row in rows.values_list(*unique, *names):
@@ -87,7 +88,7 @@ def _upsert(model: type[OfObject], unique: Sequence[str], names: Sequence[str], 
 
     As ``bulk_create`` with ``update_conflicts`` would, without making instances and compiling an INSERT for them.
     """
-    connection = connections[router.db_for_write(model)]
+    connection = connections[database.alias()]
     fields = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in (*unique, *names)]
     columns = [str(field.column) for field in fields]
     quoted = ", ".join(map(connection.ops.quote_name, columns))

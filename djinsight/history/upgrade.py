@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps.registry import Apps
-from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
-from django.db import connections, models, router, transaction
+from django.db import connections, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from djinsight import database
 from djinsight.beacons.refs import tracked_model
 from djinsight.conf import conf
 from djinsight.counting import days
@@ -79,11 +79,6 @@ NAMES: dict[Any, str] = {
 }
 
 
-def database() -> str:
-    """The alias of the database with our tables."""
-    return router.db_for_write(PageViewLog)
-
-
 def is_needed() -> bool:
     """Whether the tables are those of the older package, or an upgrade has begun and not ended."""
     return _has(NAMES[OlderEvent]) or bool(_set_aside())
@@ -91,7 +86,7 @@ def is_needed() -> bool:
 
 def is_too_old() -> bool:
     """Whether the tables are those of 0.1, which 0.4 knows how to migrate and we do not."""
-    connection = connections[database()]
+    connection = connections[database.alias()]
     if not _has("djinsight_pageviewlog"):
         return False
     with connection.cursor() as cursor:
@@ -101,7 +96,7 @@ def is_too_old() -> bool:
 
 def set_aside() -> None:
     """Give the older tables other names, and forget that the migrations of the older package were applied."""
-    connection = connections[database()]
+    connection = connections[database.alias()]
     quote = connection.ops.quote_name
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for model, name in NAMES.items():
@@ -117,18 +112,18 @@ def upgrade() -> Iterator[int]:
     """Do what is left to do; yields how many rows each batch moved. Raises django.db.Error between two batches."""
     if not _set_aside():
         set_aside()
-    call_command("migrate", "djinsight", database=database(), verbosity=0, interactive=False)
+    call_command("migrate", "djinsight", database=database.alias(), verbosity=0, interactive=False)
     for model in _set_aside():
         while moved := _move(model):
             yield moved
-        with connections[database()].cursor() as cursor:
-            cursor.execute(f"DROP TABLE {connections[database()].ops.quote_name(model._meta.db_table)}")
+        with connections[database.alias()].cursor() as cursor:
+            cursor.execute(f"DROP TABLE {connections[database.alias()].ops.quote_name(model._meta.db_table)}")
 
 
 def rows() -> int:
     """How many rows are to be moved."""
     names = {model: model._meta.db_table if _has(model._meta.db_table) else name for model, name in NAMES.items()}
-    connection = connections[database()]
+    connection = connections[database.alias()]
     total = 0
     with connection.cursor() as cursor:
         for name in names.values():
@@ -139,22 +134,21 @@ def rows() -> int:
 
 
 def _has(table: str) -> bool:
-    return table in connections[database()].introspection.table_names()
+    return table in connections[database.alias()].introspection.table_names()
 
 
 def _set_aside() -> list[Any]:
-    there = set(connections[database()].introspection.table_names())
+    there = set(connections[database.alias()].introspection.table_names())
     return [model for model in NAMES if model._meta.db_table in there]
 
 
 def _move(model: Any) -> int:
-    using = database()
-    with transaction.atomic(using=using):
+    with database.write():
         lock_cursors()
-        batch: list[Any] = list(model._default_manager.using(using).order_by("pk")[: conf.batch_size])
+        batch: list[Any] = list(database.rows(model).order_by("pk")[: conf.batch_size])
         if batch:
             _WRITE[model](batch)
-            model._default_manager.using(using).filter(pk__in=[row.pk for row in batch]).delete()
+            database.rows(model).filter(pk__in=[row.pk for row in batch]).delete()
     return len(batch)
 
 
@@ -162,26 +156,28 @@ def _write_statistics(batch: Sequence[Any]) -> None:
     """Totals, and how much of them is older: counters in Redis have these views too."""
     for row in batch:
         type_id, object_id = _target(row)
-        found, _ = PageViewStatistics.objects.get_or_create(content_type_id=type_id, object_id=object_id)
+        found, _ = database.rows(PageViewStatistics).get_or_create(content_type_id=type_id, object_id=object_id)
         found.total_views += row.total_views
         found.unique_views += row.unique_views
         first, last = (row.first_viewed_at, found.first_viewed_at), (row.last_viewed_at, found.last_viewed_at)
         found.first_viewed_at = min(filter(None, first), default=None)
         found.last_viewed_at = max(filter(None, last), default=None)
-        found.save()
-        taken, _ = OlderViews.objects.get_or_create(content_type_id=type_id, object_id=object_id)
+        found.save(using=database.alias())
+        taken, _ = database.rows(OlderViews).get_or_create(content_type_id=type_id, object_id=object_id)
         taken.total_views += row.total_views
         taken.unique_views += row.unique_views
-        taken.save()
+        taken.save(using=database.alias())
 
 
 def _write_summaries(batch: Sequence[Any]) -> None:
     for row in batch:
         type_id, object_id = _target(row)
-        found, _ = PageViewSummary.objects.get_or_create(content_type_id=type_id, object_id=object_id, date=row.date)
+        found, _ = database.rows(PageViewSummary).get_or_create(
+            content_type_id=type_id, object_id=object_id, date=row.date
+        )
         found.total_views += row.total_views
         found.unique_views += row.unique_views
-        found.save()
+        found.save(using=database.alias())
 
 
 def _write_events(batch: Sequence[Any]) -> None:
@@ -207,7 +203,7 @@ def _write_events(batch: Sequence[Any]) -> None:
         )
         hour = row.timestamp.replace(minute=0, second=0, microsecond=0)
         add(hours, (type_id, object_id, hour), Sums(1, 0, ms, ms))
-    PageViewLog.objects.bulk_create(log, batch_size=conf.batch_size)
+    database.rows(PageViewLog).bulk_create(log, batch_size=conf.batch_size)
     tables.add_hours(hours)
 
 
@@ -216,7 +212,7 @@ _WRITE = {OlderStatistics: _write_statistics, OlderSummary: _write_summaries, Ol
 
 def _target(row: Any) -> tuple[int, str]:
     """The object as we name it: a child of a multi-table inheritance by its topmost parent with the mixin."""
-    model = ContentType.objects.get_for_id(row.content_type_id).model_class()
+    model = database.content_types().get_for_id(row.content_type_id).model_class()
     if model is None:
         return row.content_type_id, str(row.object_id)
-    return ContentType.objects.get_for_model(tracked_model(model)).pk, str(row.object_id)
+    return database.content_types().get_for_model(tracked_model(model)).pk, str(row.object_id)

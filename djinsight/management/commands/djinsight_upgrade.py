@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
+from djinsight import database
 from djinsight.history import upgrade
 from djinsight.management.batches import BatchCommand
 from djinsight.management.progress import Progress
@@ -32,7 +33,7 @@ class Command(BatchCommand):
         if options["dry_run"]:
             self.stdout.write(f"{total:,} rows of djinsight 0.x would be moved.")
             return
-        if not connections[upgrade.database()].features.can_rollback_ddl:
+        if not connections[database.alias()].features.can_rollback_ddl:
             raise CommandError("Expected a database with transactional DDL, as SQLite and PostgreSQL have it.")
         self.confirm(f"Move {total:,} rows of djinsight 0.x into new tables? Is there a backup?", options["yes"])
         progress = Progress(self.stdout, "rows", total)

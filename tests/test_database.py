@@ -1,0 +1,40 @@
+"""The database with our tables: where a router puts it, and in transactions that nobody else can take back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import redis
+from django.db import transaction
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.history import deadletters, summaries
+from djinsight.history.persist import persist
+from djinsight.models import PageViewLog
+from tests.counting import count_views
+from tests.processes import ROOT
+
+
+def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
+    """What a worker wrote that is killed before its commit is not there twice."""
+    command = [sys.executable, "-m", "tests.two_databases"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.returncode) == ("5 5\n0\n", 0), done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "write",
+    [persist, lambda: list(deadletters.replay()), lambda: list(summaries.rebuild(1))],
+    ids=["persist", "replay", "rebuild"],
+)
+def test_within_a_transaction_of_somebody_else(ref: ObjectRef, write: Callable[[], object]) -> None:
+    """Refused: the stream would be trimmed of what is rolled back afterwards."""
+    count_views(ref, 5)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        write()
+    persist()
+    assert PageViewLog.objects.count() == 5
