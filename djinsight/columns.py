@@ -17,6 +17,7 @@ from django.utils.functional import cached_property
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.counting import days, totals
 from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import InvalidRef
 
 Sql = tuple[str, tuple[Any, ...]]
 
@@ -94,9 +95,10 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
         if instance is None:
             return self
-        if instance.pk is None:
-            return None
-        ref = ObjectRef.of(instance)
+        try:
+            ref = ObjectRef.of(instance)
+        except InvalidRef:
+            return None  # not saved, or its key makes no ref: nobody can have viewed it
         return self.live(totals.read([ref])[ref])
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:

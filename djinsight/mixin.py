@@ -13,6 +13,7 @@ from djinsight import periods, ranking
 from djinsight.beacons.refs import ObjectRef
 from djinsight.columns import CountColumn, StatisticsColumn, TimeColumn
 from djinsight.counting import totals
+from djinsight.exceptions import InvalidRef
 from djinsight.periods import Views
 
 
@@ -71,7 +72,10 @@ class PageViewStatisticsMixin:
 
 
 def _ref(obj: Any) -> ObjectRef | None:
-    return None if obj.pk is None else ObjectRef.of(obj)
+    try:
+        return ObjectRef.of(obj)
+    except InvalidRef:
+        return None  # not saved, or its key makes no ref
 
 
 def _views(obj: Any) -> Views:

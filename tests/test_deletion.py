@@ -155,6 +155,16 @@ def test_other_models_are_deleted_as_fast_as_before() -> None:
     assert not post_delete.has_listeners(News)
 
 
+@pytest.mark.parametrize("word", ["a\nb", "\x7f", ""])
+def test_a_key_that_makes_no_ref(word: str, redis_client: redis.Redis) -> None:
+    """It was never counted: zeros, and nothing to take along."""
+    term = Term.objects.create(word=word)
+    assert (term.total_views, term.unique_views, term.first_viewed_at) == (0, 0, None)
+    assert (term.get_views_today(), term.get_views_this_week(), term.get_views_this_month()) == (0, 0, 0)
+    term.delete()
+    assert not Term.objects.exists()
+
+
 # Transactions
 
 

@@ -17,7 +17,7 @@ from djinsight import database, objects
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
 from djinsight.counting import totals
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, InvalidRef
 from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
 from djinsight.rows import rows_of
@@ -46,8 +46,12 @@ def forget(instance: models.Model, using: str, **kwargs: Any) -> None:
     Not in its transaction, which locks rows in an order of its own and may be a long one: persist would wait for it,
     or both for each other. Where there is an object of that key again by then, it has the numbers.
     """
+    try:
+        ref = ObjectRef.of(instance)
+    except InvalidRef:
+        return  # its key makes no ref, so that it was never counted
     waiting = _waiting.setdefault(connections[using], {})
-    waiting[ObjectRef.of(instance)] = None
+    waiting[ref] = None
     # Each one asks: those that are asked for within a savepoint are dropped with it.
     forget_them = partial(_forget_waiting, waiting)
     transaction.on_commit(partial(transaction.on_commit, forget_them, using=database.alias()), using=using)
