@@ -45,14 +45,11 @@ class Chart:
     first: date
     last: date
     day: str  # the number of today, which is the last bar
+    version: str  # that of the numbers of today
     slots: str
     highest: str
     bars: list[Bar]
     labels: list[Label]
-
-    @property
-    def today(self) -> Bar:
-        return self.bars[-1]
 
 
 def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
@@ -69,6 +66,7 @@ def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
         first=first,
         last=last,
         day=str(snapshot.day),
+        version=str(snapshot.version),
         slots=str(slots),
         highest=str(max(1, *(total for total, _ in views.values()))),
         bars=[_bar(n, day, *counts, day == today) for n, (day, counts) in enumerate(views.items())],

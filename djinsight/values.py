@@ -23,7 +23,8 @@ def value(page: Page, ref: ObjectRef, stat: str, context: Any) -> dict[str, Any]
     """The fields of ``stat``: the ref, the name, the text, the token, and
 
     - of a count ``number``, and ``digits`` for an attribute; of a period's ``total``, the digits of the total that
-      it belongs to;
+      it belongs to; of today's ``version``, the digits of the snapshot's: by it a page knows
+      which of two numbers is newer, as this one may go down;
     - of a time ``datetime``, in ISO 8601; empty like the text where there was no view.
     """
     known = page.values.get((ref, stat))
@@ -45,6 +46,8 @@ def _fields(page: Page, ref: ObjectRef, stat: str, context: Any) -> dict[str, An
         fields["total"] = str(snapshot.total_views)
     else:
         number = getattr(snapshot, stat)
+    if stat == "views_today":
+        fields["version"] = str(snapshot.version)
     fields["number"] = number
     fields["digits"] = str(number)
     text = page.texts.get(number)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import redis
-from playwright.async_api import Browser, BrowserContext, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Route, WebSocket, WebSocketRoute, async_playwright, expect
 
+from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import totals
 from tests.blog.models import Article
+from tests.counting import count_views
 from tests.proxy import Proxy
 from tests.servers import cannot_run
 from tests.sockets import BROWSER
@@ -272,3 +276,139 @@ async def test_a_chart_keeps_the_day_that_it_was_drawn_for(
     await expect(page.locator("span[data-djinsight-stat=views_today]").first).to_have_text("1")
     await expect(page.locator("rect[data-djinsight-day]")).to_have_attribute("height", "0")
     await expect(page.locator("td[data-djinsight-day]")).to_have_text("0")
+
+
+SOCKET = re.compile("/ws/djinsight/")
+SHOWN = """state => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+VIEWED_AGAIN = "document.body.append(document.querySelector('[data-djinsight-view]').cloneNode())"
+FETCHED = "fetch(url).then(a => a.text()).then(text => new DOMParser().parseFromString(text, 'text/html'))"
+
+
+async def test_told_not_to_reconnect_a_page_counts_by_http(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    host = daphne()
+    other = await Article.objects.acreate(title="Another")
+    page = await visitor.new_page()
+    opened: list[WebSocketRoute] = []
+
+    async def far_end(socket: WebSocketRoute) -> None:
+        opened.append(socket)
+        if len(opened) == 1:
+            await socket.close(code=4402)
+        else:
+            socket.connect_to_server()
+
+    await page.route_web_socket(SOCKET, far_end)
+    await page.goto(f"http://{host}/articles/{article.pk}/?refresh=1")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    await page.evaluate(SHOWN, "hidden")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "paused")
+    await page.evaluate(SHOWN, "visible")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "polling")
+
+    await page.evaluate(VIEWED_AGAIN)
+
+    await expect(page.locator(TOTAL)).to_have_text("2")
+    assert count() == (2, 2)
+    assert len(opened) == 1
+
+    # Another page in its place, as Turbo has it: what it was given may be used again.
+    await page.evaluate(
+        f"url => {FETCHED}.then(other => document.body.replaceWith(other.body))", other.get_absolute_url()
+    )
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    assert len(opened) == 2
+
+
+async def test_told_not_to_reconnect_a_page_asks_for_what_is_not_expired(
+    daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef, watch_token: str
+) -> None:
+    page = await visitor.new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url.rsplit("/", 2)[1]))
+
+    async def expired(route: Route) -> None:
+        answer = await route.fetch()
+        text = (await answer.text()).replace(watch_token, tokens.mint("watch", ref, max_age=-60))
+        await route.fulfill(response=answer, body=text)
+
+    await page.route("**/articles/*/", expired)
+    await page.route_web_socket(SOCKET, lambda socket: socket.close(code=4402))
+    async with page.expect_response("**/page-stats/") as asked, page.expect_response("**/record-view/") as counted:
+        await page.goto(f"http://{daphne()}/articles/{article.pk}/")
+    await (await asked.value).finished()
+    await (await counted.value).finished()
+    await page.evaluate(SHOWN, "hidden")
+    await page.evaluate(VIEWED_AGAIN)
+
+    async with page.expect_response("**/record-view/") as counted:
+        await page.evaluate(SHOWN, "visible")
+
+    assert (await counted.value).ok
+    assert requests.count("page-stats") == 1
+
+
+async def test_a_refresh_interval_is_kept(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
+    page = await visitor.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: request.url.endswith("/page-stats/") and asked.append(request.url))
+    await page.clock.install()
+    await page.route_web_socket(SOCKET, lambda socket: socket.close(code=4400))
+    async with page.expect_response("**/page-stats/"):
+        await page.goto(f"http://{daphne()}/articles/{article.pk}/?refresh=3600")
+
+    await page.clock.run_for(3_000_000)
+    assert len(asked) == 1
+    async with page.expect_response("**/page-stats/"):
+        await page.clock.run_for(601_000)
+    assert len(asked) == 2
+
+
+async def test_where_the_first_hundred_go_the_others_are_live(daphne: Daphne, visitor: BrowserContext) -> None:
+    await Article.objects.abulk_create([Article(title=f"More {n}") for n in range(130)])
+    last = await Article.objects.alatest("pk")
+    host = daphne()
+    listing = await visitor.new_page()
+    await listing.goto(f"http://{host}/articles/")
+    await expect(listing.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    await listing.evaluate("[...document.querySelectorAll('p')].slice(0, 100).forEach(each => each.remove())")
+
+    await (await visitor.new_page()).goto(f"http://{host}/articles/{last.pk}/")
+
+    await expect(listing.locator(f'[data-djinsight-ref="{ObjectRef.of(last)}"]{TOTAL}').first).to_have_text("1")
+
+
+async def test_what_was_rendered_later_stays(
+    daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
+) -> None:
+    """A page is rendered anew in place, before the socket knows of the views that it shows."""
+    page = await visitor.new_page()
+    far_ends: list[WebSocketRoute] = []
+    await page.route_web_socket(SOCKET, lambda socket: far_ends.append(socket))
+    count_views(ref, 1)
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/numbers/")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    counter = totals.read([ref])[ref].as_counter()
+    far_ends[0].send(json.dumps({"type": "counters", "counters": [counter]}))
+    await page.wait_for_function("djinsight.counters.size")
+    count_views(ref, 2)
+
+    await page.evaluate(
+        f"""url => {FETCHED}.then(other => {{
+        document.body.replaceWith(other.body);
+        djinsight.scan();
+    }})""",
+        page.url,
+    )
+
+    await expect(page.locator("span[data-djinsight-stat=views_today]").first).to_have_text("3")
+    await expect(page.locator("rect[data-djinsight-day]")).to_have_attribute("height", "3")
+    counter = totals.read([ref])[ref].as_counter()
+    tomorrow = counter | {"views_today": 0, "version": counter["version"] + 1}
+    far_ends[0].send(json.dumps({"type": "counters", "counters": [tomorrow]}))
+    await expect(page.locator("span[data-djinsight-stat=views_today]").first).to_have_text("0")

@@ -13,6 +13,7 @@
   const config = script.dataset;
   const root = document.documentElement;
   const MAX_FRAME = 4096; // bytes, of the server
+  const MAX_REFS = 100; // objects of a socket or a question, of the server
   const RETRY = ["busy", "unavailable", "rate"]; // reasons that pass
 
   // Asked of the browser, too: a page from a cache was rendered for somebody else.
@@ -20,12 +21,13 @@
 
   const views = new Map(); // id -> frame of a view that is not acknowledged
   const watched = new Map(); // ref -> token
+  const dead = new Set(); // tokens of no use any more
   const counters = new Map(); // ref -> newest counter
   let seen = new WeakSet(); // tracker elements whose view was made
   let subscribed = new Set(); // refs this socket was asked for
   let socket, reconnect, resend, poll;
   let failures = 0; // sockets in a row that brought nothing
-  let refused = false; // the server said: do not reconnect
+  let refused; // the tokens of the page when the server said: do not reconnect
 
   const log = (...words) => "djinsightDebug" in config && console.debug("djinsight:", ...words);
   const state = (name) => name !== root.dataset.djinsightState && log((root.dataset.djinsightState = name));
@@ -45,19 +47,22 @@
     for (const element of all("view")) {
       if (optedOut || seen.has(element)) continue;
       seen.add(element);
-      const frame = { type: "view", id: newId(), token: element.dataset.djinsightView };
+      const token = element.dataset.djinsightView;
+      const frame = { type: "view", id: newId(), token };
       // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
       frame.url = (location.pathname + location.search).slice(0, 1500);
       frame.referrer = document.referrer.slice(0, 1500);
       views.set(frame.id, JSON.stringify(frame));
       if (socket?.readyState === 1) socket.send(views.get(frame.id));
       else if (root.dataset.djinsightState === "polling") post(frame.id);
+      renew(token);
     }
     const present = new Set();
     for (const element of all("watch")) {
       const { djinsightRef: ref, djinsightWatch: token } = element.dataset;
       present.add(ref);
-      watched.set(ref, token);
+      if (!dead.has(token)) watched.set(ref, token);
+      renew(token);
       if (counters.has(ref)) show(element, counters.get(ref));
     }
     const gone = [...watched.keys()].filter((ref) => !present.has(ref));
@@ -68,6 +73,10 @@
       subscribe();
     }
     connect();
+  }
+
+  function renew(token) {
+    if (!refused?.has(token)) refused = null; // what the server said was not about this one
   }
 
   function inFrames(items, frame) {
@@ -83,7 +92,8 @@
   }
 
   function subscribe() {
-    const refs = [...watched.keys()].filter((ref) => !subscribed.has(ref));
+    const more = [...watched.keys()].filter((ref) => !subscribed.has(ref));
+    const refs = more.slice(0, MAX_REFS - subscribed.size);
     refs.forEach((ref) => subscribed.add(ref));
     inFrames(refs.map((ref) => watched.get(ref)), (tokens) => ({ type: "subscribe", tokens }));
   }
@@ -103,6 +113,7 @@
     const data = element.dataset;
     const stat = data.djinsightStat;
     let value = counter[stat];
+    if (data.djinsightVersion > counter.version) return; // the page was rendered later
     if (stat === "views_week" || stat === "views_month") {
       data.djinsightSince ??= `${data.djinsightValue - data.djinsightTotal}`;
       value = +data.djinsightSince + counter.total_views;
@@ -138,12 +149,13 @@
   // The socket
 
   function connect() {
-    if (socket || reconnect || refused || !awake() || !(views.size || watched.size)) return;
+    if (socket || reconnect || !awake() || !(views.size || watched.size)) return;
+    if (refused) return fallback();
     if (root.dataset.djinsightState !== "polling") state("connecting");
     const mine = (socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws"))));
     mine.onopen = () => {
       subscribed = new Set();
-      clearInterval(poll);
+      clearTimeout(poll);
       state("live");
       views.forEach((frame) => mine.send(frame));
       subscribe();
@@ -155,7 +167,8 @@
     mine.onclose = ({ code }) => {
       if (mine !== socket) return;
       socket = null;
-      refused = code >= 4400 && code < 4500;
+      if (code >= 4400 && code < 4500)
+        refused = new Set([...all("view"), ...all("watch")].map(({ dataset: d }) => d.djinsightView || d.djinsightWatch));
       if (refused || ++failures > 1) fallback();
       else state("connecting");
       if (!refused) reconnect = setTimeout(retry, jitter(Math.min(60, 2 ** failures)));
@@ -187,7 +200,7 @@
 
   function disconnect() {
     clearTimeout(reconnect);
-    clearInterval(poll);
+    clearTimeout(poll);
     reconnect = 0;
     const old = socket;
     socket = null;
@@ -206,19 +219,30 @@
 
   function fallback() {
     if (!config.djinsightHttp) return state("closed");
-    if (root.dataset.djinsightState !== "polling") {
-      state("polling");
-      views.forEach((_, id) => post(id));
-      ask();
-    }
-    const every = [...all("refresh")].map((element) => +element.dataset.djinsightRefresh).filter((n) => n > 0);
-    clearInterval(poll);
-    poll = setInterval(ask, 1000 * Math.min(...every, 30));
+    if (root.dataset.djinsightState === "polling") return;
+    state("polling");
+    views.forEach((_, id) => post(id));
+    ask();
   }
 
   function ask() {
-    const tokens = [...watched.values()].slice(0, 100);
-    if (tokens.length) send("page-stats/", JSON.stringify({ tokens })).then((answer) => apply(answer.counters || []), log);
+    const every = [...all("refresh")].map((element) => +element.dataset.djinsightRefresh).filter((n) => n > 0);
+    clearTimeout(poll);
+    poll = setTimeout(ask, 1000 * (every.length ? Math.min(...every, 86400) : 30));
+    const asked = [...watched].slice(0, MAX_REFS);
+    const body = JSON.stringify({ tokens: asked.map(([, token]) => token) });
+    if (asked.length) send("page-stats/", body).then((answer) => told(asked, answer.counters), log);
+  }
+
+  function told(asked, list) {
+    if (!list) return; // busy, or not there
+    apply(list);
+    if (!refused) return;
+    for (const [ref, token] of asked) {
+      if (list.some((counter) => counter.ref === ref)) continue;
+      dead.add(token);
+      if (watched.get(ref) === token) watched.delete(ref);
+    }
   }
 
   function leave() {
