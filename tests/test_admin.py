@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -168,3 +170,37 @@ def test_an_app_that_is_gone(rows: Any, admin_client: Any) -> None:
 def test_without_permission(rows: Any, client: Any, django_user_model: Any) -> None:
     client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
     assert client.get(url_of(PageViewLog)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [
+        ("/page/", True),
+        ("https://example.org/", True),
+        ("javascript:alert(1)", False),
+        ("JavaScript:x", False),
+        ("data:x", False),
+        ("http://[", False),
+    ],
+)
+def test_only_pages_are_linked(
+    url: str, linked: bool, rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Product, "get_absolute_url", lambda product: url, raising=False)
+    page = admin_client.get(url_of(PageViewStatistics)).content.decode()
+    assert "Dutch oven" in page
+    assert (f'<a href="{url}">Dutch oven</a>' in page) is linked
+    assert f'href="{url}"' not in page or linked
+
+
+def test_search_finds_by_name_what_the_user_may_see(
+    rows: Any, client: Any, django_user_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = django_user_model.objects.create_user("staff", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_pageviewstatistics"))
+    client.force_login(user)
+    assert shown(client, PageViewStatistics, q="kneading") == set()
+    user.user_permissions.add(Permission.objects.get(codename="view_article"))
+    assert shown(client, PageViewStatistics, q="kneading") == {str(rows["article"].pk)}
+    monkeypatch.setattr(type(site.get_model_admin(Article)), "get_queryset", lambda *_: Article.objects.none())
+    assert shown(client, PageViewStatistics, q="kneading") == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.contrib import admin
@@ -106,7 +107,7 @@ class OfObjectAdmin(ReadOnlyAdmin):
         return str(row.content_type.name)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """Also by name, for models whose own admin can be searched."""
+        """Also by name, for models whose own admin can be searched, among the objects that it shows to the user."""
         rows, distinct = super().get_search_results(request, queryset, search_term)
         if not search_term:
             return rows, distinct
@@ -115,7 +116,10 @@ class OfObjectAdmin(ReadOnlyAdmin):
             model_admin = self.admin_site._registry.get(model)
             if model_admin is None or not model_admin.get_search_fields(request):
                 continue
-            found, _distinct = model_admin.get_search_results(request, model._base_manager.all(), search_term)
+            if not model_admin.has_view_permission(request):
+                continue
+            visible = model_admin.get_queryset(request)
+            found, _distinct = model_admin.get_search_results(request, visible, search_term)
             pks = [str(pk) for pk in found.values_list("pk", flat=True)[:FOUND_BY_NAME]]
             by_name |= Q(content_type=ContentType.objects.get_for_model(model), object_id__in=pks)
         return rows | queryset.filter(by_name), distinct
@@ -130,7 +134,16 @@ class OfObjectAdmin(ReadOnlyAdmin):
             except NoReverseMatch:
                 pass
         tracking_url = getattr(obj, "get_tracking_url", None) or getattr(obj, "get_absolute_url", None)
-        return str(tracking_url()) if tracking_url else ""
+        url = str(tracking_url()) if tracking_url else ""
+        return url if _is_link(url) else ""
+
+
+def _is_link(url: str) -> bool:
+    """Whether it leads to a page; ``javascript:`` and the like would run with the rights of who clicks."""
+    try:
+        return urlsplit(url).scheme in {"", "http", "https"}
+    except ValueError:
+        return False
 
 
 def tracked() -> list[type[Model]]:
