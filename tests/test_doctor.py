@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +270,53 @@ def test_user_agents() -> None:
 )
 def test_socket_url(url: str, socket: str) -> None:
     assert site.Site(url).socket_url == socket
+
+
+@pytest.mark.parametrize(
+    "path", ["file:///etc/hostname", "ftp://127.0.0.1:1/", "//127.0.0.1:1/", "http://127.0.0.1:1/"]
+)
+def test_a_page_elsewhere_is_not_opened(path: str, ref: ObjectRef) -> None:
+    found = list(site.page(site.Site("http://127.0.0.1:2/"), ref, path))
+    assert [each.code for each in found] == ["page"]
+    assert "not opened" in found[0].text
+
+
+def test_only_http_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("secret")
+    answer = site.ask(f"file://{tmp_path}/file", site.Site("http://127.0.0.1:1/"))
+    assert isinstance(answer, str)
+    assert "expected http or https" in answer
+
+
+class Redirecting(BaseHTTPRequestHandler):
+    """Sends ``/?to=URL`` on to the URL."""
+
+    def do_GET(self) -> None:
+        to = self.path.partition("?to=")[2]
+        self.send_response(302 if to else 200)
+        if to:
+            self.send_header("Location", to)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def redirecting() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_redirects_stay_on_the_site(redirecting: str) -> None:
+    where = site.Site(f"{redirecting}/")
+    elsewhere = redirecting.replace("127.0.0.1", "localhost")
+    for to, status in (("/", 200), (f"{elsewhere}/", 302)):
+        answer = site.ask(f"{redirecting}/?to={to}", where)
+        assert isinstance(answer, site.Answer)
+        assert answer.status == status

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, get_script_prefix, reverse
@@ -29,8 +30,7 @@ class Site:
 
     @property
     def origin(self) -> str:
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return origin_of(self.url)
 
     @property
     def socket_url(self) -> str:
@@ -81,6 +81,10 @@ def fallback(site: Site) -> Iterator[Finding]:
 def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
     """Does the object's own page have its tracker?"""
     url = urljoin(site.url, path)
+    if origin_of(url) != site.origin:
+        text = f"The page of {ref} at {url} is not of {site.origin}: not opened."
+        yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url(), or give --url.")
+        return
     answer = ask(url, site)
     if isinstance(answer, str):
         return
@@ -94,11 +98,28 @@ def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
         yield fine("tracker", f"The page of {ref} has its tracker.")
 
 
+def origin_of(url: str) -> str:
+    """``https://example.org`` of ``https://example.org/page/``. Raises ValueError for what is no URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class _SameOrigin(HTTPRedirectHandler):
+    """Follows a redirect to the same origin; another one is the answer itself."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        if origin_of(newurl) != origin_of(req.full_url):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def ask(url: str, site: Site, body: bytes | None = None) -> Answer | str:
     """The answer to one request as a page of this site sends it, or why there is none."""
+    if urlsplit(url).scheme not in {"http", "https"}:
+        return f"expected http or https but got {url!r}"
     headers = {"User-Agent": CRAWLER, "Origin": site.origin}
     try:
-        with urlopen(Request(url, data=body, headers=headers), timeout=WITHIN) as answer:  # http(s): the command checks
+        with build_opener(_SameOrigin).open(Request(url, data=body, headers=headers), timeout=WITHIN) as answer:
             return Answer(answer.status, answer.read(MAX_PAGE).decode(errors="replace"))
     except HTTPError as error:
         with error:
