@@ -18,11 +18,12 @@ from django_celery_beat.models import PeriodicTask
 from demo.redis_server import start_redis
 from djinsight.beacons.bots import is_crawler
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, totals
+from djinsight.counting import connections, refusals, totals
 from djinsight.doctor import probe, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from djinsight.schedule import create_periodic_tasks
+from tests import processes
 from tests.blog.models import Article, Comment
 from tests.counting import count_views
 from tests.processes import Process
@@ -126,6 +127,18 @@ def test_script_and_fallback(application: str, script: list[str], urls: list[str
     where = site.Site(f"http://{daphne(application)}/")
     assert codes(site.script(where)) == script
     assert codes(site.fallback(where)) == urls
+
+
+def test_a_fallback_that_is_fine_refuses_nothing(transactional_db: None) -> None:
+    """Neither the admin's refusals nor the server's log tell of the doctor's question."""
+    process, host = processes.daphne()
+    try:
+        assert codes(site.fallback(site.Site(f"http://{host}/")), Level.FINE) == ["urls"]
+    finally:
+        process.stop()  # which sends what it has refused
+    assert refusals.pending() == {}
+    assert "Bad Request" not in process.output
+    assert "Not Allowed" not in process.output
 
 
 def test_fallback_that_is_not_included(settings: Any) -> None:
