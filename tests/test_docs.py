@@ -63,6 +63,14 @@ def test_a_file_is_python(block: Block) -> None:
     ast.parse(block.text)
 
 
+def test_every_celery_file_says_where_the_settings_are() -> None:
+    """``celery -A`` knows of no settings but those."""
+    found = [block for block in BLOCKS if block.title.endswith("celery.py")]
+    assert found
+    for block in found:
+        assert 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", ' in block.text, str(block)
+
+
 @pytest.mark.parametrize("block", of("django", "html"))
 def test_a_template_renders(block: Block, site: dict[str, Any]) -> None:
     load = "" if "{% load" in block.text else "{% load djinsight_tags %}"
