@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models import Sum
+from django.test import override_settings
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days, older, totals
@@ -187,6 +189,13 @@ def test_which_model(redis_client: redis.Redis, settings: Any) -> None:
 def test_bad_model(model: str) -> None:
     with pytest.raises(CommandError, match=r"one of blog\.article"):
         run("process_pageviews", "--model", model)
+
+
+def test_model_where_none_can_be_meant() -> None:
+    """A site whose tracked models all have other keys than whole numbers."""
+    installed = [app for app in settings.INSTALLED_APPS if app not in {"tests.blog", "tests.cms"}]
+    with override_settings(INSTALLED_APPS=installed), pytest.raises(CommandError, match="no installed model has"):
+        run("process_pageviews", "--model", "catalogue.product")
 
 
 def test_a_child_is_its_parent(redis_client: redis.Redis) -> None:

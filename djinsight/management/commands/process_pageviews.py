@@ -28,8 +28,14 @@ class Command(BatchCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         model: str = options["model"].lower()
-        if model and model not in tracked_labels():
-            raise CommandError(f"Expected --model to be one of {', '.join(tracked_labels())} but got {model!r}.")
+        labels = tracked_labels()
+        if model and not labels:
+            raise CommandError(
+                f"Expected no --model but got {model!r}: no installed model has PageViewStatisticsMixin and the whole "
+                "numbers as primary keys that djinsight 0.x counted by."
+            )
+        if model and model not in labels:
+            raise CommandError(f"Expected --model to be one of {', '.join(labels)} but got {model!r}.")
         self.drain(options["batch_size"])
         refusals.move()
         self.take_in(options["batch_size"], model)
