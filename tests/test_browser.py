@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -148,6 +149,23 @@ async def test_without_sockets_the_view_counts_and_the_number_moves(
 
     await expect(first.locator(TOTAL)).to_have_text("2")
     assert count() == (2, 2)
+
+
+async def test_without_sockets_a_page_shows_its_own_view(
+    daphne: Daphne, visitor: BrowserContext, article: Article
+) -> None:
+    """Also where the numbers are asked for before the view is counted, and not again for a minute."""
+    asked = asyncio.Event()
+    page = await visitor.new_page()
+
+    async def after_the_first_question(route: Route) -> None:
+        await asked.wait()
+        await route.continue_()
+
+    await page.route("**/record-view/", after_the_first_question)
+    page.on("response", lambda response: response.url.endswith("/page-stats/") and asked.set())
+    await page.goto(f"http://{daphne('without_sockets')}/articles/{article.pk}/?refresh=60")
+    await expect(page.locator(TOTAL)).to_have_text("1")
 
 
 async def test_back_from_the_cache_counts_again(

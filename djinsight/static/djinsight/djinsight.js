@@ -195,6 +195,7 @@
       }, jitter(5));
     } else {
       views.delete(frame.id);
+      if (frame.type === "counted" && root.dataset.djinsightState === "polling") ask(); // its own view is not pushed
     }
   }
 
