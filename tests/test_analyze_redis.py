@@ -100,9 +100,10 @@ def test_refusals(transactional_db: None) -> None:
     assert any(line.endswith("refusals") for line in lines)
 
 
-def test_detail_that_was_shed(ref: ObjectRef, settings: Any) -> None:
+def test_detail_that_was_shed(ref: ObjectRef, settings: Any, redis_client: redis.Redis) -> None:
     settings.DJINSIGHT_STREAM_MAX_VIEWS = 4
     count_views(ref, 10)
+    redis_client.hset("djinsight:shed", "somebody's", "else")
     lines = run("analyze_redis").splitlines()
     assert "Pending views: 10" in lines
     assert "6 of them without detail: the stream was full." in lines

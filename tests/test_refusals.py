@@ -136,6 +136,7 @@ def test_a_crash_before_the_batch_is_dropped(redis_client: redis.Redis) -> None:
     assert move() == 3
     batch = {f"{days.now().stamp}:token": 3, "id": PersistCursor.objects.get(shard=0).refusals}
     redis_client.hset(MOVING, mapping=batch)
+    assert recent() == [(today(), Reason.TOKEN, 3)]
     count(token=1)
     refusals.flush()
     assert move() == 0  # the batch is known

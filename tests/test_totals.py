@@ -139,6 +139,23 @@ def test_a_planted_key_of_another_type(kind: str, value: str, refs: list[ObjectR
     assert total(refs[0]) == 5
 
 
+def test_nothing_is_kept_for_good_of_what_has_no_views(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    """Such as a deleted object that an open page still shows. The first view makes it last."""
+
+    def lifetimes() -> set[bool]:
+        names = ("counter", "unique_counter", "viewed")
+        return {redis_client.ttl(f"djinsight:{name}:{refs[0]}") > 0 for name in names}
+
+    assert total(refs[0]) == 0
+    assert lifetimes() == {True}
+    count_views(refs[0], 1)
+    assert lifetimes() == {False}
+    assert total(refs[0]) == 1
+    redis_client.delete(*redis_client.keys("djinsight:*counter:*"), f"djinsight:viewed:{refs[0]}")
+    assert total(refs[0]) == 1
+    assert lifetimes() == {False}
+
+
 def test_redis_down_shows_what_is_persisted(refs: list[ObjectRef], settings: Any) -> None:
     count_views(refs[0], 3)
     persist()

@@ -75,7 +75,8 @@ def take(limit: int) -> Inventory:
     for shard in range(conf.redis_shards):
         client, keys = connections.sync_client(shard), Keys(shard)
         found.pending += client.xlen(keys.events)
-        found.shed += sum(int(kept.split(b":")[0]) for kept in client.hvals(keys.shed))
+        counts = (kept.partition(b":")[0] for kept in client.hvals(keys.shed))
+        found.shed += sum(int(views) for views in counts if views.isdigit())  # persist drops what is no number
     return found
 
 

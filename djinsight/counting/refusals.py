@@ -70,13 +70,18 @@ def flush() -> None:
                 _counts.clear()
 
 
-def pending() -> Counts:
-    """What Redis has and the database has not yet, without what processes have not sent. Raises redis.RedisError."""
+def pending(moved: str = "") -> Counts:
+    """What Redis has and the database has not yet, without what processes have not sent. Raises redis.RedisError.
+
+    ``moved`` is the id of the batch that the database has: Redis still has it where it was not dropped yet.
+    """
     client, names = connections.sync_client(0), Keys(0)
     found: Counter[tuple[date, Reason]] = Counter()
     for key in (names.refused, names.refused_moving):
         if client.type(key) == b"hash":
-            found.update(read(client.hgetall(key)))
+            fields = client.hgetall(key)
+            if not moved or fields.get(b"id") != moved.encode():
+                found.update(read(fields))
     return dict(found)
 
 

@@ -49,7 +49,8 @@ def recent(since_days: int = 7) -> list[tuple[date, Reason, int]]:
     Raises redis.RedisError.
     """
     since = days.now().day - timedelta(days=since_days - 1)
-    counts: Counter[tuple[date, str]] = Counter(refusals.pending())
+    moved = database.rows(PersistCursor).filter(shard=0).values_list("refusals", flat=True).first()
+    counts: Counter[tuple[date, str]] = Counter(refusals.pending(moved or ""))
     for row in database.rows(RefusalCount).filter(date__gte=since):
         counts[row.date, row.reason] += row.refused
     rows = [(day, Reason(reason), n) for (day, reason), n in counts.items() if day >= since]

@@ -201,6 +201,9 @@ local function count(object)
   if uniques[object] > 0 then
     unique = redis.call('INCRBY', unique_counter, uniques[object])
   end
+  if total == n then  -- the first views: from now on it is kept
+    for _, key in ipairs({ counter, unique_counter, viewed }) do redis.call('PERSIST', key) end
+  end
   today_total = redis.call('INCRBY', day, n)
   redis.call('EXPIRE', day, ARGV[9])
   local first = times[2] ~= '' and times[2] or now

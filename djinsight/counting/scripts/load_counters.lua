@@ -83,6 +83,11 @@ local function store(object, counter, unique_counter, day, viewed)
   -- With views of tomorrow among them it is to be loaded once more, when the caller's clock is there.
   redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first, 'last', object.last,
     'day', math.max(today_number, current and tonumber(before[2] or 0) or 0))
+  if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
+    for _, key in ipairs({ counter, unique_counter, viewed }) do redis.call('EXPIRE', key, lifetime) end
+  else
+    redis.call('PERSIST', viewed)
+  end
   return { total, unique, today, object.first, object.last }
 end
 
