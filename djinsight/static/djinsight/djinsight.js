@@ -195,7 +195,7 @@
       }, jitter(5));
     } else {
       views.delete(frame.id);
-      if (frame.type === "counted" && root.dataset.djinsightState === "polling") ask(); // its own view is not pushed
+      if (root.dataset.djinsightState === "polling") ask(); // with the view that was counted
     }
   }
 
@@ -222,14 +222,19 @@
     if (!config.djinsightHttp) return state("closed");
     if (root.dataset.djinsightState === "polling") return;
     state("polling");
+    if (!views.size) return ask();
     views.forEach((_, id) => post(id));
-    ask();
+    wait();
   }
 
-  function ask() {
+  function wait() {
     const every = [...all("refresh")].map((element) => +element.dataset.djinsightRefresh).filter((n) => n > 0);
     clearTimeout(poll);
     poll = setTimeout(ask, 1000 * (every.length ? Math.min(...every, 86400) : 30));
+  }
+
+  function ask() {
+    wait();
     const asked = [...watched].slice(0, MAX_REFS);
     const body = JSON.stringify({ tokens: asked.map(([, token]) => token) });
     if (asked.length) send("page-stats/", body).then((answer) => told(asked, answer.counters), log);
