@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 from django.core.paginator import Page as PaginatorPage
@@ -11,8 +11,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
+from django.utils.formats import get_format, number_format
 from django.utils.functional import LazyObject, cached_property
-from django.utils.timezone import get_current_timezone_name
+from django.utils.timezone import get_current_timezone, get_current_timezone_name
 
 from djinsight import periods
 from djinsight.beacons import tokens, visitors
@@ -41,26 +42,25 @@ class Page:
         self.request = request
         self.has_script = False
         self.skeletons: dict[Any, Skeleton | None] = {}
-        self.texts: dict[int, str] = {}
-        self.values: dict[tuple[ObjectRef, str], dict[str, Any]] = {}
+        self.values: dict[int, Any] = {}
+        self._texts: dict[int, str] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
         self._views: dict[ObjectRef, Views] = {}
         self._daily: dict[tuple[ObjectRef, date, date], Days] = {}
-        self._refs: dict[int, tuple[Model, ObjectRef | None]] = {}
-        self._tokens: dict[ObjectRef, str] = {}
+        self._refs: dict[int, tuple[Any, ObjectRef | None]] = {}
 
     @classmethod
     def of(cls, context: Any) -> Page:
-        # A template that is included with "only" has the request as an attribute alone.
-        request = context.get("request") or getattr(context, "request", None)
-        if request is not None:
-            page: Page | None = getattr(request, _ATTRIBUTE, None)
-            if page is None:
-                page = cls(request)
+        # In the layer of the outermost template: what it includes has layers of its own on top.
+        kept = context.render_context.dicts[1]
+        page: Page | None = kept.get(_ATTRIBUTE)
+        if page is None:
+            # A template that is included with "only" has the request as an attribute alone.
+            request = context.get("request") or getattr(context, "request", None)
+            page = kept[_ATTRIBUTE] = getattr(request, _ATTRIBUTE, None) or cls(request)
+            if request is not None:
                 setattr(request, _ATTRIBUTE, page)
-            return page
-        # At the bottom of the stack: what a template includes has a layer of its own on top.
-        return context.render_context.dicts[0].setdefault(_ATTRIBUTE, cls(None))  # type: ignore[no-any-return]
+        return page
 
     @cached_property
     def shows_statistics(self) -> bool:
@@ -70,23 +70,38 @@ class Page:
         user = getattr(self.request, "user", None)
         return bool(user is not None and user.is_active and user.is_staff)
 
-    def ref_of(self, obj: Model) -> ObjectRef | None:
-        """The ref of ``obj``, None for one that is not saved."""
+    @cached_property
+    def calendar(self) -> tuple[tzinfo, str, str | None]:
+        """How the times of this page are written: in which zone, by which format of Django's, in which language."""
+        return get_current_timezone(), str(get_format("DATETIME_FORMAT")), translation.get_language()
+
+    def text(self, number: int) -> str:
+        """``number`` as people read it on this page."""
+        if number not in self._texts:
+            self._texts[number] = number_format(number, force_grouping=True)
+        return self._texts[number]
+
+    def ref_of(self, obj: Any) -> ObjectRef | None:
+        """The ref of ``obj``, None for one that is not tracked or not saved."""
         known = self._refs.get(id(obj))
         if known is None:
-            known = self._refs[id(obj)] = obj, ref_of(obj)  # with the object: its id is nobody else's meanwhile
+            ref = ref_of(obj) if is_tracked(obj) else None
+            known = self._refs[id(obj)] = obj, ref  # with the object: its id is nobody else's meanwhile
         return known[1]
+
+    def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
+        """The refs of the tracked and saved ones among ``objects``."""
+        return [ref for ref in map(self.ref_of, objects) if ref is not None]
 
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
         """The live numbers of ``ref``, read together with those of its neighbours in the context."""
         if ref not in self._read:
-            self.load([ref, *_neighbours(ref, context)])
+            self.load([ref, *self._neighbours(ref, context)])
         return self._read[ref]
 
-    def views(self, ref: ObjectRef, context: Any) -> Views:
+    def views(self, ref: ObjectRef) -> Views:
         """This week's and this month's views of ``ref``, read together with those of all that were read so far."""
         if ref not in self._views:
-            self.snapshot(ref, context)
             unread = {each: snapshot for each, snapshot in self._read.items() if each not in self._views}
             self._views.update(periods.read(unread))
         return self._views[ref]
@@ -105,10 +120,27 @@ class Page:
         for start in range(0, len(missing), MAX_TOGETHER):
             self._read.update(totals.read(missing[start : start + MAX_TOGETHER]))
 
+    def _neighbours(self, ref: ObjectRef, context: Any) -> list[ObjectRef]:
+        """The refs in the context's collection that holds ``ref``. Evaluates nothing that is not evaluated."""
+        for value in _values(context):
+            if isinstance(value, PaginatorPage):
+                value = value.object_list
+            if isinstance(value, QuerySet):
+                value = value._result_cache
+            if not isinstance(value, list | tuple):
+                continue
+            refs = self.refs_of(value[:MAX_TOGETHER])
+            if ref in refs:
+                return refs
+        return []
+
     def watch_token(self, ref: ObjectRef) -> str:
-        if ref not in self._tokens:
-            self._tokens[ref] = tokens.mint("watch", ref, STAFF_TOKEN_AGE if conf.admin_only else None)
-        return self._tokens[ref]
+        """The right to watch the numbers of ``ref``; one that ends where only the staff may see them."""
+        return tokens.mint("watch", ref, self._token_age)
+
+    @cached_property
+    def _token_age(self) -> int | None:
+        return STAFF_TOKEN_AGE if conf.admin_only else None
 
     def uncounted(self) -> str:
         """Why a view of this page does not count; ``""`` where it does."""
@@ -164,26 +196,6 @@ def ref_of(obj: Model) -> ObjectRef | None:
         return ObjectRef.of(obj)
     except InvalidRef:
         return None
-
-
-def refs_of(objects: Iterable[Any]) -> list[ObjectRef]:
-    """The refs of the tracked and saved ones among ``objects``."""
-    return [ref for ref in map(ref_of, filter(is_tracked, objects)) if ref is not None]
-
-
-def _neighbours(ref: ObjectRef, context: Any) -> list[ObjectRef]:
-    """The refs in the context's collection that holds ``ref``. Evaluates nothing that is not evaluated."""
-    for value in _values(context):
-        if isinstance(value, PaginatorPage):
-            value = value.object_list
-        if isinstance(value, QuerySet):
-            value = value._result_cache
-        if not isinstance(value, list | tuple):
-            continue
-        refs = refs_of(value[:MAX_TOGETHER])
-        if ref in refs:
-            return refs
-    return []
 
 
 def _values(context: Any) -> list[Any]:

@@ -83,18 +83,34 @@ def test_ref(obj: Any, ref: str | None) -> None:
 # What the tags of a page share
 
 
+def rendering(**values: Any) -> Context:
+    """A context as a tag gets it."""
+    context = Context(values)
+    context.render_context.push()
+    return context
+
+
 def test_one_page_a_request() -> None:
     one, other = request(), request()
-    assert Page.of(Context({"request": one})) is Page.of(Context({"request": one}))
-    assert Page.of(Context({"request": one})) is not Page.of(Context({"request": other}))
+    assert Page.of(rendering(request=one)) is Page.of(rendering(request=one))
+    assert Page.of(rendering(request=one)) is not Page.of(rendering(request=other))
 
 
 def test_one_page_a_render_without_request() -> None:
-    one, other = Context(), Context()
-    for context in (one, other):
-        context.render_context.push()
+    one, other = rendering(), rendering()
     assert Page.of(one) is Page.of(one)
     assert Page.of(one) is not Page.of(other)
+
+
+def test_a_context_that_is_rendered_again() -> None:
+    """For another request: nothing is left of the page before."""
+    context, shown = Context(), []
+    for made in (request(), request(), None, None):
+        context["request"] = made
+        with context.render_context.push():
+            shown.append(Page.of(context))
+    assert len(set(map(id, shown))) == 4
+    assert [page.request for page in shown] == [shown[0].request, shown[1].request, None, None]
 
 
 # Reading

@@ -7,19 +7,31 @@ from typing import Any
 import pytest
 from django.template import Context, Template
 from django.template.loader import get_template
+from django.utils import translation
 
-from djinsight.skeleton import Skeleton
+from djinsight import skeleton
+from djinsight.skeleton import SHARED, Skeleton, kept
 
 VALUES = {"total_views": {"number": 12, "digits": "12", "text": "12", "ref": "blog.term:a&b", "datetime": ""}}
 OTHERS = {"total_views": {"number": 0, "digits": "0", "text": '<"none">', "ref": "blog.term:'", "datetime": ""}}
 
 
+def texts(values: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The texts of ``values`` by their places: what all statistics share has one."""
+    return {
+        field if field in SHARED else f"{stat}.{field}": value
+        for stat, fields in values.items()
+        for field, value in fields.items()
+        if isinstance(value, str)
+    }
+
+
 def both(source: str, **options: Any) -> tuple[str | None, str]:
     """What a skeleton made from one object's values says of another's, and what the template itself does."""
     template = Template(source)
-    skeleton = Skeleton.of(template, VALUES, options)
+    made = Skeleton.of(template, VALUES, options)
     rendered = template.render(Context({"values": OTHERS, **options}))
-    return (None if skeleton is None else skeleton.fill(OTHERS)), rendered
+    return (None if made is None else made.fill(texts(OTHERS))), rendered
 
 
 SIMPLE = {
@@ -88,6 +100,55 @@ def test_the_package_s_own_templates(name: str) -> None:
     }
     values = dict.fromkeys(("total_views", "unique_views", "first_viewed_at", "last_viewed_at"), fields)
     template = get_template(f"djinsight/{name}.html").template  # type: ignore[attr-defined]
-    skeleton = Skeleton.of(template, values, {"refresh_interval": 30})
-    assert skeleton is not None
-    assert skeleton.fill(values) == template.render(Context({"values": values, "refresh_interval": 30}))
+    made = Skeleton.of(template, values, {"refresh_interval": 30})
+    assert made is not None
+    assert made.fill(texts(values)) == template.render(Context({"values": values, "refresh_interval": 30}))
+
+
+# Kept for all pages
+
+OWN = "total_views_stat"
+
+
+class Making:
+    """How often a skeleton was made."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> Skeleton:
+        self.times += 1
+        return Skeleton(str(self.times))
+
+
+def own() -> Any:
+    return get_template(f"djinsight/{OWN}.html").template  # type: ignore[attr-defined]
+
+
+def test_made_once_for_each_shape_and_language() -> None:
+    make, template = Making(), own()
+    made = []
+    for shape in ("once", "twice"):
+        for language in ("en", "de"):
+            with translation.override(language):
+                made += [kept(template, (make, shape), make) for _ in range(3)]
+    assert make.times == 4
+    assert [each.pieces for each in made if each] == [[str(n)] for n in (1, 2, 3, 4) for _ in range(3)]
+
+
+def test_a_template_of_a_site_is_not_kept() -> None:
+    make, template = Making(), Template("{{ values.total_views.text }}")
+    for _ in range(3):
+        kept(template, "shape", make)
+    assert make.times == 3
+
+
+def test_as_many_as_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that gives each tag another ``refresh_interval`` fills no memory."""
+    monkeypatch.setattr(skeleton, "MAX_KEPT", 5)
+    monkeypatch.setattr(skeleton, "_kept", {})
+    make, template = Making(), own()
+    for n in range(12):
+        kept(template, n, make)
+        assert len(skeleton._kept) <= 5
+    assert make.times == 12

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import set_script_prefix
-from django.utils import translation
+from django.utils import timezone, translation
 
 from djinsight import values
 from djinsight.beacons import tokens
@@ -271,6 +271,37 @@ def test_a_template_of_the_site(read: Article, tmp_path: Path, settings: Any) ->
     other = Article.objects.create(title="other")
     source = "{% djinsight_script %}|{% for each in all %}{% total_views_stat obj=each %}{% endfor %}"
     assert html(source, all=[read, other, read]).split("|")[1] == "hot;1;hot;"
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_template_of_the_site_knows_nothing_of_the_script(
+    tag: str, read: Article, tmp_path: Path, settings: Any
+) -> None:
+    (tmp_path / "djinsight").mkdir()
+    (tmp_path / "djinsight" / f"{tag}.html").write_text("<b>mine</b>")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    page = render(f"{{% {tag} %}}{{% {tag} %}}", request(session=SessionStore()), article=read)
+    assert [name for name, _, _ in page.found] == ["b", "script", "b"]
+
+
+@pytest.mark.parametrize("name", ["total_views_stat", "value"])
+def test_a_template_of_the_site_is_rendered_for_each_page(
+    name: str, read: Article, tmp_path: Path, settings: Any
+) -> None:
+    """Unlike the package's own: it may say something that is not the same on the next one."""
+    (tmp_path / "djinsight").mkdir()
+    own = "{% load tz %}{% get_current_timezone as zone %}<i>{{ zone }}</i>"
+    (tmp_path / "djinsight" / f"{name}.html").write_text(own)
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    for zone in ("Asia/Tokyo", "America/New_York"):
+        with timezone.override(zone):
+            assert f"<i>{zone}</i>" in html("{% total_views_stat %}", article=read)
+
+
+def test_labels_in_the_language_of_each_page(read: Article) -> None:
+    for language, label in (("en", "Views"), ("de", "Aufrufe"), ("en", "Views")):
+        with translation.override(language):
+            assert label in html("{% total_views_stat %}", article=read)
 
 
 # Who sees numbers

@@ -39,10 +39,16 @@ class ObjectRef(NamedTuple):
         them, so that a view of the child is a view of the parent.
         """
         model = tracked_model(model_of(obj))
-        pk = getattr(obj, model._meta.pk.attname, obj.pk)
+        name = model._meta.pk.attname
+        pk = getattr(obj, name) if hasattr(obj, name) else obj.pk
         if pk is None:
             raise InvalidRef(f"expected a saved {model._meta.label} but got one without a primary key")
-        return cls.parse(f"{model._meta.app_label}.{model._meta.model_name}:{pk}")
+        return _parsed(f"{model._meta.app_label}.{model._meta.model_name}:{pk}")
+
+
+@lru_cache(maxsize=4096)  # the same objects on one page after the other; never a client's text
+def _parsed(text: str) -> ObjectRef:
+    return ObjectRef.parse(text)
 
 
 def model_of(obj: Any) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, days, scripts
@@ -15,8 +14,7 @@ from djinsight.counting.keys import Keys, shard_of
 _DAYS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The counters of ``ref``; times in Unix ms, None where it was never viewed."""
 
     ref: ObjectRef

@@ -13,8 +13,9 @@ from django.utils.safestring import SafeString
 from djinsight import chart, values
 from djinsight.beacons import tokens
 from djinsight.numbers import abbreviate
-from djinsight.page import Page, find_object, ref_of, refs_of
-from djinsight.skeleton import Skeleton
+from djinsight.page import Page, find_object, ref_of
+from djinsight.skeleton import Skeleton, kept
+from djinsight.values import Values
 
 register = template.Library()
 
@@ -31,9 +32,8 @@ def page_view_tracker(
     if ref is None or why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
     page.identify_visitor()
-    token = tokens.mint("view", ref)
-    script = _script(page, async_load=async_load, debug=debug)
-    return _render(context, "page_view_tracker", {"ref": ref, "token": token, **script})
+    html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
+    return html + _script(context, page, async_load=async_load, debug=debug)
 
 
 @register.simple_tag(takes_context=True)
@@ -62,12 +62,13 @@ def page_analytics_widget(context: Context, obj: Model | None = None, period: st
     """
     if period not in chart.PERIODS:
         raise template.TemplateSyntaxError(f'page_analytics_widget: expected "week" or "month" but got {period!r}')
-    found = _shown(context, obj)
-    if found is None:
+    page = Page.of(context)
+    shown = Values.of(page, obj, context)
+    if shown is None:
         return SafeString()
-    page, ref = found
-    drawn = chart.draw(page, ref, period, context)
-    return _statistics(context, obj, "page_analytics_widget", *values.ALL, period=period, chart=drawn)
+    drawn = chart.draw(page, shown.ref, period, context)
+    data = {"values": shown.fields_of(values.ALL), "period": period, "chart": drawn}
+    return _render(context, "page_analytics_widget", data) + _script(context, page)
 
 
 @register.simple_tag(takes_context=True)
@@ -115,7 +116,8 @@ def views_month_stat(context: Context, obj: Model | None = None) -> SafeString:
 @register.simple_tag(takes_context=True)
 def djinsight_script(context: Context) -> SafeString:
     """The script, where the page wants it; no other tag of the page brings it then."""
-    return _render(context, "djinsight_script", _script(Page.of(context)))
+    page = Page.of(context)
+    return _render(context, "djinsight_script", {} if page.has_script else {"script": page.script()})
 
 
 @register.simple_tag(takes_context=True)
@@ -123,7 +125,7 @@ def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
     """Read the numbers of ``objects`` (a queryset, list or page) at once, before the tags that show them."""
     page = Page.of(context)
     if page.shows_statistics:
-        page.load(refs_of(objects or ()))
+        page.load(page.refs_of(objects or ()))
     return ""
 
 
@@ -151,38 +153,30 @@ def format_view_count(value: Any) -> Any:
     return abbreviate(value)
 
 
-def _shown(context: Context, obj: Model | None) -> tuple[Page, Any] | None:
-    """The page, and the ref of the object whose numbers it may show."""
-    found = find_object(context, obj)
-    if found is None:
-        return None
-    page = Page.of(context)
-    ref = page.ref_of(found)
-    return (page, ref) if ref is not None and page.shows_statistics else None
-
-
-def _statistics(context: Context, obj: Model | None, name: str, *stats: str, **options: Any) -> SafeString:
+def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: Any) -> SafeString:
     """The template ``name`` with the values of ``stats``; nothing without an object, or a right to see its numbers."""
-    found = _shown(context, obj)
-    if found is None:
+    page = Page.of(context)
+    shown = Values.of(page, obj, context)
+    if shown is None:
         return SafeString()
-    page, ref = found
-    shown = {stat: values.value(page, ref, stat, context) for stat in stats}
-    if not page.has_script:
-        return _render(context, name, {"values": shown, **options, **_script(page)})
-    if "chart" in options:
-        return _render(context, name, {"values": shown, **options})
     # One skeleton for all values that have the same fields: there is none of a time where there was no view.
-    shape = (name, *options.values(), *[bool(fields["text"]) for fields in shown.values()])
-    if shape not in page.skeletons:
-        page.skeletons[shape] = Skeleton.of(_template(context, name), shown, options)
-    skeleton = page.skeletons[shape]
-    return _render(context, name, {"values": shown, **options}) if skeleton is None else skeleton.fill(shown)
+    shape = (name, stats, shown.times, *options.values())
+    try:
+        skeleton = page.skeletons[shape]
+    except KeyError:
+        template = _template(context, name)
+        skeleton = kept(template, shape, lambda: Skeleton.of(template, shown.fields_of(stats), options))
+        page.skeletons[shape] = skeleton
+    if skeleton is None:
+        html = _render(context, name, {"values": shown.fields_of(stats), **options})
+    else:
+        html = skeleton.fill(shown)
+    return html if page.has_script else html + _script(context, page)
 
 
-def _script(page: Page, **options: Any) -> dict[str, Any]:
-    """The script, for whichever tag needs it first."""
-    return {} if page.has_script else {"script": page.script(**options)}
+def _script(context: Context, page: Page, **options: Any) -> SafeString:
+    """The script, after whichever tag needs it first: also where a site's own template knows nothing of it."""
+    return SafeString() if page.has_script else _render(context, "script", {"script": page.script(**options)})
 
 
 def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
