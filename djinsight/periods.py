@@ -48,10 +48,11 @@ def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
         return {}
     number = max(each.day for each in snapshots.values())
     today = days.date_of(number)
-    persisted = _sums(snapshots, today)
+    monday, first = began("week", today), began("month", today)
+    persisted = _sums(snapshots, monday, first)
 
-    def live(snapshot: Snapshot, period: Period, total: int, part: int) -> int:
-        if began(period, today) == today:
+    def live(snapshot: Snapshot, since: date, total: int, part: int) -> int:
+        if since == today:
             return snapshot.views_today if snapshot.day == number else 0
         # What came before the period, both from one statement, and nobody adds to it any more. The rest is of the
         # period, whether persisted or pending (seconds old, unless no worker ran since before the period).
@@ -60,7 +61,7 @@ def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
     found = {}
     for ref, snapshot in snapshots.items():
         total, week, month = persisted.get(ref, (0, 0, 0))
-        found[ref] = Views(live(snapshot, "week", total, week), live(snapshot, "month", total, month))
+        found[ref] = Views(live(snapshot, monday, total, week), live(snapshot, first, total, month))
     return found
 
 
@@ -84,12 +85,12 @@ def daily_of(refs: Iterable[ObjectRef], first: date, last: date) -> dict[ObjectR
     return found
 
 
-def _sums(refs: Iterable[ObjectRef], today: date) -> dict[ObjectRef, tuple[int, int, int]]:
-    """What is persisted: all views, those of this week, and those of this month."""
+def _sums(refs: Iterable[ObjectRef], monday: date, first: date) -> dict[ObjectRef, tuple[int, int, int]]:
+    """What is persisted: all views, those since ``monday``, and those since the ``first``."""
     by_key, where = rows_of(refs)
     if not by_key:
         return {}
-    rows = _with_sums(began("week", today), began("month", today)).filter(where)
+    rows = _with_sums(monday, first).filter(where)
     return {
         by_key[type_id, object_id]: (total, week, month)
         for type_id, object_id, total, week, month in rows.values_list(
