@@ -77,8 +77,9 @@ def _read(name: str, default: Any) -> Any:
     """What ``settings.<name>`` is at this moment, or ``default``.
 
     Asked of what is behind ``settings``: the proxy takes 1.5 us to say that it has no such name, and most are not set.
+    It takes another 0.4 us to be asked what is behind it.
     """
-    behind = settings._wrapped  # type: ignore[misc]  # the stubs know it as what it is a proxy of
+    behind = object.__getattribute__(settings, "_wrapped")
     return getattr(settings if behind is empty else behind, name, default)
 
 

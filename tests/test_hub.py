@@ -15,7 +15,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import totals
 from djinsight.counting.keys import group_name
-from djinsight.live import hub, sockets
+from djinsight.live import hub, publisher, sockets
 from djinsight.live.frames import CloseCode
 from tests.counting import count_views
 from tests.sockets import Page, view_id
@@ -35,14 +35,14 @@ async def until(condition: Callable[[], bool]) -> None:
             pass
 
 
-async def test_many_sockets_share_one_subscription(
-    open_socket: Open, view_token: str, watch_token: str, ref: ObjectRef, redis_client: redis.Redis
+async def test_many_sockets_and_objects_share_one_subscription(
+    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
 ) -> None:
     pages = [await open_socket() for _ in range(20)]
-    for page in pages:
-        await page.subscribe(watch_token)
+    for n, page in enumerate(pages):
+        await page.subscribe(watch_token, tokens.mint("watch", ObjectRef("blog", "article", str(1000 + n))))
     (group,) = groups(redis_client)
-    assert group.endswith(group_name(ref))
+    assert group.endswith(group_name())
     assert dict(redis_client.pubsub_numsub(group)) == {group.encode(): 1}
 
     await pages[0].send({"type": "view", "id": view_id(), "token": view_token})
@@ -109,6 +109,38 @@ async def test_several_changed_objects_come_in_one_frame(open_socket: Open, arti
         frames.append(len(frame["counters"]))
         seen.update({counter["ref"]: counter["total_views"] for counter in frame["counters"]})
     assert max(frames) > 1
+
+
+async def test_objects_that_change_together_are_broadcast_together(
+    open_socket: Open, article: object, redis_client: redis.Redis
+) -> None:
+    refs = [ObjectRef("blog", "article", str(n)) for n in range(30)]
+    watching, viewing = await open_socket(), await open_socket()
+    for ref in refs:
+        await watching.subscribe(tokens.mint("watch", ref))
+    for ref in refs:
+        await viewing.view(tokens.mint("view", ref), view_id(int(ref.pk)))
+    redis_client.config_resetstat()
+    for ref in refs:
+        await viewing.send({"type": "view", "id": view_id(100 + int(ref.pk)), "token": tokens.mint("view", ref)})
+    seen: dict[str, int] = {}
+    while seen != dict.fromkeys(map(str, refs), 2):
+        seen.update({each["ref"]: each["total_views"] for each in (await watching.receive())["counters"]})
+    assert redis_client.info("commandstats")["cmdstat_publish"]["calls"] <= len(refs) / 2
+
+
+async def test_more_objects_than_one_broadcast_takes(
+    open_socket: Open, article: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "MAX_TOGETHER", 4)
+    refs = [ObjectRef("blog", "article", str(n)) for n in range(30)]
+    watching, viewing = await open_socket(), await open_socket()
+    await watching.subscribe(*(tokens.mint("watch", ref) for ref in refs))
+    for n, ref in enumerate(refs):
+        await viewing.send({"type": "view", "id": view_id(n), "token": tokens.mint("view", ref)})
+    seen: set[str] = set()
+    while seen != set(map(str, refs)):
+        seen.update(each["ref"] for each in (await watching.receive())["counters"] if each["total_views"] == 1)
 
 
 async def test_what_was_not_broadcast_is_reread(

@@ -125,11 +125,11 @@ async def test_answered_while_others_are_viewed_without_end(view_token: str, ref
     publisher = hub.get().publisher
     busy = Snapshot(ObjectRef("blog", "article", "busy"), 1, 1, 1, 1, 1, 20_000)
 
-    async def send(refs: Any) -> None:
+    async def send(now: float) -> None:
         # As if the next view of another object had come meanwhile.
-        publisher._pending.pop(busy.ref, None)
+        publisher._due.pop(busy.ref, None)
         await settled(1)
-        publisher._pending[busy.ref] = busy
+        publisher._due[busy.ref] = busy
 
     monkeypatch.setattr(publisher, "_send", send)
     publisher.publish([busy])

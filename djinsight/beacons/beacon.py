@@ -143,7 +143,10 @@ def _unsubscribe(frame: dict[str, Any]) -> Unsubscribe:
 def _text(frame: dict[str, Any], field: Reason, view_id: str) -> str:
     """An optional text field, named as the reason to refuse it."""
     value = frame.get(field, "")
-    if type(value) is not str or len(value) > MAX_URL or UNPRINTABLE.search(value):
+    if type(value) is not str or len(value) > MAX_URL:
+        raise Rejected(field, view_id)
+    # What is printable to Python is to us as well, and is known in a tenth of the time.
+    if not value.isprintable() and UNPRINTABLE.search(value):
         raise Rejected(field, view_id)
     return value
 

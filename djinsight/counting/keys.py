@@ -67,7 +67,6 @@ def shard_of(ref: ObjectRef) -> int:
     return crc32(str(ref).encode()) % shards if shards > 1 else 0
 
 
-def group_name(ref: ObjectRef) -> str:
-    """The channel layer's group of ``ref``: a hash, as group names allow few characters and 100 of them."""
-    name = f"{conf.redis_key_prefix}|{ref}".encode()
-    return "djinsight." + hashlib.blake2b(name, digest_size=16).hexdigest()
+def group_name() -> str:
+    """The channel layer's group of this site: a hash, as group names allow few characters and 100 of them."""
+    return "djinsight." + hashlib.blake2b(conf.redis_key_prefix.encode(), digest_size=16).hexdigest()

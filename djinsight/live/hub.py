@@ -16,6 +16,7 @@ from djinsight.counting import totals
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.keys import group_name
 from djinsight.counting.recorder import Recorder
+from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
 from djinsight.live import frames
 from djinsight.live.publisher import Publisher, channel_layer
@@ -33,25 +34,39 @@ CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the h
 
 @dataclass(slots=True)
 class Topic:
-    """One watched object: who watches it, and the newest counter seen."""
+    """One watched object: who watches it, and its newest snapshot."""
 
     ref: ObjectRef
     sockets: set[Socket] = field(default_factory=set)
     waiting: set[Socket] = field(default_factory=set)  # subscribed, not answered yet
-    counter: str = ""
-    version: int = -1
+    snapshot: Snapshot | None = None
+    _counter: str = ""
+
+    @property
+    def counter(self) -> str:
+        """The snapshot as an element of a frame, made when it is first sent."""
+        if not self._counter and self.snapshot is not None:
+            self._counter = frames.counter(self.snapshot)
+        return self._counter
+
+    def update(self, snapshot: Snapshot) -> bool:
+        """Take ``snapshot`` where it is newer; whether it is."""
+        if self.snapshot is not None and snapshot.version <= self.snapshot.version:
+            return False
+        self.snapshot, self._counter = snapshot, ""
+        return True
 
 
 class Hub:
-    """Knows who watches what. N sockets on an object cost one group membership and one encoding an update."""
+    """Knows who watches what. N sockets on an object cost one encoding an update, all of them one subscription."""
 
     def __init__(self) -> None:
         self.publisher = Publisher()
         self.recorder = Recorder(self.publisher.publish)
         self.sockets: set[Socket] = set()
         self.topics: dict[str, Topic] = {}
-        self._joined: set[str] = set()  # topics whose group this hub's channel is in
-        self._to_join = asyncio.Event()
+        self._joined = False  # whether this hub's channel is in the group: where anything is watched
+        self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
         self._dirty: dict[str, Topic] = {}
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushed_at = 0.0
@@ -64,7 +79,7 @@ class Hub:
         """Take in an accepted socket."""
         self.sockets.add(socket)
         if not self._tasks:
-            loops = (self._keep_membership, self._receive, self._beat, self._reread)
+            loops = (self._keep_up, self._receive, self._beat, self._reread)
             self._tasks = [asyncio.ensure_future(self._forever(each)) for each in loops]
 
     def leave(self, socket: Socket) -> None:
@@ -82,11 +97,11 @@ class Hub:
             if topic is None:
                 topic = self.topics[name] = Topic(ref)
             topic.sockets.add(socket)
-            if name in self._joined and topic.counter:
+            if self._joined and topic.snapshot is not None:
                 known[ref] = topic.counter
             else:
                 topic.waiting.add(socket)
-                self._to_join.set()
+                self._changed.set()
         if known:
             socket.push(known, frames.counters(known.values()))
 
@@ -102,7 +117,8 @@ class Hub:
             if not topic.sockets:
                 del self.topics[str(ref)]
                 self._dirty.pop(str(ref), None)
-                self._to_join.set()
+        if not self.topics:
+            self._changed.set()
 
     async def settle(self) -> None:
         """Wait until what was counted is loaded and broadcast: for loops that end, as others go on for ever."""
@@ -139,31 +155,33 @@ class Hub:
                 logger.exception("the hub failed and goes on")
                 await asyncio.sleep(RETRY_AFTER)
 
-    async def _keep_membership(self) -> None:
-        """Make the groups of the channel those of the topics, then answer who waits.
+    async def _keep_up(self) -> None:
+        """Join the group or leave it, then answer who waits.
 
         Joined before read: no update falls between the two.
         """
-        await self._to_join.wait()
-        self._to_join.clear()
+        await self._changed.wait()
+        self._changed.clear()
         try:
-            await self._reconcile()
+            await self._join_or_leave()
+            await self._answer_all()
         except BaseException:
-            self._to_join.set()
+            self._changed.set()
             raise
 
-    async def _reconcile(self) -> None:
+    async def _join_or_leave(self) -> None:
         if not self._channel:
             # This one for good: where two loops of a process ask for it at once, each may be given another.
             self._layer = channel_layer()
             self._channel = await _within(self._layer.new_channel("djinsight."))
-        layer = self._layer
-        for name in [name for name in self._joined if name not in self.topics]:
-            await _within(layer.group_discard(group_name(ObjectRef.parse(name)), self._channel))
-            self._joined.discard(name)
-        for topic in [topic for name, topic in self.topics.items() if name not in self._joined]:
-            await _within(layer.group_add(group_name(topic.ref), self._channel))
-            self._joined.add(str(topic.ref))
+        if self.topics and not self._joined:
+            await _within(self._layer.group_add(group_name(), self._channel))
+            self._joined = True
+        elif self._joined and not self.topics:
+            self._joined = False  # first: who subscribes meanwhile waits until it is joined again
+            await _within(self._layer.group_discard(group_name(), self._channel))
+
+    async def _answer_all(self) -> None:
         waiting = [topic for topic in self.topics.values() if topic.waiting]
         for start in range(0, len(waiting), REREAD_AT_ONCE):
             await self._answer(waiting[start : start + REREAD_AT_ONCE])
@@ -179,7 +197,7 @@ class Hub:
         await self._read(topics)
         answers: dict[Socket, dict[ObjectRef, str]] = {}
         for topic in topics:
-            if not topic.counter:
+            if topic.snapshot is None:
                 continue
             for socket in topic.waiting:
                 answers.setdefault(socket, {})[topic.ref] = topic.counter
@@ -193,8 +211,8 @@ class Hub:
         snapshots = await totals.aread([topic.ref for topic in topics])
         for topic in topics:
             snapshot = snapshots.get(topic.ref)
-            if snapshot is not None and snapshot.version > topic.version:
-                self._update(topic, snapshot.version, frames.counter(snapshot))
+            if snapshot is not None:
+                self._update(topic, snapshot)
 
     async def _receive(self) -> None:
         """Take what the layer brings."""
@@ -202,9 +220,10 @@ class Hub:
             await asyncio.sleep(0.05)
             return
         message = await self._layer.receive(self._channel)
-        topic = self.topics.get(message.get("ref", ""))
-        if topic is not None and message["version"] > topic.version:
-            self._update(topic, message["version"], message["counter"])
+        for name, *numbers in message.get("counters", ()):
+            topic = self.topics.get(name)
+            if topic is not None:
+                self._update(topic, Snapshot(topic.ref, *numbers))
 
     async def _reread(self) -> None:
         await asyncio.sleep(REREAD_EVERY)
@@ -218,11 +237,13 @@ class Hub:
         for socket in list(self.sockets):
             socket.beat(now)
 
-    def _update(self, topic: Topic, version: int, counter: str) -> None:
-        if self.topics.get(str(topic.ref)) is not topic:
+    def _update(self, topic: Topic, snapshot: Snapshot) -> None:
+        name = str(topic.ref)
+        if self.topics.get(name) is not topic:
             return  # read for sockets that are gone; those that came since have a topic of their own
-        topic.version, topic.counter = version, counter
-        self._dirty[str(topic.ref)] = topic
+        if not topic.update(snapshot):
+            return
+        self._dirty[name] = topic
         if self._flush_at is None:
             loop = asyncio.get_running_loop()
             self._flush_at = loop.call_at(max(loop.time(), self._flushed_at + conf.push_interval), self._flush)
