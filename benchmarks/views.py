@@ -56,12 +56,17 @@ class Answered:
 
 
 def keep_in_flight(
-    clients: Clients, frames: Sequence[bytes], each: int, seconds: float, answer: bytes = b'{"type":"counted"'
+    clients: Clients,
+    frames: Sequence[bytes],
+    each: int,
+    seconds: float,
+    answer: bytes = b'{"type":"counted"',
+    warm: int = 0,
 ) -> Answered:
     """Keep ``each`` frames on their way on every socket: a frame goes out for each answer that comes.
 
-    ``answer`` is how an answer begins. The first part of the time is to warm up and is not counted. Raises
-    RuntimeError where the frames do not last.
+    ``answer`` is how an answer begins. The first part of the time is to warm up and is not counted, and goes on until
+    there were ``warm`` answers. Raises RuntimeError where the frames do not last.
     """
     waiting = deque(frames)
     began = time.perf_counter()
@@ -72,7 +77,10 @@ def keep_in_flight(
         client.send(b"".join(waiting.popleft() for _ in range(each)))
     while (now := time.perf_counter()) < until:
         if not counting and now >= counting_from:
-            counting, counting_from, answers, refused = True, now, 0, 0
+            if answers < warm:
+                counting_from, until = now, now + seconds
+            else:
+                counting, counting_from, answers, refused = True, now, 0, 0
         for client in clients.ready(until - now):
             done = 0
             for payload in client.receive():

@@ -22,13 +22,14 @@ def rate(
     run: Run, server: Server, path: str, answer: bytes = b'{"type":"counted"', objects: int = views.OBJECTS
 ) -> Callable[[], float]:
     """Measures the answers a second on ``path`` of ``server``."""
-    number = int(ENOUGH * run.seconds * (1 + views.WARM_UP))
+    warm = 2 * objects  # every object was viewed, and its counters are loaded
+    number = int(ENOUGH * run.seconds * (1 + views.WARM_UP)) + warm
 
     def measure() -> float:
         frames = views.beacons(number, objects)
         with Clients() as clients:
             clients.open(server.port, path, SOCKETS, views.visitor)
-            answered = views.keep_in_flight(clients, frames, IN_FLIGHT, run.seconds, answer)
+            answered = views.keep_in_flight(clients, frames, IN_FLIGHT, run.seconds, answer, warm)
         if answered.refused:
             raise RuntimeError(f"expected no refused view but got {answered.refused}")
         run.flush()
