@@ -15,8 +15,10 @@ DAYS_AGAIN = 2  # yesterday and today
 @shared_task(name="djinsight.persist", ignore_result=True)
 def persist() -> None:
     """Write what is counted to the database."""
-    _persist.persist()
-    refusals.move()
+    try:
+        _persist.persist()
+    finally:
+        refusals.move()  # also while the server of another shard is down
 
 
 @shared_task(name="djinsight.summarize", ignore_result=True)

@@ -130,6 +130,17 @@ def test_moved_by_persist(redis_client: redis.Redis) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_moved_while_another_shard_is_down(settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_SHARDS = 2
+    settings.DJINSIGHT_REDIS_URL = [settings.CACHES["default"]["LOCATION"], "redis://127.0.0.1:1/0"]
+    count(token=3)
+    refusals.flush()
+    with pytest.raises(redis.ConnectionError):
+        persist()
+    assert in_database() == {"token": 3}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_crash_before_the_batch_is_dropped(redis_client: redis.Redis) -> None:
     count(token=3)
     refusals.flush()

@@ -105,7 +105,9 @@ def sync_client(shard: int) -> Any:
             socket_timeout=conf.redis_timeout,
             socket_connect_timeout=conf.redis_timeout,
         )
-        _sync_clients[url] = redis.Redis(connection_pool=pool)
+        client = _sync_clients[url] = redis.Redis(connection_pool=pool)
+        # A stream's entries stay lists of names and values, as they come: a dict of each takes as long as its reading.
+        client.set_response_callback("XRANGE", lambda reply, **options: reply)
     return _sync_clients[url]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
 from typing import NamedTuple
@@ -55,14 +55,14 @@ class View(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """The part of an entry that the counting script does not look into."""
+    """The part of an entry that the counting script does not look into; its names are those of the log's columns."""
 
     view_id: str
     visitor: str
     url: str
     referrer: str
     user_agent: str
-    ip_address: str
+    ip_address: str | None
 
 
 def encode(beacon: Beacon) -> str:
@@ -82,7 +82,13 @@ def decode(visitor: bytes, payload: bytes) -> Detail:
     """The inverse of both. Raises ValueError for anything else."""
     view_id, url, referrer = _three_texts(payload)
     key, ip_address, user_agent = _decode_visitor(visitor)
-    return Detail(view_id, key, url, referrer, user_agent, ip_address)
+    return Detail(view_id, key, url, referrer, user_agent, ip_address or None)
+
+
+def fields(parts: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The fields of an entry by name, from their names and values in turn, as Redis sends them."""
+    each = iter(parts)
+    return dict(zip(each, each, strict=True))
 
 
 def numbers(fields: Mapping[bytes, bytes]) -> tuple[int, int, int] | None:
@@ -95,7 +101,7 @@ def numbers(fields: Mapping[bytes, bytes]) -> tuple[int, int, int] | None:
 
 
 @lru_cache(maxsize=KEPT_VISITORS)
-def _decode_visitor(packed: bytes) -> list[str]:
+def _decode_visitor(packed: bytes) -> tuple[str, str, str]:
     inflate = zlib.decompressobj(_WINDOW, zdict=_USUAL)
     try:
         text = inflate.decompress(packed, MAX_VISITOR)
@@ -106,12 +112,14 @@ def _decode_visitor(packed: bytes) -> list[str]:
     return _three_texts(text)
 
 
-def _three_texts(payload: bytes) -> list[str]:
+def _three_texts(payload: bytes) -> tuple[str, str, str]:
     text = payload.decode()
-    fields, end = _decode(text)
-    if type(fields) is not list or list(map(type, fields)) != [str, str, str] or end != len(text):
-        raise ValueError("expected a list of three texts")
-    return fields
+    texts, end = _decode(text)
+    if type(texts) is list and len(texts) == 3 and end == len(text):
+        first, second, third = texts
+        if type(first) is type(second) is type(third) is str:
+            return first, second, third
+    raise ValueError("expected a list of three texts")
 
 
 # Without the search for spaces around, which takes four times as long as the reading.

@@ -201,7 +201,8 @@ def _add_pending(client: Any, shard: int, persistence: Persistence, moment: days
     by_name = {str(ref).encode(): totals for ref, totals in persistence.totals.items()}
     while True:
         page = client.xrange(keys.events, min=f"({at}", count=SCAN)
-        for entry_id, fields in page:
+        for entry_id, parts in page:
+            fields = entries.fields(parts)
             totals = by_name.get(fields.get(b"r", b""))
             numbers = totals and entries.numbers(fields)
             if totals and numbers:

@@ -78,18 +78,22 @@ def missing(cursor: PersistCursor, batch: Sequence[Entry | BadEntry], last: int 
     stream's end. A bad entry fills a gap where its number is in it; somebody else's garbage takes none.
     """
     bad: set[int] = set()
+    seq = cursor.last_seq
     for entry in batch:
         if isinstance(entry, BadEntry):
             bad.add(entry.seq or 0)
-            continue
-        yield from _gap(cursor.last_seq, entry.seq - 1, bad)
-        cursor.last_seq = max(cursor.last_seq, entry.seq)
+        elif entry.seq == seq + 1:
+            seq = entry.seq
+        else:
+            yield from _gap(seq, entry.seq - 1, bad)
+            seq = max(seq, entry.seq)
     if last is None:
-        while cursor.last_seq + 1 in bad:  # the next batch does not know of it
-            cursor.last_seq += 1
+        while seq + 1 in bad:  # the next batch does not know of it
+            seq += 1
     else:
-        yield from _gap(cursor.last_seq, last, bad)
-        cursor.last_seq = max(cursor.last_seq, last)
+        yield from _gap(seq, last, bad)
+        seq = max(seq, last)
+    cursor.last_seq = seq
 
 
 def _gap(before: int, until: int, bad: set[int]) -> Iterator[int]:

@@ -54,10 +54,10 @@ def _read(letters: Sequence[DeadLetter]) -> dict[int, Entry]:
 def _entry(letter: DeadLetter) -> Entry | BadEntry | None:
     try:
         fields = json.loads(bytes(letter.payload))
-        raw = {name.encode("latin-1"): value.encode("latin-1") for name, value in fields.items()}
+        parts = [text.encode("latin-1") for field in fields.items() for text in field]
     except (ValueError, AttributeError, RecursionError):
         return None
-    return stream.read(letter.entry_id, raw)
+    return stream.read(letter.entry_id, parts)
 
 
 def _new(entries: dict[int, Entry]) -> dict[object, Entry]:

@@ -14,23 +14,13 @@ from django.db import connections
 from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import days
+from djinsight.counting.entries import Detail
 from djinsight.history.stream import Entry
 from djinsight.models import PageViewLog
 
 Row = tuple[Any, ...]
 
-COLUMNS = (
-    "content_type_id",
-    "object_id",
-    "view_id",
-    "url",
-    "referrer",
-    "visitor",
-    "ip_address",
-    "user_agent",
-    "timestamp",
-    "is_unique",
-)
+COLUMNS = ("content_type_id", "object_id", *Detail._fields, "timestamp", "is_unique")
 
 
 def write(entries: Sequence[Entry], types: Mapping[tuple[str, str], int]) -> None:
@@ -56,21 +46,9 @@ def _columns(connection: Any) -> str:
 
 def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int], adapt: Any) -> Iterator[Row]:
     at, timestamp = None, None
-    for entry in entries:
-        ref, detail = entry.ref, entry.detail
+    for _, _, (app_label, model_name, pk), ms, _, unique, _, detail in entries:
         if detail is None:
             continue
-        if entry.ms != at:  # views that were counted together share their time
-            at, timestamp = entry.ms, adapt(days.to_datetime(entry.ms))
-        yield (
-            types[ref.app_label, ref.model_name],
-            ref.pk,
-            detail.view_id,
-            detail.url,
-            detail.referrer,
-            detail.visitor,
-            detail.ip_address or None,
-            detail.user_agent,
-            timestamp,
-            bool(entry.unique),
-        )
+        if ms != at:  # views that were counted together share their time
+            at, timestamp = ms, adapt(days.to_datetime(ms))
+        yield types[app_label, model_name], pk, *detail, timestamp, unique

@@ -93,4 +93,4 @@ def detail(view_id: str, record: Mapping[str, Any], ms: int) -> Detail:
         address=texts["ip_address"],
         day=days.at(ms).number,
     )
-    return Detail(view_id, visitor.key, texts["url"], texts["referrer"], visitor.user_agent, visitor.ip_address)
+    return Detail(view_id, visitor.key, texts["url"], texts["referrer"], visitor.user_agent, visitor.ip_address or None)

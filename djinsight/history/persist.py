@@ -102,10 +102,13 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
         cursor.last_id = batch[-1].entry_id
     good = [entry for entry in batch if isinstance(entry, Entry)]
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
-    types = content_types({entry.ref for entry in good})
-    orphans = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) not in types]
-    bad += [stream.read_again(cursor.shard, entry.entry_id, "expected an installed model") for entry in orphans]
-    good = [entry for entry in good if (entry.ref.app_label, entry.ref.model_name) in types]
+    refs = {entry.ref for entry in good}
+    types = content_types(refs)
+    gone = {ref for ref in refs if (ref.app_label, ref.model_name) not in types}
+    if gone:
+        orphans = [entry.entry_id for entry in good if entry.ref in gone]
+        bad += [stream.read_again(cursor.shard, entry_id, "expected an installed model") for entry_id in orphans]
+        good = [entry for entry in good if entry.ref not in gone]
     good, bad = continuity.without_persisted(cursor, good, bad)
     write_views(good, types)
     _write_dead_letters(cursor, bad)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,7 +18,9 @@ from djinsight.counting.entries import Detail
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_VIEW = [b"s", b"r", b"u", b"t", b"v", b"d"]  # the fields of one view, in the order in which the script writes them
+_SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # those of a sum of views
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_MS = 2**43  # the year 2248
 PAGE = 2000  # entries a read: about 1 MB
@@ -78,9 +80,9 @@ def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:
     client, events = connections.sync_client(shard), Keys(shard).events
     while limit > 0:
         page = client.xrange(events, min=f"({last_id}", count=min(PAGE, limit))
-        for entry_id, fields in page:
+        for entry_id, parts in page:
             last_id = entry_id.decode()
-            yield read(last_id, fields)
+            yield read(last_id, parts)
         if len(page) < min(PAGE, limit):
             return
         limit -= len(page)
@@ -126,34 +128,43 @@ def spill(shard: int) -> int:
     return moved
 
 
-def read(entry_id: str, fields: dict[bytes, bytes]) -> Entry | BadEntry:
-    """Read one entry. Pure."""
-    seq: int | None = None
+def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
+    """Read one entry, the names and values of whose fields are ``parts``. Pure."""
     try:
-        seq = _number(fields, b"s")
-        ref = _ref(fields[b"r"])
-        ms = _number(fields, b"t")
-        if ms >= MAX_MS:
-            raise ValueError("expected a time in ms")
-        if b"d" not in fields:
-            counts = (_number(fields, b"n"), _number(fields, b"q"), _number(fields, b"w"))
-            return Entry(entry_id, seq, ref, ms, *counts, None)
-        flags = _number(fields, b"u")
-        detail = entries.decode(fields[b"v"], fields[b"d"])
+        if parts[::2] == _VIEW:
+            seq, ref, flags, ms, visitor, payload = parts[1::2]
+        else:
+            fields = entries.fields(parts)
+            if b"d" not in fields:
+                return _sum(entry_id, *(fields[name] for name in _SUM))
+            seq, ref, flags, ms, visitor, payload = (fields[name] for name in _VIEW)
+        detail = entries.decode(visitor, payload)
         check(detail)
-        return Entry(entry_id, seq, ref, ms, 1, flags & 1, flags >> 1 & 1, detail)
+        return Entry(entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail)
     except KeyError as error:
-        return BadEntry(entry_id, seq, _raw(fields), f"expected a field {error} but there is none")
+        return _bad(entry_id, parts, f"expected a field {error} but there is none")
     except InvalidRef:
-        return BadEntry(entry_id, seq, _raw(fields), "expected a ref but got something else")
+        return _bad(entry_id, parts, "expected a ref but got something else")
     except (ValueError, RecursionError) as error:
-        return BadEntry(entry_id, seq, _raw(fields), f"{type(error).__name__}: {error}"[:200])
+        return _bad(entry_id, parts, f"{type(error).__name__}: {error}"[:200])
 
 
-def _number(fields: dict[bytes, bytes], name: bytes) -> int:
-    value = fields[name]
+def _sum(entry_id: str, seq: bytes, ref: bytes, ms: bytes, *counts: bytes) -> Entry:
+    views, unique, unique_today = map(_number, counts)
+    return Entry(entry_id, _number(seq), _ref(ref), _time(ms), views, unique, unique_today, None)
+
+
+def _bad(entry_id: str, parts: Sequence[bytes], error: str) -> BadEntry:
+    try:
+        seq = _number(entries.fields(parts).get(b"s", b""))
+    except ValueError:
+        seq = None
+    return BadEntry(entry_id, seq, _raw(parts), error)
+
+
+def _number(value: bytes) -> int:
     if not value.isdigit() or len(value) > 18:
-        raise ValueError(f"expected a whole number in {name.decode()!r}")
+        raise ValueError("expected a whole number of at most 18 digits")
     return int(value)
 
 
@@ -168,17 +179,17 @@ def check(detail: Detail) -> None:
 def _check_text(name: str, text: str, limit: int) -> None:
     if len(text) > limit:
         raise ValueError(f"expected a {name} of at most {limit} characters but got {len(text)}")
-    if _UNSTORABLE.search(text):
+    if "\0" in text or (not text.isascii() and _SURROGATE.search(text)):
         raise ValueError(f"expected a {name} that can be stored but it has a NUL or a lone surrogate")
 
 
 # What is the same for many views is looked at once; what is refused is not kept.
 @lru_cache(maxsize=4096)
-def _check_visitor(visitor: str, user_agent: str, ip_address: str) -> None:
+def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> None:
     _check_text("visitor", visitor, 22)
     _check_text("user agent", user_agent, bots.MAX_USER_AGENT)
-    _check_text("IP address", ip_address, 45)
-    if ip_address:
+    if ip_address is not None:
+        _check_text("IP address", ip_address, 45)
         ipaddress.ip_address(ip_address)
 
 
@@ -187,6 +198,22 @@ def _ref(name: bytes) -> ObjectRef:
     return ObjectRef.parse(name.decode())
 
 
-def _raw(fields: dict[bytes, bytes]) -> bytes:
+@lru_cache(maxsize=1024)
+def _time(value: bytes) -> int:
+    ms = _number(value)
+    if ms >= MAX_MS:
+        raise ValueError("expected a time in ms")
+    return ms
+
+
+@lru_cache(maxsize=16)
+def _flags(value: bytes) -> tuple[int, int]:
+    """Whether the visitor was new, and new that day."""
+    flags = _number(value)
+    return flags & 1, flags >> 1 & 1
+
+
+def _raw(parts: Sequence[bytes]) -> bytes:
     """An entry as it was: a JSON object, whose characters up to U+00FF stand for the bytes."""
+    fields = entries.fields(parts)
     return json.dumps({name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}).encode()
