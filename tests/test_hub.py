@@ -40,7 +40,7 @@ async def test_many_sockets_and_objects_share_one_subscription(
 ) -> None:
     pages = [await open_socket() for _ in range(20)]
     for n, page in enumerate(pages):
-        await page.subscribe(watch_token, tokens.mint("watch", ObjectRef("blog", "article", str(1000 + n))))
+        await page.subscribe(watch_token, tokens.mint("watch", ObjectRef("blog", "article", str(10_000_000 + n))))
     (group,) = groups(redis_client)
     assert group.endswith(group_name())
     assert dict(redis_client.pubsub_numsub(group)) == {group.encode(): 1}
@@ -255,7 +255,7 @@ async def test_what_cannot_be_loaded_holds_up_nobody_else(
     open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
 ) -> None:
     """The database is gone: numbers that Redis has are shown, the others as soon as it is back."""
-    other = ObjectRef("blog", "article", "900")
+    other = ObjectRef("blog", "article", "10000000")
     warm, cold = await open_socket(), await open_socket()
     await warm.view(view_token, view_id())
     await database_sync_to_async(totals.read)([tokens.read(watch_token, "watch")])
