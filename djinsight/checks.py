@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.urls import NoReverseMatch, reverse
 
 from djinsight import database
 from djinsight.conf import conf
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
+PREFIX = "DJINSIGHT_"
+ALIKE = 0.75  # of 1: how much of a name must agree for it to be a mistyped other one
 
 
 def register() -> None:
@@ -19,6 +23,8 @@ def register() -> None:
     checks.register(check_channel_layer, "djinsight")
     checks.register(check_session_engine, "djinsight")
     checks.register(check_allowed_hosts, "djinsight")
+    checks.register(check_names, "djinsight")
+    checks.register(check_urls, "djinsight")
     checks.register(check_tables, checks.Tags.database)
 
 
@@ -61,6 +67,29 @@ def check_allowed_hosts(**kwargs: Any) -> list[checks.CheckMessage]:
     return []
 
 
+def check_names(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W004: a setting that nothing reads, as its name is mistyped or one of djinsight 0.x."""
+    known = {setting.name for setting in conf}
+    return [
+        checks.Warning(f"{name} is not a setting of djinsight.", _nearest(name, known), name, "djinsight.W004")
+        for name in dir(settings)
+        if (name == "DJINSIGHT" or name.startswith(PREFIX)) and name not in known
+    ]
+
+
+def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W005: ``djinsight.urls`` is not included, so the HTTP fallback has no address."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return []  # no pages yet
+    try:
+        reverse("djinsight:record_page_view")
+    except NoReverseMatch:
+        hint = 'Add path("djinsight/", include("djinsight.urls")) to the URLs.'
+        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
+        return [checks.Warning(text, hint, id="djinsight.W005")]
+    return []
+
+
 def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E003: the tables are those of djinsight 0.x. Before ``migrate``, which would find nothing to do."""
     from djinsight.history import upgrade
@@ -74,3 +103,12 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     else:
         return []
     return [checks.Error("The tables of djinsight are those of version 0.x.", hint, id="djinsight.E003")]
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    if name == "DJINSIGHT":
+        return "Each setting is a name of its own, like DJINSIGHT_VISITOR."
+    # Without the prefix, which makes all of them alike.
+    ends = [each.removeprefix(PREFIX) for each in known]
+    nearest = get_close_matches(name.removeprefix(PREFIX), ends, n=1, cutoff=ALIKE)
+    return f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "No setting has a name like it: delete it."

@@ -63,3 +63,45 @@ def test_session_engine(visitor: str, engine: str, expected: list[str], settings
     settings.DJINSIGHT_VISITOR = visitor
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     assert ids() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        pytest.param("DJINSIGHT_CLEANUP_DAY", "Did you mean DJINSIGHT_CLEANUP_DAYS?", id="a letter"),
+        pytest.param("DJINSIGHT_PUSH_INTERVALL", "Did you mean DJINSIGHT_PUSH_INTERVAL?", id="one too many"),
+        pytest.param("DJINSIGHT_REDIS_PREFIX", "Did you mean DJINSIGHT_REDIS_KEY_PREFIX?", id="a word"),
+        pytest.param("DJINSIGHT_REDIS_HOST", "No setting has a name like it: delete it.", id="like none"),
+        pytest.param("DJINSIGHT", "Each setting is a name of its own, like DJINSIGHT_VISITOR.", id="a dict"),
+    ],
+)
+def test_w004_names_the_nearest(name: str, hint: str, settings: Any) -> None:
+    setattr(settings, name, 5)
+    (message,) = checks.run_checks(tags=["djinsight"])
+    assert (message.id, message.obj, message.hint) == ("djinsight.W004", name, hint)
+    assert message.level == checks.WARNING
+
+
+def test_w004_not_of_what_there_is_or_is_another_apps(settings: Any) -> None:
+    settings.DJINSIGHT_CLEANUP_DAYS = 5
+    settings.DJINSIGHTS = settings.MY_DJINSIGHT_DAYS = settings.djinsight_days = 5
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("urlconf", "expected"),
+    [
+        pytest.param("tests.urls", [], id="included"),
+        pytest.param("django.contrib.auth.urls", ["djinsight.W005"], id="not included"),
+        pytest.param("", [], id="no URLs yet"),
+        pytest.param(None, [], id="no URLs at all"),
+    ],
+)
+def test_w005_the_fallback_has_no_address(urlconf: str | None, expected: list[str], settings: Any) -> None:
+    settings.ROOT_URLCONF = urlconf
+    assert ids() == expected
+
+
+def test_w005_without_the_setting(settings: Any) -> None:
+    del settings.ROOT_URLCONF
+    assert ids() == []
