@@ -13,6 +13,7 @@ import pytest
 import redis
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django_celery_beat.models import PeriodicTask
 
 from demo.redis_server import start_redis
@@ -23,7 +24,7 @@ from djinsight.doctor import probe, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from djinsight.schedule import create_periodic_tasks
-from tests import processes
+from tests import older_tables, processes
 from tests.blog.models import Article, Comment
 from tests.counting import count_views
 from tests.processes import Process
@@ -84,7 +85,7 @@ def test_no_worker(daphne: Daphne, redis_client: redis.Redis, article: Article) 
     count_views(ObjectRef.of(article), 3)
     status, said = doctor(daphne(), "--wait", "1")
     assert status == 1
-    assert "The view was not in the database after 1 s: no worker writes. Start a Celery worker and beat." in said
+    assert "The view was not in the database after 1 s: no Celery worker runs, or no beat" in said
     assert said.endswith("1 problem found.")
     assert PageViewLog.objects.count() == 3
     assert_nothing_is_left(redis_client)
@@ -143,7 +144,8 @@ def test_a_fallback_that_is_fine_refuses_nothing(transactional_db: None) -> None
 
 def test_fallback_that_is_not_included(settings: Any) -> None:
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
-    assert codes(site.fallback(site.Site("http://127.0.0.1:1/"))) == ["urls"]
+    assert codes(services.settings()) == ["djinsight.W005"]
+    assert list(site.fallback(site.Site("http://127.0.0.1:1/"))) == []  # it is said once
 
 
 def test_tracker(daphne: Daphne, article: Article) -> None:
@@ -161,9 +163,64 @@ def test_tracking_off(settings: Any) -> None:
 
 def test_checks(settings: Any) -> None:
     settings.DJINSIGHT_BATCH_SIZE = 0
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    settings.DJINSIGHT_WORDS = 5
     assert codes(services.settings()) == ["djinsight.E001"]
-    assert "djinsight.W001" in codes(services.settings(), Level.ADVICE)
+    assert codes(services.settings(), Level.ADVICE) == ["djinsight.W004"]
+
+
+@pytest.mark.parametrize("backend", ["channels.layers.InMemoryChannelLayer", "channels_redis.core.RedisChannelLayer"])
+def test_a_layer_that_loses_messages_is_a_problem(backend: str, settings: Any) -> None:
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend}}
+    assert codes(services.settings()) == ["djinsight.W001"]
+
+
+def test_a_layer_that_delivers_in_this_process_only_is_not_said_to_deliver(settings: Any) -> None:
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    assert list(services.channel_layer()) == []
+
+
+@pytest.mark.parametrize("table", ["djinsight_pageviewlog", "django_content_type", "django_celery_beat_periodictask"])
+@pytest.mark.django_db
+def test_a_table_that_is_missing(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO other")
+    status, said = doctor("127.0.0.1:1", "blog.article:1")
+    assert status == 1
+    assert f"Tables are missing: {table}. Run python manage.py migrate." in said
+
+
+@pytest.mark.django_db
+def test_no_tables_at_all() -> None:
+    with connection.cursor() as cursor:
+        for n, table in enumerate(sorted(older_tables.names())):
+            cursor.execute(f"ALTER TABLE {table} RENAME TO other_{n}")
+    assert codes(services.tables()) == ["tables"]
+    (found,) = services.tables()
+    assert found.text.startswith("Tables are missing: djinsight_dataloss, djinsight_deadletter, ")
+    assert found.text.endswith(f" and {len(older_tables.OURS) - 3} more.")
+
+
+def test_tables_of_an_older_version(transactional_db: None) -> None:
+    older_tables.make()
+    try:
+        assert codes(services.tables()) == ["djinsight.E003"]
+    finally:
+        older_tables.remove()
+
+
+def test_no_database(tmp_path: Path) -> None:
+    process = Process(
+        "-m",
+        "django",
+        "djinsight_doctor",
+        "--url",
+        "http://127.0.0.1:1/",
+        TEST_DATABASE_NAME=str(tmp_path / "no" / "x"),
+    )
+    assert process.popen.wait(60) == 1
+    process.stop()
+    assert "The database does not answer (OperationalError" in process.output
+    assert "Traceback" not in process.output
 
 
 def test_server_with_another_key(daphne: Daphne, settings: Any) -> None:
@@ -249,6 +306,8 @@ def test_schedule() -> None:
         ["--url", "ftp://x/"],
         ["--url", "/path"],
         ["--url", "http://"],
+        ["--url", "http://["],
+        ["--url", "http://127.0.0.1:99999/"],
         ["--wait=0"],
         ["nothing"],
         ["blog.article:987654"],
@@ -292,6 +351,13 @@ def test_a_page_elsewhere_is_not_opened(path: str, ref: ObjectRef) -> None:
     found = list(site.page(site.Site("http://127.0.0.1:2/"), ref, path))
     assert [each.code for each in found] == ["page"]
     assert "not opened" in found[0].text
+
+
+@pytest.mark.parametrize(("path", "said"), [("http://[", "but got 'http://['"), ("//[x", "but got"), ("", "no page")])
+def test_a_page_without_a_url(path: str, said: str, ref: ObjectRef) -> None:
+    found = list(site.page(site.Site("http://127.0.0.1:2/"), ref, path))
+    assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "page")]
+    assert said in found[0].text
 
 
 def test_only_http_is_asked(tmp_path: Path) -> None:

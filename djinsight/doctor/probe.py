@@ -139,8 +139,9 @@ class Probe:
         else:
             yield fine("database", f"It is in the database after {time.monotonic() - began:.1f} s.")
             return
-        text = f"The view was not in the database after {self.wait:.0f} s: no worker writes."
-        yield problem("worker", text, "Start a Celery worker and beat.")
+        text = f"The view was not in the database after {self.wait:.0f} s:"
+        text += " no Celery worker runs, or no beat that gives it the task, or neither."
+        yield problem("worker", text, "Start both.")
         persist()  # nobody else does, and the probe is not to stay behind
         if rows.exists():
             yield fine("database", "This command wrote it, together with what was waiting.")

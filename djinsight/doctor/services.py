@@ -1,4 +1,4 @@
-"""What this process itself can see: settings, Redis, the channel layer and the schedule."""
+"""What this process itself can see: settings, tables, Redis, the channel layer and the schedule."""
 
 from __future__ import annotations
 
@@ -10,25 +10,68 @@ from urllib.parse import urlsplit
 import redis
 from asgiref.sync import async_to_sync
 from channels.exceptions import InvalidChannelLayerError
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
 from django.core import checks
+from django.db import DatabaseError, router
+from django.db import connections as databases
 
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import connections, older
 from djinsight.doctor.findings import Finding, advice, fine, problem
 
 OLDEST_REDIS = (6, 2)
 LAYER_WITHIN = 5.0  # seconds
+NAMED = 3  # missing tables; of the others, how many
+
+_NEEDED = {"djinsight", "contenttypes", "django_celery_beat"}
+# Warnings where some pages get no numbers, or are not counted: the channel layer, and the URLs of the fallback.
+_SERIOUS = {"djinsight.W001", "djinsight.W005"}
 
 
 def settings() -> Iterator[Finding]:
     """What the system checks say, and whether anything is tracked at all."""
     for message in checks.run_checks(tags=["djinsight"]):
-        kind = problem if message.level >= checks.ERROR else advice
+        kind = problem if message.level >= checks.ERROR or message.id in _SERIOUS else advice
         yield kind(message.id or "check", message.msg, message.hint or "")
     if not conf.enable_tracking:
         yield problem("tracking", "Tracking is off: no view is counted.", "Set DJINSIGHT_ENABLE_TRACKING = True.")
+
+
+def tables() -> Iterator[Finding]:
+    """Are the tables there, and are they of this version?"""
+    alias = database.alias()
+    try:
+        for message in checks.run_checks(tags=[checks.Tags.database], databases=[alias]):
+            if str(message.id).startswith("djinsight."):
+                yield problem(str(message.id), message.msg, message.hint or "")
+                return
+        missing = _missing_tables()
+    except DatabaseError as error:
+        text = f"The database does not answer ({type(error).__name__}: {error})."
+        yield problem("database", text, "Start it, or correct DATABASES.")
+        return
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        text = f"Tables are missing: {', '.join(missing[:NAMED])}{more}."
+        yield problem("tables", text, "Run python manage.py migrate.")
+    else:
+        yield fine("tables", "The tables are there.")
+
+
+def _missing_tables() -> list[str]:
+    """Of djinsight, and of the apps it reads; each where a router has it."""
+    by_alias: dict[str, set[str]] = {}
+    for model in apps.get_models():
+        if model._meta.app_label in _NEEDED:
+            by_alias.setdefault(router.db_for_write(model), set()).add(model._meta.db_table)
+    missing: list[str] = []
+    for alias, names in by_alias.items():
+        introspection = databases[alias].introspection
+        there = set(introspection.table_names(include_views=True))
+        missing += (name for name in sorted(names) if introspection.identifier_converter(name) not in there)
+    return missing
 
 
 def servers() -> Iterator[Finding]:
@@ -67,8 +110,8 @@ def channel_layer() -> Iterator[Finding]:
     """Does a message to a group come back?"""
     try:
         layer = get_channel_layer()
-        if layer is None:
-            return  # a system check says so
+        if layer is None or isinstance(layer, InMemoryChannelLayer):
+            return  # a system check says so; what a process sends to itself says nothing of others
         async_to_sync(_send_and_receive)(layer)
     except (redis.RedisError, OSError, TimeoutError, InvalidChannelLayerError, ImportError) as error:
         text = f"The channel layer does not deliver ({type(error).__name__}): open pages get no numbers."

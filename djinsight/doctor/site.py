@@ -65,9 +65,7 @@ def fallback(site: Site) -> Iterator[Finding]:
     try:
         path = reverse("djinsight:get_page_stats")
     except NoReverseMatch:
-        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
-        yield problem("urls", text, 'Add path("djinsight/", include("djinsight.urls")) to the URLs.')
-        return
+        return  # a system check says so
     url = urljoin(site.url, path)
     answer = ask(url, site, body=b'{"tokens": []}')
     if isinstance(answer, str):
@@ -83,8 +81,17 @@ def fallback(site: Site) -> Iterator[Finding]:
 
 def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
     """Does the object's own page have its tracker?"""
-    url = urljoin(site.url, path)
-    if origin_of(url) != site.origin:
+    if not path:
+        yield problem("page", f"{ref} has no page.", "Give its model a get_tracking_url() or get_absolute_url().")
+        return
+    try:
+        url = urljoin(site.url, path)
+        elsewhere = origin_of(url) != site.origin
+    except ValueError as error:
+        text = f"Expected a URL for the page of {ref} but got {path!r} ({error})."
+        yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url().")
+        return
+    if elsewhere:
         text = f"The page of {ref} at {url} is not of {site.origin}: not opened."
         yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url(), or give --url.")
         return

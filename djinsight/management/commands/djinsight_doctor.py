@@ -35,8 +35,7 @@ class Command(BatchCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        parts = urlsplit(options["url"])
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_site(options["url"]):
             raise CommandError(f"Expected --url like https://example.org/ but got {options['url']!r}.")
         where = site.Site(options["url"])
         problems = 0
@@ -50,19 +49,23 @@ class Command(BatchCommand):
         self.stdout.write("No problems found.")
 
     def findings(self, where: site.Site, wait: float, ref: str | None) -> Iterator[Finding]:
-        tracked = self.tracked(ref) if ref else None
+        tables = list(services.tables())
+        there = all(finding.level is Level.FINE for finding in tables)
+        tracked = self.tracked(ref) if ref and there else None
         yield from services.settings()
+        yield from tables
         redis_answers = True
         for finding in services.servers():
             redis_answers = redis_answers and not (finding.code == "redis" and finding.level is Level.PROBLEM)
             yield finding
         yield from services.channel_layer()
-        yield from services.schedule()
+        if there:
+            yield from services.schedule()
         yield from site.script(where)
         yield from site.fallback(where)
         if tracked is not None:
             yield from site.page(where, *tracked)
-        if redis_answers:
+        if redis_answers and there:
             yield from probe.Probe(where, wait).findings()
 
     def tracked(self, text: str) -> tuple[ObjectRef, str]:
@@ -78,3 +81,11 @@ class Command(BatchCommand):
         if not getattr(found[0], "djinsight_tracked", False):
             raise CommandError(f"{type(found[0])._meta.label} does not have PageViewStatisticsMixin.")
         return ObjectRef.of(found[0]), str(found[0].get_tracking_url())  # type: ignore[attr-defined]
+
+
+def _is_site(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
