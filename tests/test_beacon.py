@@ -11,6 +11,7 @@ import pytest
 from djinsight.beacons import beacon, tokens
 from djinsight.beacons.beacon import MAX_FRAME, MAX_TOKENS, MAX_URL, Beacon, Pong, Subscribe, Unsubscribe
 from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.exceptions import Reason, Rejected
 
 ID = "view-0123456789a"
@@ -222,3 +223,8 @@ def test_a_limit_of_the_caller() -> None:
     with pytest.raises(Rejected) as caught:
         beacon.load(text)
     assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_python_calls_nothing_printable_that_we_refuse() -> None:
+    """What it calls printable is not looked at any further."""
+    assert [hex(n) for n in range(0x110000) if UNPRINTABLE.match(chr(n)) and chr(n).isprintable()] == []

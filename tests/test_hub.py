@@ -111,24 +111,6 @@ async def test_several_changed_objects_come_in_one_frame(open_socket: Open, arti
     assert max(frames) > 1
 
 
-async def test_objects_that_change_together_are_broadcast_together(
-    open_socket: Open, article: object, redis_client: redis.Redis
-) -> None:
-    refs = [ObjectRef("blog", "article", str(n)) for n in range(30)]
-    watching, viewing = await open_socket(), await open_socket()
-    for ref in refs:
-        await watching.subscribe(tokens.mint("watch", ref))
-    for ref in refs:
-        await viewing.view(tokens.mint("view", ref), view_id(int(ref.pk)))
-    redis_client.config_resetstat()
-    for ref in refs:
-        await viewing.send({"type": "view", "id": view_id(100 + int(ref.pk)), "token": tokens.mint("view", ref)})
-    seen: dict[str, int] = {}
-    while seen != dict.fromkeys(map(str, refs), 2):
-        seen.update({each["ref"]: each["total_views"] for each in (await watching.receive())["counters"]})
-    assert redis_client.info("commandstats")["cmdstat_publish"]["calls"] <= len(refs) / 2
-
-
 async def test_more_objects_than_one_broadcast_takes(
     open_socket: Open, article: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,9 +268,8 @@ async def test_a_body_without_length(view: Any, limit: int, character: str) -> N
 
 
 async def test_counters_of_several(site: Site, view_token: str, ref: ObjectRef) -> None:
-    others = [
-        ObjectRef("blog", "article", str(n)) for n in (10_000_001, 10_000_002)
-    ]  # no article of a long run gets there
+    # Keys that no article of a long run gets to.
+    others = [ObjectRef("blog", "article", str(n)) for n in (10_000_001, 10_000_002)]
     await site.view(view_token)
     counters = await site.counters(*(tokens.mint("watch", each) for each in (ref, *others, ref)))
     assert {name: counter["total_views"] for name, counter in counters.items()} == {

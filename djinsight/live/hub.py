@@ -117,8 +117,8 @@ class Hub:
             if not topic.sockets:
                 del self.topics[str(ref)]
                 self._dirty.pop(str(ref), None)
-        if not self.topics:
-            self._changed.set()
+                if not self.topics:
+                    self._changed.set()
 
     async def settle(self) -> None:
         """Wait until what was counted is loaded and broadcast: for loops that end, as others go on for ever."""

@@ -19,10 +19,10 @@ from djinsight.counting.snapshot import Snapshot
 
 logger = logging.getLogger("djinsight.live")
 
-MESSAGE_TYPE = "djinsight.counters"
+MESSAGE_TYPE = "djinsight.counters"  # its counters: each the fields of a Snapshot, the ref as text
 MAX_PENDING = 10_000  # objects; past it the longest waiting is dropped, and the hub's reread heals it
 MAX_TOGETHER = 500  # objects a broadcast
-BROADCASTS = 10  # an interval at most, so that objects whose turns differ by little go together
+TOGETHER_WITHIN = 0.01  # seconds, or the interval where it is shorter: objects whose turns differ by less go together
 SEND_WITHIN = 2.0  # seconds a broadcast may take
 
 
@@ -30,8 +30,8 @@ class Publisher:
     """Broadcasts an object's newest snapshot at once, then at most every ``DJINSIGHT_PUSH_INTERVAL``.
 
     The last value is always sent (conflation): what is dropped has been overtaken. All objects that are due go in one
-    message, which every process with sockets reads: a message for each, to a group of its own, would cost four times
-    the counting of a view, and to read of an object that nobody here watches costs a fiftieth of it.
+    message, which every process with sockets reads: a message for each, to a group of its own, takes 150 us, more than
+    twice the counting of a view, and to read of an object that nobody there watches 0.5 us.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Publisher:
         if not self._rests:
             return 0.0
         first, last = self._rests[0][0], self._rests[-1][0]
-        return last + conf.push_interval / BROADCASTS if self._due else first + conf.push_interval
+        return last + min(TOGETHER_WITHIN, conf.push_interval) if self._due else first + conf.push_interval
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
