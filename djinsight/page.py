@@ -185,6 +185,34 @@ def find_object(context: Any, obj: Any = None) -> Model | None:
     return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
 
 
+def sought(context: Any, obj: Any, argument: str) -> str:
+    """Where ``find_object`` looked, and what was there, as a developer reads it; ``""`` where it finds a saved object.
+
+    Says nothing of an object but its type. ``argument`` is what the tag calls ``obj``.
+    """
+    found = find_object(context, obj)
+    if found is not None and ref_of(found) is not None:
+        return ""
+    if obj is not None:
+        return f"was given {argument}=, which is {_unfit(obj)}"
+    values = ((name, context.get(name)) for name in OBJECT_NAMES)
+    there = [f"{name} is {_unfit(value)}" for name, value in values if value is not None]
+    return f"looked in the context for {', '.join(OBJECT_NAMES)}; {'; '.join(there) or 'none of them is there'}"
+
+
+def _unfit(obj: Any) -> str:
+    """Why ``obj`` is not counted, if it is not."""
+    if isinstance(obj, str):
+        return "a text, no object of a model" if obj else "empty, as is what the context does not have"
+    model = type(obj)
+    if not issubclass(model, Model):
+        return f"a {model.__name__}, no object of a model"
+    label = f"a {model._meta.label}"
+    if not is_tracked(obj):
+        return f"{label}, without the mixin"
+    return f"{label}, not saved" if obj.pk is None else f"{label}, whose key cannot be counted by"
+
+
 def is_tracked(obj: Any) -> bool:
     """Whether ``obj`` is an instance of a model with the mixin."""
     return isinstance(obj, Model) and getattr(model_of(obj), "djinsight_tracked", False)

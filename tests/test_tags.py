@@ -22,7 +22,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.page import OBJECT_NAMES
 from tests.blog.models import Article, Comment, News, Product, Term
-from tests.pages import html, render, request, viewed
+from tests.pages import Elements, html, render, request, viewed
 from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -111,7 +111,74 @@ def test_debug_says_why(arguments: str, context: Callable[[], dict[str, Any]]) -
     page = render(f"{{% page_view_tracker {arguments} debug=True %}}", **context())
     assert page.found == []
     (comment,) = page.comments
-    assert comment.startswith("djinsight: no saved object")
+    assert comment.startswith("djinsight: page_view_tracker found no saved object")
+
+
+# How the comment on each goes on where DEBUG is set
+SOUGHT = {
+    "no object": "looked in the context for page, object, article, post, item; none of them is there.",
+    "an object without the mixin": "post, item; article is a blog.Comment, without the mixin.",
+    "an unsaved object": "post, item; article is a blog.Article, not saved.",
+    "a given text": "was given obj=, which is a text, no object of a model.",
+    "a given object without the mixin": "was given obj=, which is a blog.Comment, without the mixin.",
+    "a given name that is not there": "was given obj=, which is empty, as is what the context does not have.",
+}
+
+
+@pytest.mark.parametrize("tag", [*TAGS, *WAGTAIL])
+@pytest.mark.parametrize("case", NOTHING)
+def test_a_developer_reads_what_was_sought(case: str, tag: str, settings: Any, django_assert_num_queries: Any) -> None:
+    arguments, context = NOTHING[case]
+    sought = SOUGHT[case]
+    if tag in WAGTAIL:
+        arguments, sought = arguments.replace("obj=", "page="), sought.replace("obj=", "page=")
+    settings.DEBUG = True
+    with django_assert_num_queries(0):
+        page = render(f"{{% {tag} {arguments} %}}", **context())
+    assert page.found == []
+    (comment,) = page.comments
+    assert comment.startswith(f"djinsight: {tag} found no saved object whose model has PageViewStatisticsMixin. It ")
+    assert comment.endswith(sought)
+
+
+def test_a_developer_reads_of_all_that_there_is(settings: Any) -> None:
+    settings.DEBUG = True
+    context = {"item": [], "object": Term(word="\0"), "page": Comment(pk=5), "post": None}
+    (comment,) = render("{% total_views_stat %}", **context).comments
+    assert comment.endswith(
+        "page is a blog.Comment, without the mixin; object is a blog.Term, whose key cannot be counted by; "
+        "item is a list, no object of a model."
+    )
+
+
+@pytest.mark.parametrize("tag", [*TAGS, *WAGTAIL])
+def test_an_object_is_all_a_developer_reads_of(tag: str, read: Article, settings: Any) -> None:
+    """Also where it is not counted, or not shown."""
+    settings.DEBUG = True
+    assert render(f"{{% {tag} %}}", article=read).comments == []
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    settings.DJINSIGHT_ENABLE_TRACKING = False
+    assert html(f"{{% {tag} %}}", article=read).strip() == ""
+
+
+@pytest.mark.parametrize("name", ["x--><script>", "--", "---", "<!--", "-"])
+@pytest.mark.parametrize("arguments", ["", "debug=True"])
+def test_the_comment_ends_where_it_should(name: str, arguments: str, settings: Any) -> None:
+    settings.DEBUG = True
+    text = html(f"{{% page_view_tracker obj=it {arguments} %}}", it=type(name, (), {})())
+    assert text.count("--") == 2
+    (comment,) = Elements(text).comments
+    assert comment.endswith("no object of a model.")
+    assert not {"<", ">"} & set(comment)
+    assert "&lt;script&gt;" in comment or "script" not in name
+    assert "&amp;" not in comment
+
+
+def test_a_comment_counts_as_nothing(settings: Any) -> None:
+    """What a template makes of an empty tag, it makes of it under DEBUG."""
+    source = "{% live_stats_counter as views %}{% if views %}Seen: {{ views }}{% else %}none{% endif %}"
+    for settings.DEBUG in (False, True):
+        assert html(source) == "none"
 
 
 # The tracker

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.db.models import Model
 from django.template import Context
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from djinsight import chart, values
 from djinsight.beacons import tokens
 from djinsight.numbers import abbreviate
-from djinsight.page import Page, find_object, ref_of
+from djinsight.page import Page, find_object, ref_of, sought
 from djinsight.skeleton import Skeleton, kept
 from djinsight.values import Values
 
@@ -28,8 +31,12 @@ def page_view_tracker(
     found = find_object(context, obj)
     ref = ref_of(found) if found is not None else None
     page = Page.of(context)
-    why = page.uncounted() if ref else "no saved object whose model has PageViewStatisticsMixin"
-    if ref is None or why:
+    if ref is None:
+        note = _note(context, obj, "page_view_tracker") if debug else ""
+        html = _render(context, "page_view_tracker", {"debug_note": note})
+        return html if html.strip() else _unfound(context, obj, "page_view_tracker")
+    why = page.uncounted()
+    if why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
     page.identify_visitor()
     html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
@@ -65,7 +72,7 @@ def page_analytics_widget(context: Context, obj: Model | None = None, period: st
     page = Page.of(context)
     shown = Values.of(page, obj, context)
     if shown is None:
-        return SafeString()
+        return _unfound(context, obj, "page_analytics_widget")
     drawn = chart.draw(page, shown.ref, period, context)
     data = {"values": shown.fields_of(values.ALL), "period": period, "chart": drawn}
     return _render(context, "page_analytics_widget", data) + _script(context, page)
@@ -132,19 +139,19 @@ def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
 @register.simple_tag(takes_context=True)
 def wagtail_page_view_tracker(context: Context, page: Model | None = None) -> SafeString:
     """``page_view_tracker`` of a Wagtail page."""
-    return page_view_tracker(context, page)
+    return page_view_tracker(context, page) or _unfound(context, page, "wagtail_page_view_tracker", "page")
 
 
 @register.simple_tag(takes_context=True)
 def wagtail_page_stats_display(context: Context, page: Model | None = None) -> SafeString:
     """``page_stats_display`` of a Wagtail page."""
-    return page_stats_display(context, page)
+    return page_stats_display(context, page) or _unfound(context, page, "wagtail_page_stats_display", "page")
 
 
 @register.simple_tag(takes_context=True)
 def wagtail_page_analytics_widget(context: Context, page: Model | None = None) -> SafeString:
     """``page_analytics_widget`` of a Wagtail page."""
-    return page_analytics_widget(context, page)
+    return page_analytics_widget(context, page) or _unfound(context, page, "wagtail_page_analytics_widget", "page")
 
 
 @register.filter
@@ -158,7 +165,7 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
     page = Page.of(context)
     shown = Values.of(page, obj, context)
     if shown is None:
-        return SafeString()
+        return _unfound(context, obj, name)
     # One skeleton for all values that have the same fields: there is none of a time where there was no view.
     shape = (name, stats, shown.times, *options.values())
     try:
@@ -172,6 +179,26 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
     else:
         html = skeleton.fill(shown)
     return html if page.has_script else html + _script(context, page)
+
+
+class Comment(SafeString):
+    """Renders, and yet counts as nothing: a template with ``{% if %}`` does under DEBUG what it will do without."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def _unfound(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeString:
+    """Nothing; under DEBUG a comment, where the reason is that there is no object."""
+    note = _note(context, obj, tag, argument) if settings.DEBUG else ""
+    return Comment(f"<!-- {note} -->") if note else SafeString()
+
+
+def _note(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeString:
+    """What ``tag`` looked for in vain, fit for an HTML comment; ``""`` where there is a saved object."""
+    where = sought(context, obj, argument)
+    text = f"djinsight: {tag} found no saved object whose model has PageViewStatisticsMixin. It {where}."
+    return SafeString(re.sub("-(?=-)", "- ", escape(text)) if where else "")
 
 
 def _script(context: Context, page: Page, **options: Any) -> SafeString:
