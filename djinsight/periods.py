@@ -65,13 +65,11 @@ def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
     return found
 
 
-def daily(ref: ObjectRef, first: date, last: date) -> Days:
-    """Total and unique views of each day from ``first`` to ``last``, as persisted; days without views are zeros."""
-    return daily_of([ref], first, last)[ref]
-
-
 def daily_of(refs: Iterable[ObjectRef], first: date, last: date) -> dict[ObjectRef, Days]:
-    """The same of many objects, in one query."""
+    """Total and unique views of each day from ``first`` to ``last``, as persisted, in one query.
+
+    Days without views are zeros.
+    """
     summaries = apps.get_model("djinsight", "PageViewSummary")
     span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     found: dict[ObjectRef, Days] = {ref: dict.fromkeys(span, (0, 0)) for ref in refs}

@@ -14,7 +14,7 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days, totals
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics, PageViewSummary
-from djinsight.periods import Views, began, daily, daily_of
+from djinsight.periods import Views, began, daily_of
 from tests.blog.models import Article, Product
 from tests.counting import count as count_all
 from tests.counting import count_views, view
@@ -180,18 +180,18 @@ def test_without_rows(refs: list[ObjectRef]) -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [("2026-03-27", "2026-03-31"), ("2026-10-24", "2026-10-27")])
-def test_daily(first: str, last: str, ref: ObjectRef) -> None:
+def test_days(first: str, last: str, ref: ObjectRef) -> None:
     """Every day once, also those on which the clocks change; days without views are zeros."""
     begin, end = date.fromisoformat(first), date.fromisoformat(last)
     second = str(begin + timedelta(days=1))
     summarised(ref, {first: 3, second: 4, str(begin - timedelta(days=1)): 9, str(end + timedelta(days=1)): 9})
-    found = daily(ref, begin, end)
+    found = daily_of([ref], begin, end)[ref]
     assert list(found) == [begin + timedelta(days=n) for n in range((end - begin).days + 1)]
     assert [total for total, _ in found.values()] == [3, 4] + [0] * (len(found) - 2)
     assert [unique for _, unique in found.values()] == [1, 1] + [0] * (len(found) - 2)
 
 
-def test_daily_of_many_in_one_query(ref: ObjectRef, django_assert_num_queries: Any) -> None:
+def test_days_of_many_in_one_query(ref: ObjectRef, django_assert_num_queries: Any) -> None:
     other = ObjectRef.of(Product.objects.create(name="y"))
     summarised(ref, {"2026-03-27": 3})
     summarised(other, {"2026-03-28": 4})
@@ -205,4 +205,4 @@ def test_what_persist_wrote(ref: ObjectRef) -> None:
     count_all([view(ref, "one"), view(ref, "two"), view(ref, "one")])
     persist()
     today = days.now().day
-    assert daily(ref, today, today) == {today: (3, 2)}
+    assert daily_of([ref], today, today) == {ref: {today: (3, 2)}}

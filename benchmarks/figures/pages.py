@@ -157,7 +157,7 @@ def charts(run: Run) -> list[Figure]:
     ref = views.ref(1)
 
     def of_year() -> Any:
-        return periods.daily(ref, year, today)
+        return periods.daily_of([ref], year, today)[ref]
 
     def of_site() -> Any:
         return list(
