@@ -16,10 +16,10 @@ class DjinsightConfig(AppConfig):
 
     def ready(self) -> None:
         from djinsight import checks, schedule
-        from djinsight.counting import totals
+        from djinsight.counting import persistence
         from djinsight.history import deletion, persisted
 
         checks.register()
         deletion.connect()
-        totals.use(persisted.load, close_old_connections)
+        persistence.use(persisted.load, close_old_connections)
         post_migrate.connect(schedule.create_periodic_tasks, sender=self, dispatch_uid="djinsight.schedule")

@@ -12,7 +12,7 @@ from django.conf import settings
 import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, refusals, totals
+from djinsight.counting import connections, refusals
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
@@ -24,7 +24,6 @@ def redis_client() -> Iterator[redis.Redis]:
     """A client of an empty Redis."""
     with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
         client.flushall()
-        totals.ask_redis_again()
         yield client
         refusals.forget()
     connections.close_sync()

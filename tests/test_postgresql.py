@@ -25,6 +25,7 @@ MODULES = (
     "test_ranking",
     "test_columns",
     "test_admin",
+    "test_counters",
     "test_totals",
     "test_refusals",
     "test_follow_one_view",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import types
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
@@ -20,6 +21,7 @@ from djinsight.conf import conf
 
 SOCKET_PATH_TIMEOUT = 2.0  # seconds: a beacon gets its refusal within this time
 SYNC_POOL = 64  # connections: at most one a thread that renders
+REST = 5.0  # seconds in which pages do not ask Redis, as it did not answer
 
 T = TypeVar("T")
 
@@ -111,8 +113,21 @@ def sync_client(shard: int) -> Any:
     return _sync_clients[url]
 
 
+def rest() -> None:
+    """Redis did not answer: for a few seconds the numbers of a page need not wait for it one by one."""
+    global _rests_until
+    _rests_until = time.monotonic() + REST
+
+
+def resting() -> bool:
+    """Whether Redis did not answer a moment ago."""
+    return time.monotonic() < _rests_until
+
+
 def close_sync() -> None:
-    """Close the sync clients; the next use opens new ones."""
+    """Close the sync clients; the next use opens new ones, of which it is not known that they do not answer."""
+    global _rests_until
+    _rests_until = 0.0
     while _sync_clients:
         _sync_clients.popitem()[1].connection_pool.disconnect()
 
@@ -134,6 +149,7 @@ async def _aclose_all(clients: dict[str, redis.asyncio.Redis]) -> None:
 
 _clients: PerLoop[dict[str, redis.asyncio.Redis]] = PerLoop(dict, _aclose_all)
 _sync_clients: dict[str, redis.Redis] = {}
+_rests_until = 0.0
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
@@ -65,6 +66,14 @@ def shard_of(ref: ObjectRef) -> int:
     """The shard that ``ref`` lives on."""
     shards = conf.redis_shards
     return crc32(str(ref).encode()) % shards if shards > 1 else 0
+
+
+def by_shard(refs: Iterable[ObjectRef]) -> dict[int, list[ObjectRef]]:
+    """``refs`` by the shard they live on."""
+    shards: dict[int, list[ObjectRef]] = {}
+    for ref in refs:
+        shards.setdefault(shard_of(ref), []).append(ref)
+    return shards
 
 
 def group_name() -> str:

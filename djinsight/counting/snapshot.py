@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, days, scripts
-from djinsight.counting.keys import Keys, shard_of
+from djinsight.counting.keys import Keys, by_shard
 
 # Above the number of any day until 2243, so that a version orders by total views, then by day. A JSON number is
 # exact up to 2**53: enough for 90 billion views of one object.
@@ -59,7 +59,7 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     """The snapshots that Redis has of ``refs``: one round trip a shard. Raises redis.RedisError."""
     moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
-    for shard, group, keys in _by_shard(refs, moment.stamp):
+    for shard, group, keys in _calls(refs, moment.stamp):
         reply = scripts.read_counters.call(connections.sync_client(shard), keys, [moment.number])
         found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
     return found
@@ -69,16 +69,13 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     """The same on the socket path."""
     moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
-    for shard, group, keys in _by_shard(refs, moment.stamp):
+    for shard, group, keys in _calls(refs, moment.stamp):
         reply = await scripts.read_counters.acall(connections.client(shard), keys, [moment.number])
         found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
     return found
 
 
-def _by_shard(refs: Iterable[ObjectRef], stamp: str) -> Iterator[tuple[int, Sequence[ObjectRef], list[str]]]:
-    shards: dict[int, list[ObjectRef]] = {}
-    for ref in dict.fromkeys(refs):
-        shards.setdefault(shard_of(ref), []).append(ref)
-    for shard, group in shards.items():
+def _calls(refs: Iterable[ObjectRef], stamp: str) -> Iterator[tuple[int, Sequence[ObjectRef], list[str]]]:
+    for shard, group in by_shard(dict.fromkeys(refs)).items():
         keys = Keys(shard)
         yield shard, group, [keys.meta, *(key for ref in group for key in keys.of_ref(ref, stamp))]

@@ -23,7 +23,7 @@ from websockets.typing import Origin
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, totals
+from djinsight.counting import connections, counters
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.doctor.findings import Finding, fine, problem
 from djinsight.doctor.site import Site
@@ -160,9 +160,9 @@ def clear(ref: ObjectRef | None = None) -> None:
             each = ObjectRef("djinsight", "persistcursor", object_id)
             client, keys = connections.sync_client(shard_of(each)), Keys(shard_of(each))
             client.hdel(keys.of_visitor(visitor), str(each))
-            totals.forget([each])
+            counters.forget([each])
         if ref is not None:
-            totals.forget([ref])
+            counters.forget([ref])
     except (redis.RedisError, OSError, CountingUnavailable):
         return  # Redis is down, as a finding says; the rows tell the next probe what to clear
     rows.delete()

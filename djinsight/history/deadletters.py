@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from djinsight import database
 from djinsight.conf import conf
-from djinsight.counting import days, totals
+from djinsight.counting import counters, days
 from djinsight.history import stream
 from djinsight.history.cursors import lock_cursors
 from djinsight.history.persist import content_types, write_views
@@ -31,7 +31,7 @@ def replay() -> Iterator[tuple[int, int]]:
             entries = _read(letters)
             write_views(list(_new(entries).values()), content_types({entry.ref for entry in entries.values()}))
             database.rows(DeadLetter).filter(pk__in=entries).delete()
-        totals.load(list({entry.ref for entry in entries.values()}))
+        counters.load(list({entry.ref for entry in entries.values()}))
         at = letters[-1].pk
         yield len(entries), len(letters)
 

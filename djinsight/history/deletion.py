@@ -16,7 +16,7 @@ from django.db.models.signals import post_delete
 from djinsight import database, objects
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
-from djinsight.counting import totals
+from djinsight.counting import counters
 from djinsight.exceptions import CountingUnavailable, InvalidRef
 from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
@@ -92,6 +92,6 @@ def _delete_rows(refs: Sequence[ObjectRef]) -> None:
 
 def _forget_counters(refs: Sequence[ObjectRef]) -> None:
     try:
-        totals.forget(refs)
+        counters.forget(refs)
     except CountingUnavailable as error:
         logger.warning("the counters of a deleted object stay in Redis: %s", error)

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, totals
+from djinsight.counting import connections, counters
 from djinsight.counting.older import Kind, OlderKey
 from djinsight.history import older_views
 from djinsight.history.cursors import lock_cursors
@@ -58,7 +58,7 @@ def take(shard: int, keys: Sequence[OlderKey], model: str = "") -> Counted:
             more[ref] = counts[0], counts[1]
         _add(more)
     # Also where nothing was added: a run before this one may have ended before it came here.
-    totals.load(list(more))
+    counters.load(list(more))
     return Counted(sum(views for views, _ in more.values()), unknown)
 
 

@@ -12,7 +12,7 @@ from djinsight import database
 from djinsight.beacons import visitors
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, days, older, totals
+from djinsight.counting import connections, counters, days, older
 from djinsight.counting.entries import Detail
 from djinsight.counting.older import OlderKey
 from djinsight.history import older_views, stream, summaries
@@ -41,7 +41,7 @@ def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
     delete_taken()
     refs = {entry.ref for entry in entries.values()}
     # Loading makes a counter ours: one that is still to be taken in is loaded when that is done.
-    totals.load(list(refs - older.with_counter(shard, refs)))
+    counters.load(list(refs - older.with_counter(shard, refs)))
     return len(entries), len(read) - len(entries)
 
 

@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
-from djinsight.counting.totals import TRIES, Persisted, Persistence
+from djinsight.counting.persistence import TRIES, Persisted, Persistence
 from djinsight.exceptions import CountingUnavailable
 from djinsight.models import PageViewStatistics, PageViewSummary, PersistCursor
 from djinsight.rows import rows_of

@@ -9,9 +9,9 @@ from django.db.models import F
 
 from djinsight import database
 from djinsight.counting import connections, days, refusals, scripts
+from djinsight.counting.counters import new_epoch
 from djinsight.counting.keys import Keys
 from djinsight.counting.refusals import Counts
-from djinsight.counting.totals import new_epoch
 from djinsight.exceptions import Reason
 from djinsight.history.cursors import lock
 from djinsight.models import PersistCursor, RefusalCount

@@ -1,0 +1,127 @@
+"""Counters: loaded from the database and the stream where Redis does not have them, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from django.db import connection
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import counters, totals
+from djinsight.history.persist import persist
+from djinsight.models import PageViewStatistics
+from tests.blog.models import Article
+from tests.counting import count, count_views, view
+
+
+@pytest.fixture
+def refs(transactional_db: None) -> list[ObjectRef]:
+    return [ObjectRef.of(Article.objects.create(title=str(n))) for n in range(3)]
+
+
+def total(ref: ObjectRef) -> int:
+    return totals.read([ref])[ref].total_views
+
+
+def test_loading_while_views_come_in(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    """The counters are thrown away again and again, loaded by three threads, and persisted, while 300 views count."""
+    ref = refs[0]
+
+    def throw_away(_: int) -> None:
+        try:
+            for _ in range(30):
+                redis_client.delete(f"djinsight:counter:{ref}")
+                counters.load([ref])
+        finally:
+            connection.close()
+
+    def write(_: int) -> None:
+        try:
+            for _ in range(10):
+                persist()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        others = [pool.submit(throw_away, n) for n in range(3)] + [pool.submit(write, 0)]
+        for done in [pool.submit(count_views, ref, 150) for _ in range(2)]:
+            done.result()
+        for done in others:
+            done.result()
+
+    assert total(ref) == 300
+    redis_client.delete(f"djinsight:counter:{ref}")
+    assert total(ref) == 300
+    persist()
+    assert PageViewStatistics.objects.get().total_views == 300
+
+
+@pytest.mark.parametrize(("objects", "scripts"), [(1, 1), (500, 1), (501, 2)])
+def test_cold_ones_are_loaded_together(
+    objects: int, scripts: int, transactional_db: None, redis_client: redis.Redis
+) -> None:
+    """The script walks the stream each time: once for each object would hold Redis up."""
+    cold = [ObjectRef("blog", "article", str(n)) for n in range(objects)]
+    count(view(ref) for ref in cold)
+    redis_client.config_resetstat()
+    assert {snapshot.total_views for snapshot in counters.load(cold).values()} == {1}
+    stats = redis_client.info("commandstats")
+    assert stats["cmdstat_evalsha"]["calls"] == scripts
+
+
+def test_deleted_keys_of_an_object(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
+    count_views(refs[0], 1)
+    totals.read(refs)
+    counters.forget([refs[0]])
+    assert not list(redis_client.scan_iter(f"djinsight:*{refs[0]}"))
+    assert list(redis_client.scan_iter(f"djinsight:*{refs[1]}"))
+
+
+GARBAGE: dict[str, dict[str, Any]] = {
+    "no time": {"s": 1, "u": 1},
+    "a text for a time": {"s": 1, "u": 1, "t": "noon"},
+    "a text for a sum": {"s": 1, "n": "many", "q": 1, "t": 5},
+    "no numbers": {"d": "x"},
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_in_the_stream_counts_nothing(
+    garbage: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_client.xadd("djinsight:events", {**garbage, "r": str(refs[0])})
+    count_views(refs[0], 2)
+    assert total(refs[0]) == 2
+
+    # The same left to the script, as where it comes in while the worker reads.
+    epoch = redis_client.hget("djinsight:meta", "epoch")
+    assert epoch is not None
+    monkeypatch.setattr(counters, "_add_pending", lambda *args: (epoch.decode(), "0-0"))
+    redis_client.delete(f"djinsight:viewed:{refs[0]}", f"djinsight:counter:{refs[0]}")
+    assert total(refs[0]) == 2
+
+
+def test_redis_loses_its_data_while_it_is_read(
+    refs: list[ObjectRef], redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was pending in the data set that is gone is not added to the one that follows."""
+    count_views(refs[0], 2)
+    persist()
+    count_views(refs[0], 3)
+    add_pending = counters._add_pending
+
+    def interrupted(*args: Any) -> Any:
+        read = add_pending(*args)
+        monkeypatch.undo()
+        redis_client.flushall()
+        count_views(refs[0], 1)
+        return read
+
+    monkeypatch.setattr(counters, "_add_pending", interrupted)
+    redis_client.delete(f"djinsight:viewed:{refs[0]}")
+    assert total(refs[0]) == 3
+    persist()
+    assert total(refs[0]) == PageViewStatistics.objects.get().total_views == 3
