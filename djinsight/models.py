@@ -7,8 +7,11 @@ from typing import ClassVar
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+from django.utils.formats import localize
+from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs have not got it
 from django.utils.translation import gettext_lazy as _
 
+from djinsight import database
 from djinsight.beacons import beacon, bots, refs
 from djinsight.mixin import PageViewStatisticsMixin
 
@@ -34,8 +37,21 @@ class OfObject(models.Model):
     object_id = models.CharField(_("object id"), max_length=refs.MAX_LENGTH)
     content_object = GenericForeignKey()
 
+    # What people call the object, where it is fetched: a row as text asks no database for it.
+    object_name = ""
+
     class Meta:
         abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.object_name} ({self.object_label})" if self.object_name else self.object_label
+
+    @property
+    def object_label(self) -> str:
+        """The object by its model and primary key, as in ``"article 5"``."""
+        if self.content_type_id is None:
+            return self.object_id
+        return f"{database.content_types().get_for_id(self.content_type_id).name} {self.object_id}"
 
 
 class PageViewStatistics(OfObject):
@@ -56,9 +72,6 @@ class PageViewStatistics(OfObject):
             models.Index(fields=["content_type", "-total_views", "object_id"], name="djinsight_statistics_most")
         ]
 
-    def __str__(self) -> str:
-        return f"{self.object_id}: {self.total_views}"
-
 
 class PageViewSummary(OfObject):
     """One object's views on one day of the site's time zone."""
@@ -78,7 +91,7 @@ class PageViewSummary(OfObject):
         ]
 
     def __str__(self) -> str:
-        return f"{self.object_id}, {self.date}: {self.total_views}"
+        return f"{super().__str__()}, {localize(self.date)}"
 
 
 class PageViewHour(OfObject):
@@ -95,7 +108,7 @@ class PageViewHour(OfObject):
         ]
 
     def __str__(self) -> str:
-        return f"{self.object_id}, {self.hour}: {self.total_views}"
+        return f"{super().__str__()}, {localize(template_localtime(self.hour))}"
 
 
 class PageViewLog(OfObject):
@@ -111,15 +124,15 @@ class PageViewLog(OfObject):
     is_unique = models.BooleanField(_("unique"))
 
     class Meta:
-        verbose_name = _("page view")
-        verbose_name_plural = _("page view log")
+        verbose_name = _("logged view")
+        verbose_name_plural = _("logged views")
         indexes: ClassVar = [
             models.Index(fields=["timestamp"], name="djinsight_log_time"),
             models.Index(fields=["content_type", "object_id", "timestamp"], name="djinsight_log_object_time"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.object_id}, {self.timestamp:%Y-%m-%d %H:%M:%S}"
+        return f"{super().__str__()}, {localize(template_localtime(self.timestamp))}"
 
 
 class PersistCursor(models.Model):
@@ -139,7 +152,7 @@ class PersistCursor(models.Model):
         verbose_name_plural = _("cursors")
 
     def __str__(self) -> str:
-        return f"{self.shard}: {self.last_id}"
+        return _("shard %(number)s") % {"number": self.shard}
 
 
 class RefusalCount(models.Model):
@@ -150,12 +163,12 @@ class RefusalCount(models.Model):
     refused = models.PositiveBigIntegerField(_("refused"), default=0)
 
     class Meta:
-        verbose_name = _("refusals")
-        verbose_name_plural = _("refusals")
+        verbose_name = _("refusal count")
+        verbose_name_plural = _("refusal counts")
         constraints: ClassVar = [models.UniqueConstraint(fields=["date", "reason"], name="djinsight_refusals_of_day")]
 
     def __str__(self) -> str:
-        return f"{self.date}, {self.reason}: {self.refused}"
+        return f"{self.reason}, {localize(self.date)}"
 
 
 class DataLoss(models.Model):
@@ -178,7 +191,7 @@ class DataLoss(models.Model):
         verbose_name_plural = _("data losses")
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {'?' if self.views is None else self.views}"
+        return self.get_kind_display() if self.views is None else f"{self.get_kind_display()} ({localize(self.views)})"
 
 
 class DeadLetter(models.Model):
@@ -195,7 +208,7 @@ class DeadLetter(models.Model):
         verbose_name_plural = _("dead letters")
 
     def __str__(self) -> str:
-        return f"{self.shard}/{self.entry_id}: {self.error}"
+        return f"{self.entry_id}: {self.error}"
 
 
 class OlderViews(OfObject):
@@ -211,9 +224,6 @@ class OlderViews(OfObject):
             models.UniqueConstraint(fields=["content_type", "object_id"], name="djinsight_older_object"),
         ]
         indexes: ClassVar = [models.Index(fields=["object_id"], name="djinsight_older_object_id")]
-
-    def __str__(self) -> str:
-        return f"{self.object_id}: {self.total_views}"
 
 
 class OlderRecord(models.Model):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from djinsight.admin import base
 from djinsight.models import (
@@ -91,6 +94,86 @@ def test_rows_name_and_link_their_object(model: Any, rows: Any, admin_client: An
     assert "Dutch oven" in page  # has no page in the admin, nor on the site
     assert f"{product.pk}/change" not in page
     assert "article 999999" in page  # gone
+
+
+HEADINGS = {
+    PageViewStatistics: {"Bread without kneading (article {pk})", "Dutch oven (product {uuid})", "article 999999"},
+    PageViewSummary: {
+        "Bread without kneading (article {pk}), March 1, 2026",
+        "Dutch oven (product {uuid}), March 1, 2026",
+        "article 999999, March 1, 2026",
+    },
+    # In the site's time zone, as its fields below
+    PageViewLog: {
+        "Bread without kneading (article {pk}), March 1, 2026, 1 p.m.",
+        "Dutch oven (product {uuid}), March 1, 2026, 1 p.m.",
+        "article 999999, March 1, 2026, 1 p.m.",
+    },
+    DataLoss: {
+        "views are missing in the stream (3)",
+        "the stream was full: views are counted, their log rows are not kept",
+    },
+    DeadLetter: {"1-1: expected a ref"},
+    PersistCursor: {"shard 0"},
+    RefusalCount: {"token, March 1, 2026"},
+}
+
+
+@pytest.mark.parametrize("model", TABLES)
+def test_a_page_is_headed_by_what_it_is_about(
+    model: Any, rows: Any, admin_client: Any, django_assert_max_num_queries: Any
+) -> None:
+    """And so is its way back, and its history. That takes no second look for the object."""
+    DataLoss.objects.create(kind=DataLoss.Kind.SHED, shard=0)
+    said = set()
+    for row in model.objects.filter(timestamp=NOON) if model is PageViewLog else model.objects.all():
+        with django_assert_max_num_queries(8):
+            page = admin_client.get(url_of(model, row.pk))
+        assert page.context["subtitle"] == str(page.context["original"])
+        said.add(page.context["subtitle"])
+        heading = escape(page.context["subtitle"])
+        assert f"<h2>{heading}</h2>" in page.content.decode()
+        assert f"&rsaquo; {heading}" in page.content.decode()
+    pks = {"pk": rows["article"].pk, "uuid": rows["product"].pk}
+    assert said == {heading.format(**pks) for heading in HEADINGS[model]}
+
+
+def test_a_row_names_its_object_without_a_look_at_it(rows: Any, django_assert_num_queries: Any) -> None:
+    statistics = list(PageViewStatistics.objects.order_by("total_views"))
+    str(statistics[0])  # content types are read once
+    with django_assert_num_queries(0):
+        assert [str(row) for row in statistics[:2]] == ["article 999999", f"article {rows['article'].pk}"]
+
+
+@pytest.mark.parametrize("model", [*apps.get_app_config("djinsight").get_models()])
+def test_a_row_that_says_nothing_yet(model: Any) -> None:
+    assert isinstance(repr(model()), str)
+
+
+@pytest.mark.parametrize("model", TABLES)
+def test_each_row_leads_to_its_page(model: Any, rows: Any, admin_client: Any) -> None:
+    """Not from within the link of another page."""
+    row = model.objects.first()
+    page = admin_client.get(url_of(model)).content.decode()
+    links = re.findall(rf'<a href="{url_of(model, row.pk)}[^>]*>(.*?)</a>', page)
+    assert links
+    assert all(text and "<" not in text for text in links)
+
+
+@pytest.mark.parametrize(
+    ("model", "one", "many"),
+    [
+        (RefusalCount, "1 refusal count", "2 refusal counts"),
+        (PageViewLog, "1 logged view", "45 logged views"),
+        (PageViewSummary, "1 daily summary", "3 daily summaries"),
+    ],
+)
+def test_rows_are_counted_in_words(model: Any, one: str, many: str, rows: Any, admin_client: Any) -> None:
+    if model is RefusalCount:
+        RefusalCount.objects.create(date=NOON.date(), reason="rate", refused=1)
+    assert many in " ".join(admin_client.get(url_of(model)).content.decode().split())
+    model.objects.exclude(pk=model.objects.first().pk).delete()
+    assert one in " ".join(admin_client.get(url_of(model)).content.decode().split())
 
 
 def shown(admin_client: Any, table: Any, /, **query: str) -> set[str]:

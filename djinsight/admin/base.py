@@ -89,15 +89,21 @@ class OfObjectAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ObjectsChangeList
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """With the object that the row is about: its name heads the page."""
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            key = (row.content_type_id, row.object_id)
+            row.tracked_object = objects.fetch([key]).get(key)
+            row.object_name = objects.display_name(row.tracked_object) if row.tracked_object else ""
+        return row
+
     @admin.display(description=_("object"))
     def tracked(self, row: Any) -> str | SafeString:
         """The object by its name, linked to its page in the admin, or on the site."""
-        if not hasattr(row, "tracked_object"):
-            key = (row.content_type_id, row.object_id)
-            row.tracked_object = objects.fetch([key]).get(key)
         obj = row.tracked_object
         if obj is None:
-            return f"{row.content_type.model} {row.object_id}"
+            return str(row.object_label)
         url = self._url_of(obj)
         name = objects.display_name(obj)
         return format_html('<a href="{}">{}</a>', url, name) if url else name

@@ -12,6 +12,7 @@ from djinsight.models import PageViewLog
 @admin.register(PageViewLog)
 class PageViewLogAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "timestamp", "is_unique", "url", "referrer", "visitor", "ip_address")
+    list_display_links = ("timestamp",)  # the object's name leads to the object
     list_filter = (ModelFilter, "timestamp", "is_unique")
     search_fields = ("=object_id", "=view_id", "=visitor", "url__startswith")
     search_help_text = _("The name of an object, its id, a view id, a visitor, or how a URL begins")

@@ -11,6 +11,7 @@ from djinsight.models import PageViewStatistics, PageViewSummary
 @admin.register(PageViewStatistics)
 class PageViewStatisticsAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
+    list_display_links = ("total_views",)  # the object's name leads to the object
     list_filter = (ModelFilter, "last_viewed_at", "first_viewed_at")
     search_fields = ("=object_id",)
     ordering = ("-total_views", "-pk")
@@ -21,6 +22,7 @@ class PageViewStatisticsAdmin(OfObjectAdmin):
 @admin.register(PageViewSummary)
 class PageViewSummaryAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "date", "total_views", "unique_views")
+    list_display_links = ("date",)  # the object's name leads to the object
     list_filter = (ModelFilter, "date")
     search_fields = ("=object_id",)
     ordering = ("-date", "-total_views", "-pk")

@@ -80,8 +80,8 @@ class Migration(migrations.Migration):
                 ('refused', models.PositiveBigIntegerField(default=0, verbose_name='refused')),
             ],
             options={
-                'verbose_name': 'refusals',
-                'verbose_name_plural': 'refusals',
+                'verbose_name': 'refusal count',
+                'verbose_name_plural': 'refusal counts',
                 'constraints': [models.UniqueConstraint(fields=('date', 'reason'), name='djinsight_refusals_of_day')],
             },
         ),
@@ -132,8 +132,8 @@ class Migration(migrations.Migration):
                 ('content_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype', verbose_name='type')),
             ],
             options={
-                'verbose_name': 'page view',
-                'verbose_name_plural': 'page view log',
+                'verbose_name': 'logged view',
+                'verbose_name_plural': 'logged views',
                 'indexes': [models.Index(fields=['timestamp'], name='djinsight_log_time'), models.Index(fields=['content_type', 'object_id', 'timestamp'], name='djinsight_log_object_time')],
             },
         ),
