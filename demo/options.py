@@ -8,6 +8,7 @@ from pathlib import Path
 
 MAX_SIMULATED = 1000  # views a second
 MAX_HISTORY = 365  # days
+MAX_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         prog="python -m demo", description="A site with live numbers, with everything it needs to run."
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-    parser.add_argument("--port", type=_whole(1, 65535), default=8000, help="the port to listen on (%(default)s)")
+    parser.add_argument("--port", type=_whole(1, MAX_PORT), default=8000, help="the port to listen on (%(default)s)")
     parser.add_argument(
         "--data",
         type=Path,

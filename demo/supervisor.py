@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -9,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
@@ -18,12 +19,13 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from demo import options as command_line
-from demo.options import Options
+from demo.options import MAX_PORT, Options
 from demo.processes import Process
 from demo.redis_server import RedisServer, RedisUnavailable, start_redis
 from demo.staff import PASSWORD, USERNAME
 
 READY_WITHIN = 60.0  # seconds
+PORTS_TRIED = 20  # after one that is taken
 LOOK_EVERY = 0.2  # seconds between looks at the children
 MAX_MESSAGE = (
     65536  # bytes a server takes in one WebSocket message; what is longer than a frame is refused with a reason
@@ -112,13 +114,29 @@ def _data(path: Path) -> Iterator[None]:
 def _check_port(options: Options) -> None:
     """Find out before anything is started."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        _bind(options.host, options.port)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise CannotRun(f"Cannot listen on {options.host}, port {options.port}: {reason}.") from error
+        advice = f" Try --port {_free_port(options)}." if error.errno == errno.EADDRINUSE else ""
+        raise CannotRun(f"Cannot listen on {options.host}, port {options.port}: {reason}.{advice}") from error
+
+
+def _free_port(options: Options) -> int:
+    """One of the next ports, or where all of them are taken whichever the system gives."""
+    for port in range(options.port + 1, min(options.port + PORTS_TRIED, MAX_PORT) + 1):
+        with suppress(OSError):
+            return _bind(options.host, port)
+    return _bind(options.host, 0)
+
+
+def _bind(host: str, port: int) -> int:
+    """Listen there for a moment, and return the port. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        bound: int = probe.getsockname()[1]
+        return bound
 
 
 def _environment(options: Options, redis: RedisServer) -> dict[str, str]:

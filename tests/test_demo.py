@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -179,6 +179,32 @@ def test_the_blog_without_wagtail(tmp_path: Path) -> None:
     refused(done, r"The blog needs Wagtail: pip install -e '\.\[wagtail\]'\.")
 
 
+def slugs(database: Path) -> list[str]:
+    with closing(sqlite3.connect(database)) as connection:
+        return [slug for (slug,) in connection.execute("SELECT slug FROM demo_product ORDER BY slug")]
+
+
+def prepare(data: Path) -> list[str]:
+    """What is in the shop after a start on ``data``."""
+    environment = {**os.environ, "DEMO_DATA": str(data), "DJANGO_SETTINGS_MODULE": "demo.settings"}
+    subprocess.run([sys.executable, "-m", "demo.prepare"], cwd=ROOT, env=environment, check=True, timeout=60)
+    return slugs(data / "db.sqlite3")
+
+
+def test_slugs_can_be_read_and_earlier_ones_are_renamed(tmp_path: Path) -> None:
+    """No product is there twice on data of a demo that had another slug for it."""
+    made = prepare(tmp_path)
+    assert "whetstone-1000-6000" in made
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection, connection:
+        rename = "UPDATE demo_product SET slug = 'whetstone-10006000' WHERE slug = 'whetstone-1000-6000' RETURNING id"
+        (before,) = connection.execute(rename).fetchone()
+    assert prepare(tmp_path) == made
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection:
+        assert connection.execute("SELECT id FROM demo_product WHERE slug = 'whetstone-1000-6000'").fetchone() == (
+            before,
+        )
+
+
 def test_it_shows_every_tag_and_filter() -> None:
     pages = "".join(page.read_text() for page in (ROOT / "demo").rglob("*.html"))
     assert {name for name in (*register.tags, *register.filters) if not re.search(rf"\b{name}\b", pages)} == set()
@@ -203,12 +229,38 @@ def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        done = run("--port", str(port), "--data", str(tmp_path))
-    refused(done, rf"Cannot listen on 127\.0\.0\.1, port {port}: Address already in use\.")
+    """And so is the next: one that is free is named."""
+    with ExitStack() as stack:
+        taken = neighbours(stack)
+        done = run("--port", str(taken[0]), "--data", str(tmp_path))
+        sentence = rf"Cannot listen on 127\.0\.0\.1, port {taken[0]}: Address already in use\. Try --port (\d+)\."
+        refused(done, sentence)
+        free = int(re.findall(r"\d+", done.stderr)[-1])
+        assert free not in taken
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", free))
+
+
+def neighbours(stack: ExitStack) -> list[int]:
+    """Two ports, one after the other, on which somebody listens."""
+    for _ in range(100):
+        one = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = one.getsockname()[1]
+        try:
+            stack.enter_context(socket.create_server(("127.0.0.1", port + 1)))
+        except (OSError, OverflowError):
+            continue
+        return [port, port + 1]
+    raise AssertionError("expected two free ports beside each other")
+
+
+def test_the_last_port_is_taken(tmp_path: Path) -> None:
+    """There is none after it."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # where somebody has it
+            stack.enter_context(socket.create_server(("127.0.0.1", 65535)))
+        done = run("--port", "65535", "--data", str(tmp_path))
+    refused(done, r"Cannot listen on 127\.0\.0\.1, port 65535: Address already in use\. Try --port \d+\.")
 
 
 def test_an_address_of_another_machine(tmp_path: Path) -> None:

@@ -13,13 +13,19 @@ from demo.content.courses import COURSES
 from demo.content.products import PRODUCTS
 from demo.models import Article, Course, Product
 
+# Slugs that products had in demos before this one, whose data may be here.
+RENAMED = {"whetstone-10006000": "whetstone-1000-6000"}
+
 
 def create() -> None:
     """Create what is not there yet, known by its slug."""
+    for earlier, slug in RENAMED.items():
+        if not Product.objects.filter(slug=slug).exists():
+            Product.objects.filter(slug=earlier).update(slug=slug)
     now = timezone.now()
     for days, (kicker, title, author, summary, body) in enumerate(ARTICLES):
         Article.objects.get_or_create(
-            slug=slugify(title),
+            slug=slug_of(title),
             defaults={
                 "title": title,
                 "kicker": kicker,
@@ -31,7 +37,7 @@ def create() -> None:
         )
     for name, price, summary, description in PRODUCTS:
         Product.objects.get_or_create(
-            slug=slugify(name),
+            slug=slug_of(name),
             defaults={
                 "name": name,
                 "price": Decimal(price),
@@ -41,7 +47,7 @@ def create() -> None:
         )
     for title, teacher, lessons, summary, description in COURSES:
         Course.objects.get_or_create(
-            slug=slugify(title),
+            slug=slug_of(title),
             defaults={
                 "title": title,
                 "teacher": teacher,
@@ -50,3 +56,8 @@ def create() -> None:
                 "description": description.strip(),
             },
         )
+
+
+def slug_of(title: str) -> str:
+    """The words and numbers of ``title``, those around a slash apart: slugify would join them."""
+    return slugify(title.replace("/", " "))
