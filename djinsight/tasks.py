@@ -14,11 +14,11 @@ DAYS_AGAIN = 2  # yesterday and today
 
 @shared_task(name="djinsight.persist", ignore_result=True)
 def persist() -> None:
-    """Write what is counted to the database."""
+    """Write what is counted to the database. A shard whose cursor is taken is for the next tick."""
     try:
-        _persist.persist()
+        _persist.persist(wait=False)
     finally:
-        refusals.move()  # also while the server of another shard is down
+        refusals.move(wait=False)  # also while the server of another shard is down
 
 
 @shared_task(name="djinsight.summarize", ignore_result=True)

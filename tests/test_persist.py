@@ -131,13 +131,14 @@ def test_a_crash_before_the_commit(refs: list[ObjectRef], redis_client: redis.Re
     assert sums() == [5] * 4
 
 
-def test_many_workers_at_once(refs: list[ObjectRef]) -> None:
+@pytest.mark.parametrize("wait", [True, False], ids=["commands", "tasks"])
+def test_many_workers_at_once(wait: bool, refs: list[ObjectRef]) -> None:
     for ref in refs:
         count_views(ref, 40)
 
     def work(_: int) -> int:
         try:
-            return persist().views
+            return persist(wait=wait).views
         finally:
             connection.close()
 

@@ -14,6 +14,7 @@ from tests.servers import cannot_run
 
 MODULES = (
     "test_persist",
+    "test_cursors",
     "test_deletion",
     "test_mixin",
     "test_periods",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import connections
 from django.utils import timezone
 
 from djinsight import database
@@ -14,6 +15,15 @@ def lock(shard: int) -> PersistCursor:
     database.rows(PersistCursor).filter(shard=shard).update(moved_at=timezone.now())
     cursor: PersistCursor = database.rows(PersistCursor).get(shard=shard)
     return cursor
+
+
+def lock_if_free(shard: int) -> PersistCursor | None:
+    """The same, or None where somebody else has it. Where the database has no such lock, as SQLite, this waits too."""
+    if connections[database.alias()].features.has_select_for_update_skip_locked:
+        free = database.rows(PersistCursor).filter(shard=shard).select_for_update(skip_locked=True)
+        if not free:
+            return None
+    return lock(shard)
 
 
 def lock_cursors() -> None:

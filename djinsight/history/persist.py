@@ -1,8 +1,8 @@
 """Persist: the stream into the database, exactly once.
 
 In one transaction the cursor moves and the views behind it become log rows, totals and rollups; only after its
-commit the stream is trimmed. A crash anywhere repeats nothing and loses nothing, and workers that run at the same
-time wait for each other at the cursor's row.
+commit the stream is trimmed. A crash anywhere repeats nothing and loses nothing. Workers that run at the same time
+take turns at the cursor's row: who finds it taken waits, or with ``wait=False`` leaves that shard to the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.history import continuity, deletion, log, stream, tables
 from djinsight.history.continuity import Break
-from djinsight.history.cursors import lock
+from djinsight.history.cursors import lock, lock_if_free
 from djinsight.history.rollup import roll_up
 from djinsight.history.stream import BadEntry, Entry, Head
 from djinsight.models import DataLoss, DeadLetter, PersistCursor
@@ -46,21 +46,21 @@ class Drained:
         self.losses += other.losses
 
 
-def persist() -> Drained:
+def persist(*, wait: bool = True) -> Drained:
     """Write everything that is counted and not yet written. Raises redis.RedisError, django.db.Error."""
     drained = Drained()
-    for part in batches():
+    for part in batches(wait=wait):
         drained.add(part)
     return drained
 
 
-def batches(limit: int = MAX_ENTRIES) -> Iterator[Drained]:
+def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]:
     """The same, at most ``limit`` entries a transaction; yields what each one wrote."""
     failed: redis.RedisError | None = None
     for shard in range(conf.redis_shards):
         try:
             for _ in range(-(-MAX_RUN // limit)):
-                part = drain(shard, limit)
+                part = drain(shard, limit, wait=wait)
                 yield part
                 if part.entries < limit:
                     break
@@ -72,13 +72,16 @@ def batches(limit: int = MAX_ENTRIES) -> Iterator[Drained]:
         raise failed
 
 
-def drain(shard: int, limit: int = MAX_ENTRIES) -> Drained:
+def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained:
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
     if stream.head(shard) is None:
         return Drained()
     database.rows(PersistCursor).get_or_create(shard=shard)
     with database.write():
-        cursor = lock(shard)
+        cursor = lock(shard) if wait else lock_if_free(shard)
+        if cursor is None:
+            logger.debug("shard %d is passed by: somebody else has its cursor", shard)
+            return Drained()
         drained = _write(cursor, limit)
     try:
         stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)

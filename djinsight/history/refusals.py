@@ -13,15 +13,16 @@ from djinsight.counting.counters import new_epoch
 from djinsight.counting.keys import Keys
 from djinsight.counting.refusals import Counts
 from djinsight.exceptions import Reason
-from djinsight.history.cursors import lock
+from djinsight.history.cursors import lock, lock_if_free
 from djinsight.models import PersistCursor, RefusalCount
 
 
-def move() -> int:
+def move(*, wait: bool = True) -> int:
     """Move what Redis has into the database. Returns how many refusals. Raises redis.RedisError, django.db.Error.
 
     They are set aside in Redis as a batch with an id, which the transaction that adds them notes; only then is the
-    batch dropped. So a crash anywhere adds nothing twice and loses nothing.
+    batch dropped. So a crash anywhere adds nothing twice and loses nothing. With ``wait=False`` they stay in Redis
+    while somebody else has the cursor.
     """
     client, names = connections.sync_client(0), Keys(0)
     if not client.exists(names.refused, names.refused_moving):
@@ -29,7 +30,9 @@ def move() -> int:
     database.rows(PersistCursor).get_or_create(shard=0)
     moved = 0
     with database.write():
-        cursor = lock(0)
+        cursor = lock(0) if wait else lock_if_free(0)
+        if cursor is None:
+            return 0
         # Read behind the lock: a batch that was read before it may be long written, and another one after it.
         reply = scripts.take_refusals.call(client, [names.refused, names.refused_moving], [new_epoch()])
         batch = dict(zip(reply[::2], reply[1::2], strict=True))
