@@ -273,6 +273,32 @@ async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserCont
     assert said == []
 
 
+@pytest.mark.parametrize("viewed", [True, False])
+async def test_times_are_in_one_line_on_a_phone(
+    viewed: bool, daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
+) -> None:
+    """Each next to its label, and nothing is wider than the screen."""
+    if viewed:
+        count_views(ref, 1)
+    page = await visitor.new_page()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/numbers/")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+
+    times = page.locator(".djinsight-page-stats [data-djinsight-stat$=_viewed_at]")
+    measured = await times.evaluate_all(
+        """times => times.map(time => {
+            if (time.dateTime) time.textContent = "Sept. 27, 2026, 10:47 p.m.";
+            const label = time.closest(".djinsight-stat-item").querySelector("dt").getBoundingClientRect();
+            const own = time.getBoundingClientRect();
+            const beside = own.left >= label.right && own.top < label.bottom && own.bottom > label.top;
+            return [time.localName, time.getClientRects().length, beside];
+        })"""
+    )
+    assert measured == [["time" if viewed else "span", 1, True]] * 2
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 async def test_a_chart_keeps_the_day_that_it_was_drawn_for(
     daphne: Daphne, visitor: BrowserContext, article: Article
 ) -> None:
