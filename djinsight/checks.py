@@ -1,4 +1,4 @@
-"""System checks. The ids are stable: E0xx a setting that cannot work, W0xx something that works badly."""
+"""System checks. The ids are stable: E0xx something that cannot work, W0xx something that works badly."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.core import checks
+from django.db import router
 from django.urls import NoReverseMatch, reverse
 
 from djinsight import database
@@ -26,6 +29,7 @@ def register() -> None:
     checks.register(check_names, "djinsight")
     checks.register(check_urls, "djinsight")
     checks.register(check_tables, checks.Tags.database)
+    checks.register(check_routers, "djinsight")
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -103,6 +107,22 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     else:
         return []
     return [checks.Error("The tables of djinsight are those of version 0.x.", hint, id="djinsight.E003")]
+
+
+def check_routers(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E004: a router has our tables, or the content types that they refer to, in several databases."""
+    where: dict[str, list[str]] = {}
+    for model in apps.get_app_config("djinsight").get_models():
+        where.setdefault(router.db_for_write(model), []).append(model.__name__)
+    # Those may be in each: it is enough that they are in ours too.
+    if not router.allow_migrate_model(database.alias(), ContentType):
+        where.setdefault(router.db_for_write(ContentType), []).append(ContentType.__name__)
+    if len(where) == 1:
+        return []
+    places = ", ".join(f'"{alias}" ({", ".join(sorted(where[alias]))})' for alias in sorted(where))
+    text = f"What is written in one transaction is in several databases: {places}."
+    hint = "Let DATABASE_ROUTERS have all models of djinsight in one, and migrate contenttypes there too."
+    return [checks.Error(text, hint, id="djinsight.E004")]
 
 
 def _nearest(name: str, known: set[str]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core import checks
+from django.db.models import Model
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
@@ -105,3 +108,45 @@ def test_w005_the_fallback_has_no_address(urlconf: str | None, expected: list[st
 def test_w005_without_the_setting(settings: Any) -> None:
     del settings.ROOT_URLCONF
     assert ids() == []
+
+
+class Router:
+    """Puts a model where its name or else its app's is told to go; reads from a replica, which is nobody's business."""
+
+    def __init__(self, migrate: bool = True, **where: str) -> None:
+        self.where = where
+        self.migrate = migrate
+
+    def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
+        return self.where.get(model.__name__) or self.where.get(model._meta.app_label)
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str:
+        return "replica"
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return db == self.where.get(app_label, "default") if self.migrate else None
+
+
+OURS = {model.__name__ for model in apps.get_app_config("djinsight").get_models()}
+# a router, and the models that are not where they should be by the database that they are in
+ROUTERS: dict[str, tuple[Router, dict[str, set[str]]]] = {
+    "one for all": (Router(djinsight="counts", contenttypes="counts"), {}),
+    "content types in each": (Router(djinsight="counts", migrate=False), {}),
+    "the log elsewhere": (Router(PageViewLog="logs"), {"default": OURS - {"PageViewLog"}, "logs": {"PageViewLog"}}),
+    "the cursor elsewhere": (
+        Router(PersistCursor="counts", migrate=False),
+        {"default": OURS - {"PersistCursor"}, "counts": {"PersistCursor"}},
+    ),
+    "no content types there": (Router(djinsight="counts"), {"default": {"ContentType"}, "counts": OURS}),
+}
+
+
+@pytest.mark.parametrize(("router", "expected"), ROUTERS.values(), ids=ROUTERS)
+def test_e004_names_what_a_router_puts_where(router: Router, expected: dict[str, set[str]], settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [router]
+    messages = checks.run_checks(tags=["djinsight"])
+    assert [(message.id, message.level) for message in messages] == [("djinsight.E004", checks.ERROR)] * bool(expected)
+    for message in messages:
+        places = dict(re.findall(r'"(\w+)" \(([^)]*)\)', message.msg))
+        assert {database: set(models.split(", ")) for database, models in places.items()} == expected
+        assert message.hint
