@@ -16,7 +16,7 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, days, entries, scripts, snapshot, totals
+from djinsight.counting import connections, counters, days, entries, scripts, snapshot
 from djinsight.counting.entries import View
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
@@ -97,7 +97,7 @@ class Recorder:
             while self._cold:
                 self._loading, self._cold = set(self._cold), {}
                 try:
-                    loaded = await totals.aload(list(self._loading))
+                    loaded = await counters.aload(list(self._loading))
                 except CountingUnavailable as error:
                     # The views are in the stream; the next view of the object or the next reader loads its counters.
                     logger.warning("counters could not be loaded: %s", error)
@@ -147,7 +147,7 @@ class Lane:
     async def _commit(self, batch: deque[Waiting]) -> None:
         try:
             call = Call(self.shard, [view for view, _ in batch])
-            codes, counters = await self._send(call)
+            codes, numbers = await self._send(call)
         except redis.ResponseError as error:
             logger.warning("%d views not counted: %s", len(batch), error)
             _refuse(batch, Reason.UNAVAILABLE)
@@ -162,7 +162,7 @@ class Lane:
         for code in codes:
             view, answer = batch.popleft()
             answer(view.beacon.view_id, _OUTCOMES[code])
-        self._counted(*call.snapshots(counters))
+        self._counted(*call.snapshots(numbers))
 
     async def _send(self, call: Call) -> Any:
         client = connections.client(self.shard)
@@ -206,13 +206,13 @@ class Call:
         self.args: list[Any] = [
             self.moment.ms,
             self.moment.number,
-            totals.new_epoch(),
+            counters.new_epoch(),
             conf.stream_max_views,
             conf.redis_expiration,
             2 * VIEW_ID_MEMORY,
             MAX_VIEW_IDS,
             MAX_SEEN,
-            totals.day_lifetime(),
+            counters.day_lifetime(),
             _price(by_visitor),
             _price(by_network),
             round(BURST * 1_000_000),
@@ -232,10 +232,10 @@ class Call:
                 f"{object_at[beacon.ref]} {visitor_at[visitor]} {network} {beacon.view_id} {entries.encode(beacon)}"
             )
 
-    def snapshots(self, counters: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:
+    def snapshots(self, numbers: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:
         """The snapshots in the reply, and the refs whose counters Redis does not have."""
         warm, cold = [], []
-        for ref, reply in zip(self.refs, counters, strict=True):
+        for ref, reply in zip(self.refs, numbers, strict=True):
             each = snapshot.decode(ref, reply, self.moment.number)
             if each is None:
                 cold.append(ref)

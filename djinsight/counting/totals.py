@@ -9,9 +9,6 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, counters, days, persistence, snapshot
-from djinsight.counting.counters import aload as aload  # the recorder's, as the two below
-from djinsight.counting.counters import day_lifetime as day_lifetime
-from djinsight.counting.counters import new_epoch as new_epoch
 from djinsight.counting.keys import by_shard
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
