@@ -15,7 +15,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import totals
 from djinsight.counting.keys import group_name
-from djinsight.live import hub, publisher, sockets
+from djinsight.live import hub, publisher, sockets, topics
 from djinsight.live.frames import CloseCode
 from tests.counting import count_views
 from tests.sockets import Page, view_id
@@ -93,6 +93,22 @@ async def test_a_hot_object_costs_few_frames_and_ends_on_the_newest(
         assert frame["counters"][0]["total_views"] > total
         total = frame["counters"][0]["total_views"]
     assert frames < 200  # for 600 views; on a fast machine it is a handful
+
+
+async def test_more_sockets_than_are_sent_to_at_once(
+    open_socket: Open, view_token: str, watch_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "SEND_AT_ONCE", 4)
+    pages = [await open_socket() for _ in range(10)]
+    for page in pages:
+        await page.subscribe(watch_token)
+    for n in range(1, 4):
+        await pages[0].send({"type": "view", "id": view_id(n), "token": view_token})
+    for page in pages:
+        totals = [0]
+        while totals[-1] < 3:
+            totals.append((await page.counter(0))["total_views"])
+        assert totals == sorted(set(totals))
 
 
 async def test_several_changed_objects_come_in_one_frame(open_socket: Open, article: object) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
 import redis
@@ -21,6 +20,7 @@ from djinsight.exceptions import CountingUnavailable
 from djinsight.live import frames
 from djinsight.live.publisher import Publisher, channel_layer
 from djinsight.live.sockets import Socket
+from djinsight.live.topics import Topic, pushed
 
 logger = logging.getLogger("djinsight.live")
 
@@ -30,31 +30,6 @@ BEAT_EVERY = 5.0  # seconds between looks at who is to be pinged
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
 JOIN_WITHIN = 5.0  # seconds one join or leave may take
 CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the hub closes
-
-
-@dataclass(slots=True)
-class Topic:
-    """One watched object: who watches it, and its newest snapshot."""
-
-    ref: ObjectRef
-    sockets: set[Socket] = field(default_factory=set)
-    waiting: set[Socket] = field(default_factory=set)  # subscribed, not answered yet
-    snapshot: Snapshot | None = None
-    _counter: str = ""
-
-    @property
-    def counter(self) -> str:
-        """The snapshot as an element of a frame, made when it is first sent."""
-        if not self._counter and self.snapshot is not None:
-            self._counter = frames.counter(self.snapshot)
-        return self._counter
-
-    def update(self, snapshot: Snapshot) -> bool:
-        """Take ``snapshot`` where it is newer; whether it is."""
-        if self.snapshot is not None and snapshot.version <= self.snapshot.version:
-            return False
-        self.snapshot, self._counter = snapshot, ""
-        return True
 
 
 class Hub:
@@ -67,8 +42,9 @@ class Hub:
         self.topics: dict[str, Topic] = {}
         self._joined = False  # whether this hub's channel is in the group: where anything is watched
         self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
-        self._dirty: dict[str, Topic] = {}
-        self._flush_at: asyncio.TimerHandle | None = None
+        self._dirty: dict[str, Topic] = {}  # changed since the last flush
+        self._parts: Iterator[None] = iter(())  # what is left of a flush
+        self._next_flush: asyncio.Handle | None = None  # or the next part of one
         self._flushed_at = 0.0
         self._channel = ""
         self._layer: Any = None
@@ -132,8 +108,8 @@ class Hub:
     async def aclose(self) -> None:
         """Finish what is being counted and broadcast, and stop."""
         await self.settle()
-        if self._flush_at is not None:
-            self._flush_at.cancel()
+        if self._next_flush is not None:
+            self._next_flush.cancel()
         self._closing = True
         for task in self._tasks:
             task.cancel()
@@ -195,17 +171,17 @@ class Hub:
         Who waits for one that could not be read goes on waiting.
         """
         await self._read(topics)
-        answers: dict[Socket, dict[ObjectRef, str]] = {}
+        answers: dict[Socket, list[Topic]] = {}
         for topic in topics:
             if topic.snapshot is None:
                 continue
             for socket in topic.waiting:
-                answers.setdefault(socket, {})[topic.ref] = topic.counter
+                answers.setdefault(socket, []).append(topic)
             if topic.waiting == topic.sockets:
                 self._dirty.pop(str(topic.ref), None)  # everybody has it with the answer
             topic.waiting.clear()
-        for socket, counters in answers.items():
-            socket.push(counters, frames.counters(counters.values()))
+        for _ in pushed(answers):
+            await asyncio.sleep(0)
 
     async def _read(self, topics: list[Topic]) -> None:
         snapshots = await totals.aread([topic.ref for topic in topics])
@@ -244,13 +220,15 @@ class Hub:
         if not topic.update(snapshot):
             return
         self._dirty[name] = topic
-        if self._flush_at is None:
-            loop = asyncio.get_running_loop()
-            self._flush_at = loop.call_at(max(loop.time(), self._flushed_at + conf.push_interval), self._flush)
+        if self._next_flush is None:
+            self._flush_later()
+
+    def _flush_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._next_flush = loop.call_at(max(loop.time(), self._flushed_at + conf.push_interval), self._flush)
 
     def _flush(self) -> None:
-        """Send every socket the counters that changed, in one frame; equal frames are encoded once."""
-        self._flush_at = None
+        """Send every socket the counters that changed, in one frame."""
         self._flushed_at = asyncio.get_running_loop().time()
         dirty, self._dirty = self._dirty, {}
         changed: dict[Socket, list[Topic]] = {}
@@ -258,13 +236,17 @@ class Hub:
             for socket in topic.sockets:
                 if socket not in topic.waiting:
                     changed.setdefault(socket, []).append(topic)
-        encoded: dict[tuple[int, ...], tuple[dict[ObjectRef, str], str]] = {}
-        for socket, topics in changed.items():
-            key = tuple(map(id, topics))
-            if key not in encoded:
-                counters = {topic.ref: topic.counter for topic in topics}
-                encoded[key] = counters, frames.counters(counters.values())
-            socket.push(*encoded[key])
+        self._parts = pushed(changed)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The next part of a flush; after the last one, the next flush where there is something newer."""
+        self._next_flush = None
+        for _ in self._parts:
+            self._next_flush = asyncio.get_running_loop().call_soon(self._go_on)
+            return
+        if self._dirty:
+            self._flush_later()
 
 
 async def _within(step: Coroutine[Any, Any, Any]) -> Any:
