@@ -62,26 +62,25 @@ def _received(clients: Clients, seconds: float) -> float:
 
 
 def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
-    """Frames a second to so many subscribers while views come in so often that a newer number always waits."""
+    """Frames a second to so many subscribers, one of whom views again whenever a new number comes to him."""
 
-    seconds, pause = _seconds(run, number), number / FASTEST
+    seconds = _seconds(run, number)
 
     def measure() -> float:
-        waiting = views.beacons(int(2 * seconds / pause), objects=1)
+        waiting = views.beacons(int(2 * FASTEST / number * seconds), objects=1)
         with subscribers(server, number) as clients:
-            (viewer,) = clients.open(server.port, SOCKET_PATH, 1, lambda n: views.visitor(number))
+            viewer = next(iter(clients))
+            viewer.send(waiting.pop())
             frames = 0
-            next_view = time.perf_counter()
-            counting_from = next_view + seconds * views.WARM_UP
+            counting_from = time.perf_counter() + seconds * views.WARM_UP
             until = counting_from + seconds
             while (now := time.perf_counter()) < until:
-                if now >= next_view:
-                    viewer.send(waiting.pop())
-                    next_view = now + pause
-                for client in clients.ready(min(until, next_view) - now):
-                    payloads = client.receive()
-                    if client is not viewer and now >= counting_from:
-                        frames += len(payloads)
+                for client in clients.ready(until - now):
+                    counters = [payload for payload in client.receive() if payload.startswith(BEGIN)]
+                    if client is viewer and counters:
+                        viewer.send(waiting.pop())
+                    if now >= counting_from:
+                        frames += len(counters)
         run.flush()
         return frames / seconds
 
