@@ -17,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.history import continuity, deletion, log, stream, tables
+from djinsight.history import continuity, deletion, garbage, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
 from djinsight.history.rollup import roll_up
@@ -82,7 +82,8 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
         if cursor is None:
             logger.debug("shard %d is passed by: somebody else has its cursor", shard)
             return Drained()
-        drained = _write(cursor, limit)
+        with garbage.kept():
+            drained = _write(cursor, limit)
     try:
         stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)
     except redis.RedisError as error:

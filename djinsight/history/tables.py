@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 from django.db import connections, models
@@ -96,9 +96,24 @@ def _upsert(model: type[OfObject], unique: Sequence[str], names: Sequence[str], 
         fields, OnConflict.UPDATE, columns[len(unique) :], columns[: len(unique)]
     )
     table, marks = connection.ops.quote_name(model._meta.db_table), ", ".join(["%s"] * len(columns))
-    prepare = [partial(field.get_db_prep_save, connection=connection) for field in fields]
+    adapters = [_adapter(field, connection.ops) for field in fields]
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {table} ({quoted}) VALUES ({marks}) {suffix}",
-            [[step(value) for step, value in zip(prepare, key + rows[key], strict=True)] for key in sorted(rows)],
+            [
+                [adapt(value) if adapt else value for adapt, value in zip(adapters, key + rows[key], strict=True)]
+                for key in sorted(rows)
+            ],
         )
+
+
+def _adapter(field: models.Field[Any, Any], ops: Any) -> Callable[[Any], Any] | None:
+    """What the driver wants in place of a value of ``field``, where that is not the value itself.
+
+    Asked once for each value: many rows have the same hour or day.
+    """
+    if isinstance(field, models.DateTimeField):
+        return cache(cast("Callable[[Any], Any]", ops.adapt_datetimefield_value))
+    if isinstance(field, models.DateField):
+        return cache(cast("Callable[[Any], Any]", ops.adapt_datefield_value))
+    return None
