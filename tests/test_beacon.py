@@ -85,6 +85,7 @@ BAD: dict[str, tuple[str, Reason]] = {
     "two objects": ("{}{}", Reason.MALFORMED),
     "a trailing comma": ('{"type": "pong", "n": 3,}', Reason.MALFORMED),
     "a byte order mark": ("\ufeff" + view(), Reason.MALFORMED),
+    "a no-break space": ("\u00a0" + view(), Reason.MALFORMED),
     "a raw NUL": (view(url="/") + "\0", Reason.MALFORMED),
     "a raw line in a text": ('{"type": "po\nng", "n": 3}', Reason.MALFORMED),
     "null": ("null", Reason.MALFORMED),

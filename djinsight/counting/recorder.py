@@ -15,6 +15,7 @@ from typing import Any
 import redis
 
 from djinsight.beacons.refs import ObjectRef
+from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
 from djinsight.counting import connections, counters, days, entries, scripts, snapshot
 from djinsight.counting.entries import View
@@ -184,13 +185,21 @@ class Call:
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
         by_visitor, by_network = (None, None) if moment else (conf.rate_visitor, conf.rate_address)
         self.moment = moment or days.now()
-        refs = list(dict.fromkeys(view.beacon.ref for view in views))
-        visitors = list(dict.fromkeys(view.visitor for view in views))
-        networks = list(dict.fromkeys(view.visitor.network for view in views if view.visitor.network and by_network))
+        objects: dict[ObjectRef, int] = {}  # the places of each, from 1
+        visitors: dict[Visitor, int] = {}
+        networks: dict[str, int] = {}
+        listed = []
+        for beacon, visitor in views:
+            at = objects.setdefault(beacon.ref, len(objects) + 1)
+            by = visitors.setdefault(visitor, len(visitors) + 1)
+            limited = by_network and visitor.network
+            via = networks.setdefault(visitor.network, len(networks) + 1) if limited else 0
+            # One argument: the client takes 1.4 us for each.
+            listed.append(f"{at} {by} {via} {beacon.view_id} {entries.encode(beacon)}")
         names = Keys(shard)
         bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
         stamp = self.moment.stamp
-        self.refs = refs
+        self.refs = list(objects)
         self.keys: list[str] = [
             names.events,
             names.meta,
@@ -198,7 +207,7 @@ class Call:
             names.view_ids(bucket),
             names.view_ids(bucket - 1),
             names.view_ids(bucket + 1),
-            *(key for ref in refs for key in names.of_ref(ref, stamp)),
+            *(key for ref in objects for key in names.of_ref(ref, stamp)),
             *(names.of_visitor(visitor.key) for visitor in visitors),
             *(names.of_rate(visitor.key) for visitor in visitors if by_visitor),
             *(names.of_rate(network) for network in networks),
@@ -216,21 +225,12 @@ class Call:
             _price(by_visitor),
             _price(by_network),
             round(BURST * 1_000_000),
-            len(refs),
+            len(objects),
             len(visitors),
-            *map(str, refs),
+            *map(str, objects),
             *map(entries.encode_visitor, visitors),
+            *listed,
         ]
-        object_at = {ref: i for i, ref in enumerate(refs, 1)}
-        visitor_at = {visitor: i for i, visitor in enumerate(visitors, 1)}
-        network_at = {network: i for i, network in enumerate(networks, 1)}
-        for view in views:
-            beacon, visitor = view.beacon, view.visitor
-            network = network_at.get(visitor.network, 0)
-            # One argument: the client takes 1.4 us for each.
-            self.args.append(
-                f"{object_at[beacon.ref]} {visitor_at[visitor]} {network} {beacon.view_id} {entries.encode(beacon)}"
-            )
 
     def snapshots(self, numbers: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:
         """The snapshots in the reply, and the refs whose counters Redis does not have."""

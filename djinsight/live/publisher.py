@@ -22,7 +22,7 @@ logger = logging.getLogger("djinsight.live")
 MESSAGE_TYPE = "djinsight.counters"  # its counters: each the fields of a Snapshot, the ref as text
 MAX_PENDING = 10_000  # objects; past it the longest waiting is dropped, and the hub's reread heals it
 MAX_TOGETHER = 500  # objects a broadcast
-TOGETHER_WITHIN = 0.01  # seconds, or the interval where it is shorter: objects whose turns differ by less go together
+TOGETHER_WITHIN = 0.02  # seconds, or the interval where it is shorter: objects whose turns differ by less go together
 SEND_WITHIN = 2.0  # seconds a broadcast may take
 
 

@@ -72,12 +72,6 @@ end
 local before = seq
 local codes, views, uniques, expire = {}, {}, {}, {}
 
-local function seen_before(id)
-  return redis.call('SISMEMBER', ids, id) == 1
-    or known_before > 0 and redis.call('SISMEMBER', ids_before, id) == 1
-    or known_after > 0 and redis.call('SISMEMBER', ids_after, id) == 1
-end
-
 local function append(ref, flags, visitor, payload)
   if backlog >= max_stream then
     -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
@@ -124,15 +118,29 @@ local function pay(key, cost)
   end
 end
 
-local stopped = false
+-- What is known of all ids is asked once a set, and what is new is put there once: most of what views cost else.
+local parts, asked, fresh, seen_before = {}, {}, {}, {}
 for i = first_view, #ARGV do
-  local object, visitor, network, id, payload = ARGV[i]:match('^(%d+) (%d+) (%d+) (%S+) (.*)$')
-  object, visitor, network = tonumber(object), tonumber(visitor), tonumber(network)
+  local part = { ARGV[i]:match('^(%d+) (%d+) (%d+) (%S+) (.*)$') }
+  parts[#parts + 1], asked[#asked + 1] = part, part[4]
+end
+for key, number in pairs({ [ids] = known, [ids_before] = known_before, [ids_after] = known_after }) do
+  if number > 0 and #asked > 0 then
+    for i, is_member in ipairs(redis.call('SMISMEMBER', key, unpack(asked))) do
+      if is_member == 1 then seen_before[asked[i]] = true end
+    end
+  end
+end
+
+local stopped = false
+for _, part in ipairs(parts) do
+  local object, visitor, network = tonumber(part[1]), tonumber(part[2]), tonumber(part[3])
+  local id, payload = part[4], part[5]
   local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
   local network_rate = network > 0 and KEYS[first_network + network]
   local ref = ARGV[first_ref + object]
   local code
-  if seen_before(id) then
+  if seen_before[id] then
     code = 0
   elseif stopped or known >= max_ids then
     code = -1
@@ -153,7 +161,7 @@ for i = first_view, #ARGV do
       stopped = true
       code = -1
     else
-      redis.call('SADD', ids, id)
+      seen_before[id], fresh[#fresh + 1] = true, id
       pay(visitor_rate, visitor_cost)
       pay(network_rate, network_cost)
       known = known + 1
@@ -172,7 +180,10 @@ end
 if seq > before then
   redis.call('HSET', meta, 'seq', string.format('%.0f', seq))
 end
-redis.call('EXPIRE', ids, ARGV[6])
+if #fresh > 0 then
+  redis.call('SADD', ids, unpack(fresh))
+  redis.call('EXPIRE', ids, ARGV[6])
+end
 for key in pairs(spent) do
   redis.call('SET', key, string.format('%.0f', paid[key]), 'PX', math.ceil((paid[key] - clock) / 1000))
 end
@@ -205,9 +216,12 @@ local function count(object)
     for _, key in ipairs({ counter, unique_counter, viewed }) do redis.call('PERSIST', key) end
   end
   today_total = redis.call('INCRBY', day, n)
-  redis.call('EXPIRE', day, ARGV[9])
+  if not numbers[3] then redis.call('EXPIRE', day, ARGV[9]) end
   local first = times[2] ~= '' and times[2] or now
-  redis.call('HSET', viewed, 'first', first, 'last', now, 'day', math.max(today, counted_day))
+  if first ~= times[2] or counted_day < today then
+    redis.call('HSET', viewed, 'first', first, 'day', math.max(today, counted_day))
+  end
+  redis.call('HSET', viewed, 'last', now)
   return { total, unique, today_total, first, now }
 end
 
