@@ -27,6 +27,7 @@ class Benchmark:
 
 BENCHMARKS = {
     "views": Benchmark("counting:daphne", "views counted a second, Daphne"),
+    "views-least": Benchmark("counting:least", "views counted a second, against the least that counts at all"),
     "views-uvicorn": Benchmark("counting:uvicorn", "views counted a second, uvicorn"),
     "views-older": Benchmark("older:views_a_second", "views counted a second, against djinsight 0.4.2"),
     "views-textbook": Benchmark("counting:textbook", "views counted a second, against a textbook consumer"),

@@ -15,6 +15,7 @@ IN_FLIGHT = 4
 ENOUGH = 60_000  # frames a second, more than any server here takes
 BARE = "benchmarks.site.bare:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
+LEAST = "benchmarks.site.least:application"
 SITE = "benchmarks.site.asgi:application"
 
 
@@ -51,6 +52,29 @@ def daphne(run: Run) -> list[Figure]:
         )
     value = medians.ratio(samples, "views/s", "echoes/s")
     return [Figure("views counted a second", "frames echoed, same Daphne", value, least=0.8, samples=samples)]
+
+
+def least(run: Run) -> list[Figure]:
+    """The same by a server that does nothing but append and add: what any counting under Daphne is bounded by."""
+    with (
+        processes.daphne(SITE, log=run.log) as site,
+        processes.daphne(LEAST, log=run.log) as other,
+        processes.daphne(BARE, log=run.log) as bare,
+    ):
+        samples = medians.in_turn(
+            {
+                "views/s": rate(run, site, SOCKET_PATH),
+                "bare views/s": rate(run, other, "/"),
+                "echoes/s": echo(run, bare),
+            },
+            run.rounds,
+        )
+    of_echoes = medians.ratio(samples, "bare views/s", "echoes/s")
+    of_least = medians.ratio(samples, "views/s", "bare views/s")
+    return [
+        Figure("views appended and added up, nothing else", "frames echoed, same Daphne", of_echoes, samples=samples),
+        Figure("views counted a second", "views appended and added up, nothing else", of_least, samples=samples),
+    ]
 
 
 def uvicorn(run: Run) -> list[Figure]:

@@ -62,7 +62,7 @@ def _received(clients: Clients, seconds: float) -> float:
 
 
 def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
-    """Frames a second to so many subscribers, one of whom views again whenever a new number comes to him."""
+    """Frames a second to so many subscribers, one of whom views again when a new number comes to the first of them."""
 
     seconds = _seconds(run, number)
 
@@ -71,13 +71,14 @@ def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
         with subscribers(server, number) as clients:
             viewer = next(iter(clients))
             viewer.send(waiting.pop())
-            frames = 0
+            frames = newest = 0
             counting_from = time.perf_counter() + seconds * views.WARM_UP
             until = counting_from + seconds
             while (now := time.perf_counter()) < until:
                 for client in clients.ready(until - now):
                     counters = [payload for payload in client.receive() if payload.startswith(BEGIN)]
-                    if client is viewer and counters:
+                    if counters and (total := _total(counters[-1])) > newest:
+                        newest = total
                         viewer.send(waiting.pop())
                     if now >= counting_from:
                         frames += len(counters)
@@ -85,6 +86,10 @@ def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
         return frames / seconds
 
     return measure
+
+
+def _total(counters: bytes) -> int:
+    return int(counters.partition(b'"total_views":')[2].partition(b",")[0])
 
 
 def flooded(run: Run, server: Server, number: int) -> Callable[[], float]:

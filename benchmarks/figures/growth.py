@@ -7,8 +7,8 @@ from collections.abc import Callable
 from benchmarks import cores, medians, processes, views
 from benchmarks.clients import Clients
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import ENOUGH, IN_FLIGHT, SITE, SOCKETS, rate
-from benchmarks.figures.fanout import pushed
+from benchmarks.figures.counting import BARE, ENOUGH, IN_FLIGHT, SITE, SOCKETS, rate
+from benchmarks.figures.fanout import flooded, pushed
 from benchmarks.figures.history import empty, persisted
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
@@ -23,18 +23,28 @@ def growth(run: Run) -> list[Figure]:
     with processes.daphne(SITE, log=run.log, BENCHMARK_PUSH_INTERVAL="0.001") as site:
         sockets = [50, 500, run.size(5000, 600)]
         figures += _costs("a frame", "subscribers", sockets, lambda n: _inverse(pushed(run, site, n)), run)
+    with processes.daphne(BARE, log=run.log) as bare:
+        bare_frame = "a frame of a loop that sends"
+        figures += _costs(bare_frame, "subscribers", sockets, lambda n: _inverse(flooded(run, bare, n)), run, most=None)
     entries = [1000, 10_000, run.size(100_000, 20_000)]
     figures += _costs("a persisted view", "pending views", entries, lambda n: _inverse(persisted(run, n)), run)
     empty()
     return figures
 
 
-def _costs(unit: str, of: str, sizes: list[int], cost: Callable[[int], Callable[[], float]], run: Run) -> list[Figure]:
+def _costs(
+    unit: str,
+    of: str,
+    sizes: list[int],
+    cost: Callable[[int], Callable[[], float]],
+    run: Run,
+    most: float | None = 1.1,
+) -> list[Figure]:
     measures = {f"{size:,} {of}": cost(size) for size in sizes}
     samples = medians.in_turn(measures, run.size(5, 1))
     first, *others = measures
     return [
-        Figure(f"cost of {unit} with {other}", first, medians.ratio(samples, other, first), most=1.1,
+        Figure(f"cost of {unit} with {other}", first, medians.ratio(samples, other, first), most=most,
                samples={f"us, {name}": samples[name] for name in (first, other)})
         for other in others
     ]  # fmt: skip

@@ -88,8 +88,8 @@ def idle(run: Run) -> list[Figure]:
             clients.drain(seconds)
             return 100 * (server.cpu() - before) / seconds
 
-    def bare() -> float:
-        with processes.daphne(BARE, log=run.log) as server, Clients() as clients:
+    def bare(options: Sequence[str]) -> float:
+        with processes.daphne(BARE, log=run.log, options=options) as server, Clients() as clients:
             for _ in range(0, number, AT_ONCE):
                 clients.open(server.port, "/accept", min(AT_ONCE, number), views.visitor)
                 clients.drain(0)
@@ -98,10 +98,12 @@ def idle(run: Run) -> list[Figure]:
             clients.drain(seconds)
             return 100 * (server.cpu() - before) / seconds
 
+    no_pings = ("--ping-interval", "86400")
     whole = {
         "%": lambda: held(()),
-        "% without Daphne's pings": lambda: held(("--ping-interval", "86400")),
-        "bare %": bare,
+        "% without Daphne's pings": lambda: held(no_pings),
+        "bare %": lambda: bare(()),
+        "bare % without any pings": lambda: bare(no_pings),
     }
     samples = medians.in_turn(whole, 1)
     name = f"processor time with {number:,} idle subscribed sockets"
