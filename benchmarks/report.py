@@ -30,27 +30,30 @@ def line(name: str, figure: Figure) -> str:
 
 
 def as_json(found: Found, took: Mapping[str, float]) -> dict[str, Any]:
+    """What was found, by benchmark, each with the machine and the day."""
     return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.describe(),
-        "benchmarks": {
-            name: {"seconds": round(took[name], 1), "figures": [figure.as_dict() for figure in figures]}
-            for name, figures in found.items()
-        },
+        name: {
+            "made": datetime.now(UTC).date().isoformat(),
+            "machine": machine.describe(),
+            "seconds": round(took[name], 1),
+            "figures": [figure.as_dict() for figure in figures],
+        }
+        for name, figures in found.items()
     }
 
 
-def merge(path: Path, made: dict[str, Any]) -> dict[str, Any]:
-    """Write ``made`` to ``path``, over what is there of the same benchmarks on the same machine."""
+def merge(path: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Write ``made`` to ``path``, over what is there of the same benchmarks."""
     before = json.loads(path.read_text()) if path.exists() else {}
-    if before.get("machine") == made["machine"]:
-        made = {**made, "benchmarks": {**before["benchmarks"], **made["benchmarks"]}}
-    path.write_text(json.dumps(made, indent=1) + "\n")
-    return made
+    order = list(BENCHMARKS)
+    merged = dict(sorted({**before, **made}.items(), key=lambda item: order.index(item[0])))
+    path.write_text(json.dumps(merged, indent=1) + "\n")
+    return merged
 
 
 def page(made: Mapping[str, Any]) -> str:
     """The page of the docs, in Markdown."""
+    machines = list(dict.fromkeys(_machine(benchmark) for benchmark in made.values()))
     lines = [
         "# Benchmarks",
         "",
@@ -60,29 +63,33 @@ def page(made: Mapping[str, Any]) -> str:
         "",
         '    pip install -e ".[bench]" && python -m benchmarks',
         "",
-        f"Made {made['made'][:10]} on: {'; '.join(f'{name} {value}' for name, value in made['machine'].items())}.",
+        "A benchmark is made again when what it measures has changed. These are the machines, and the days:",
         "",
-        "| | measured | against | figure | target | | medians |",
-        "|---|---|---|---:|---:|---|---|",
+        *(f"{place}. {each}" for place, each in enumerate(machines, 1)),
+        "",
+        "| | measured | against | figure | target | | on | medians |",
+        "|---|---|---|---:|---:|---|---:|---|",
     ]
-    for name, benchmark in made["benchmarks"].items():
+    for name, benchmark in made.items():
+        on = str(machines.index(_machine(benchmark)) + 1)
         for each in benchmark["figures"]:
             verdict = {True: "reached", False: "missed", None: ""}[each["reached"]]
             medians = ", ".join(f"{name} {number(median(values))}" for name, values in each["samples"].items())
             value = f"{number(each['value'])} {each['unit']}".strip()
             note = "; ".join(filter(None, (medians, each["note"])))
-            cells = (f"`{name}`", each["name"], each["against"], value, each["target"].strip(), verdict, note)
+            cells = (f"`{name}`", each["name"], each["against"], value, each["target"].strip(), verdict, on, note)
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", NOTES.read_text().rstrip(), ""])
 
 
-def publish(made: dict[str, Any]) -> None:
+def _machine(benchmark: Mapping[str, Any]) -> str:
+    described = "; ".join(f"{name} {value}" for name, value in benchmark["machine"].items())
+    return f"{benchmark['made']}: {described}"
+
+
+def publish(made: Mapping[str, Any]) -> None:
     """Put what was found among the docs: the JSON, and the page made of it."""
-    made = merge(DOCS / "benchmarks.json", made)
-    order = list(BENCHMARKS)
-    made["benchmarks"] = dict(sorted(made["benchmarks"].items(), key=lambda item: order.index(item[0])))
-    (DOCS / "benchmarks.json").write_text(json.dumps(made, indent=1) + "\n")
-    (DOCS / "benchmarks.md").write_text(page(made))
+    (DOCS / "benchmarks.md").write_text(page(merge(DOCS / "benchmarks.json", made)))
 
 
 def names(benchmarks: Iterable[str]) -> str:

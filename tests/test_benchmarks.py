@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report
+from benchmarks.figure import Figure
 from benchmarks.figures import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,11 +25,11 @@ def test_a_quick_run(tmp_path: Path) -> None:
     done = run("--quick", "--json", str(file), "views")
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
-    (figure,) = found["benchmarks"]["views"]["figures"]
+    (figure,) = found["views"]["figures"]
     views, echoes = (values[0] for values in figure["samples"].values())
     assert figure["value"] == views / echoes > 0
     assert figure["name"] in done.stdout
-    assert found["machine"]["processor"]
+    assert found["views"]["machine"]["processor"]
 
 
 def test_the_list() -> None:
@@ -44,4 +46,19 @@ def test_a_name_that_is_none() -> None:
 def test_the_page_is_what_was_found() -> None:
     found = json.loads((report.DOCS / "benchmarks.json").read_text())
     assert (report.DOCS / "benchmarks.md").read_text() == report.page(found)
-    assert set(found["benchmarks"]) <= set(BENCHMARKS)
+    assert list(found) == [name for name in BENCHMARKS if name in found]
+
+
+def test_what_was_found_before_on_another_machine_stays(tmp_path: Path) -> None:
+    def made(day: str, value: float) -> dict[str, Any]:
+        figure = Figure("views", "echoes", value).as_dict()
+        return {"made": day, "machine": {"processor": day}, "seconds": 1.0, "figures": [figure]}
+
+    file = tmp_path / "found.json"
+    report.merge(file, {"views": made("2026-01-01", 1), "idle": made("2026-01-01", 2)})
+    found = report.merge(file, {"views": made("2026-01-02", 3)})
+    assert [(name, each["made"]) for name, each in found.items()] == [("views", "2026-01-02"), ("idle", "2026-01-01")]
+    page = report.page(found)
+    assert "1. 2026-01-02: processor 2026-01-02\n2. 2026-01-01: processor 2026-01-01\n" in page
+    assert "| 3 x |  |  | 1 |" in page
+    assert "| 2 x |  |  | 2 |" in page
