@@ -173,8 +173,8 @@ class Hub:
         await self._read(topics)
         answers: dict[Socket, list[Topic]] = {}
         for topic in topics:
-            if topic.snapshot is None:
-                continue
+            if topic.snapshot is None or not topic.waiting:
+                continue  # not read, or nobody waits any longer: those that came since have a topic of their own
             for socket in topic.waiting:
                 answers.setdefault(socket, []).append(topic)
             if topic.waiting == topic.sockets:

@@ -47,11 +47,11 @@ def pushed(changed: Mapping[Socket, list[Topic]]) -> Iterator[None]:
     encoded: dict[tuple[int, ...], tuple[dict[ObjectRef, str], str]] = {}
     for n, (socket, topics) in enumerate(changed.items(), 1):
         still = [topic for topic in topics if socket in topic.sockets]
-        key = tuple(map(id, still))
-        if key not in encoded:
-            counters = {topic.ref: topic.counter for topic in still}
-            encoded[key] = counters, frames.counters(counters.values())
         if still:
+            key = tuple(map(id, still))
+            if key not in encoded:
+                counters = {topic.ref: topic.counter for topic in still}
+                encoded[key] = counters, frames.counters(counters.values())
             socket.push(*encoded[key])
         if n % SEND_AT_ONCE == 0:
             encoded.clear()  # there may be newer ones by then
