@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
@@ -84,6 +85,32 @@ def test_times(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(by_hour) == [(evening.replace(minute=0), 1), (night.replace(minute=0), 2)]
     row = PageViewStatistics.objects.get()
     assert (row.first_viewed_at, row.last_viewed_at) == (evening, night)
+
+
+@pytest.fixture
+def database_in_berlin(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def forget() -> None:
+        connection.close()
+        for name in ("timezone", "timezone_name"):
+            connection.__dict__.pop(name, None)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "TIME_ZONE", "Europe/Berlin")
+        forget()
+        yield
+    forget()
+
+
+def test_an_hour_that_the_zone_of_the_database_has_twice(
+    database_in_berlin: None, refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is equal to none of another zone (PEP 495), and yet its sums are found again."""
+    twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    monkeypatch.setattr(days, "now", lambda: days.at(int(twice.timestamp() * 1000)))
+    for n in (1, 2, 3):
+        count_views(refs[0], n)
+        persist()
+    assert list(PageViewHour.objects.values_list("total_views", flat=True)) == [6]
 
 
 def test_a_visitor_is_new_once_a_day(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
@@ -77,7 +78,7 @@ def _existing(
             if len(unique) == 3:
                 rows = rows.filter(**{f"{unique[2]}__range": (min(k[2] for k in part), max(k[2] for k in part))})
             for row in rows.values_list(*unique, *names):
-                key = row[: len(unique)]
+                key = tuple(map(_in_utc, row[: len(unique)]))
                 if key in keys:
                     found[key] = row[len(unique) :]
     return found
@@ -107,10 +108,15 @@ def _upsert(model: type[OfObject], unique: Sequence[str], names: Sequence[str], 
         )
 
 
+def _in_utc(value: Any) -> Any:
+    """A time in UTC, as the keys have it: one of an hour that a zone has twice is equal to none of another zone."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
 def _adapter(field: models.Field[Any, Any], ops: Any) -> Callable[[Any], Any] | None:
     """What the driver wants in place of a value of ``field``, where that is not the value itself.
 
-    Asked once for each value: many rows have the same hour or day.
+    Asked once for each value: all rows have the same few hours and days.
     """
     if isinstance(field, models.DateTimeField):
         return cache(cast("Callable[[Any], Any]", ops.adapt_datetimefield_value))

@@ -7,6 +7,7 @@ forgotten; ours are made by ``migrate``; the older rows are moved in batches, ea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.apps.registry import Apps
@@ -201,7 +202,7 @@ def _write_events(batch: Sequence[Any]) -> None:
                 is_unique=row.is_unique,
             )
         )
-        hour = row.timestamp.replace(minute=0, second=0, microsecond=0)
+        hour = datetime.fromtimestamp(ms // 3_600_000 * 3600, UTC)
         add(hours, (type_id, object_id, hour), Sums(1, 0, ms, ms))
     database.rows(PageViewLog).bulk_create(log, batch_size=conf.batch_size)
     tables.add_hours(hours)
