@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report
 from benchmarks.figure import Figure
@@ -21,15 +22,13 @@ def main() -> None:
         for name, benchmark in BENCHMARKS.items():
             print(f"{name:16} {benchmark.about}")
         return
-    found: dict[str, list[Figure]] = {}
-    took: dict[str, float] = {}
+    made: dict[str, Any] = {}
     for name in options.names or BENCHMARKS:
         began = time.monotonic()
-        found[name] = _alone(name, options.quick)
-        took[name] = time.monotonic() - began
-        for figure in found[name]:
+        figures = _alone(name, options.quick)
+        for figure in figures:
             print(report.line(name, figure), flush=True)
-        made = report.as_json(found, took)
+        made[name] = report.as_json(figures, time.monotonic() - began)
         report.merge(options.json, made)
         if options.publish:
             report.publish(made)

@@ -13,8 +13,6 @@ from benchmarks import machine
 from benchmarks.figure import Figure, number
 from benchmarks.figures import BENCHMARKS
 
-Found = Mapping[str, list[Figure]]
-
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 NOTES = ROOT / "benchmarks" / "notes.md"  # what the figures do not say by themselves
@@ -29,24 +27,20 @@ def line(name: str, figure: Figure) -> str:
     return f"{name:16} {what:70} {value:>14}  {figure.target:>12} {verdict:8} {measured}"
 
 
-def as_json(found: Found, took: Mapping[str, float]) -> dict[str, Any]:
-    """What was found, by benchmark, each with the machine and the day."""
+def as_json(figures: Iterable[Figure], seconds: float) -> dict[str, Any]:
+    """What one benchmark found, with the machine and the day."""
     return {
-        name: {
-            "made": datetime.now(UTC).date().isoformat(),
-            "machine": machine.describe(),
-            "seconds": round(took[name], 1),
-            "figures": [figure.as_dict() for figure in figures],
-        }
-        for name, figures in found.items()
+        "made": datetime.now(UTC).date().isoformat(),
+        "machine": machine.describe(),
+        "seconds": round(seconds, 1),
+        "figures": [figure.as_dict() for figure in figures],
     }
 
 
 def merge(path: Path, made: Mapping[str, Any]) -> dict[str, Any]:
-    """Write ``made`` to ``path``, over what is there of the same benchmarks."""
-    before = json.loads(path.read_text()) if path.exists() else {}
-    order = list(BENCHMARKS)
-    merged = dict(sorted({**before, **made}.items(), key=lambda item: order.index(item[0])))
+    """Write ``made`` to ``path``, over what is there of the same benchmarks, and without those that are gone."""
+    found = {**(json.loads(path.read_text()) if path.exists() else {}), **made}
+    merged = {name: found[name] for name in BENCHMARKS if name in found}
     path.write_text(json.dumps(merged, indent=1) + "\n")
     return merged
 

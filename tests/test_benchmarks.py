@@ -55,7 +55,8 @@ def test_what_was_found_before_on_another_machine_stays(tmp_path: Path) -> None:
         return {"made": day, "machine": {"processor": day}, "seconds": 1.0, "figures": [figure]}
 
     file = tmp_path / "found.json"
-    report.merge(file, {"views": made("2026-01-01", 1), "idle": made("2026-01-01", 2)})
+    gone = {"gone": made("2026-01-01", 4)}
+    file.write_text(json.dumps({"idle": made("2026-01-01", 2), "views": made("2026-01-01", 1), **gone}))
     found = report.merge(file, {"views": made("2026-01-02", 3)})
     assert [(name, each["made"]) for name, each in found.items()] == [("views", "2026-01-02"), ("idle", "2026-01-01")]
     page = report.page(found)

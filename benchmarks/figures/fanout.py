@@ -62,34 +62,31 @@ def _received(clients: Clients, seconds: float) -> float:
 
 
 def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
-    """Frames a second to so many subscribers, one of whom views again when a new number comes to the first of them."""
+    """Frames a second to so many subscribers, one of whom views again when half of them have the last number."""
 
     seconds = _seconds(run, number)
 
     def measure() -> float:
-        waiting = views.beacons(int(2 * FASTEST / number * seconds), objects=1)
+        waiting = views.beacons(int(2 * FASTEST / number * seconds) + 2, objects=1)
         with subscribers(server, number) as clients:
             viewer = next(iter(clients))
             viewer.send(waiting.pop())
-            frames = newest = 0
+            frames, view_at = 0, number // 2
             counting_from = time.perf_counter() + seconds * views.WARM_UP
             until = counting_from + seconds
+            before: int | None = None
             while (now := time.perf_counter()) < until:
+                if before is None and now >= counting_from:
+                    before = frames
                 for client in clients.ready(until - now):
-                    counters = [payload for payload in client.receive() if payload.startswith(BEGIN)]
-                    if counters and (total := _total(counters[-1])) > newest:
-                        newest = total
+                    frames += sum(payload.startswith(BEGIN) for payload in client.receive())
+                    if frames >= view_at:
                         viewer.send(waiting.pop())
-                    if now >= counting_from:
-                        frames += len(counters)
+                        view_at += number
         run.flush()
-        return frames / seconds
+        return (frames - (before or 0)) / seconds
 
     return measure
-
-
-def _total(counters: bytes) -> int:
-    return int(counters.partition(b'"total_views":')[2].partition(b",")[0])
 
 
 def flooded(run: Run, server: Server, number: int) -> Callable[[], float]:
