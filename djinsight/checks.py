@@ -120,7 +120,7 @@ def check_routers(**kwargs: Any) -> list[checks.CheckMessage]:
     if len(where) == 1:
         return []
     places = ", ".join(f'"{alias}" ({", ".join(sorted(where[alias]))})' for alias in sorted(where))
-    text = f"What is written in one transaction is in several databases: {places}."
+    text = f"djinsight writes its tables in one transaction, with the content types there, but they are in {places}."
     hint = "Let DATABASE_ROUTERS have all models of djinsight in one, and migrate contenttypes there too."
     return [checks.Error(text, hint, id="djinsight.E004")]
 

@@ -118,7 +118,7 @@ local function pay(key, cost)
   end
 end
 
--- What is known of all ids is asked once a set, and what is new is put there once: most of what views cost else.
+-- The ids are asked for together, once a set, and the new ones put there together: one by one takes longer.
 local parts, asked, fresh, seen_before = {}, {}, {}, {}
 for i = first_view, #ARGV do
   local part = { ARGV[i]:match('^(%d+) (%d+) (%d+) (%S+) (.*)$') }
