@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
@@ -92,7 +92,7 @@ def database_in_berlin(transactional_db: None, monkeypatch: pytest.MonkeyPatch) 
     def forget() -> None:
         connection.close()
         for name in ("timezone", "timezone_name"):
-            connection.__dict__.pop(name, None)
+            connections[DEFAULT_DB_ALIAS].__dict__.pop(name, None)
 
     with monkeypatch.context() as patch:
         patch.setitem(connection.settings_dict, "TIME_ZONE", "Europe/Berlin")
