@@ -86,6 +86,7 @@ async def test_from_the_first_view_to_the_next_start(start: Start, tmp_path: Pat
     assert [line for line in demo.lines if line.startswith("ready")] == [f"ready http://{host}/"]
 
     page = next(each for each in find_pages(f"http://{host}/") if each.path.startswith("/articles/"))
+    assert "Others are reading" not in read(f"http://{host}/", page.path)  # nobody is
     watching, viewing = await connect_page(host), await connect_page(host)
     await watching.subscribe(page.watch)
     assert (await viewing.view(page.token, view_id()))["type"] == "counted"
@@ -146,7 +147,9 @@ def test_a_past_is_invented_once(start: Start, tmp_path: Path) -> None:
     assert days in {3, 4}
 
     again = start("--port", free_port(), "--history", "3")
-    ready(again)
+    host = ready(again)
+    page = next(each for each in find_pages(f"http://{host}/") if each.path.startswith("/articles/"))
+    assert "Others are reading" in read(f"http://{host}/", page.path)
     assert persisted(again, database) == (views, total, days)
     assert interrupt(again) == 0
 
