@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
@@ -57,10 +59,25 @@ def passes_by() -> bool:
     return connection.vendor == "postgresql"
 
 
+@contextmanager
+def while_taken() -> Iterator[None]:
+    """The periodic task beside who has the first cursor: within, it has ended where it can pass by; after that always."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            lock(0)
+            task = elsewhere(pool, tasks.persist)
+            if passes_by():
+                task.result(timeout=60)
+            yield
+        task.result(timeout=60)
+
+
 def wait_until_blocked(work: Future[T]) -> None:
     """Until ``work`` waits for the transaction of this thread."""
+    until = time.monotonic() + 60
     while connection.vendor == "postgresql":
         assert not work.done()
+        assert time.monotonic() < until
         with connection.cursor() as cursor:
             cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
             if cursor.fetchone() == (True,):
@@ -76,15 +93,10 @@ def test_the_task_passes_by_a_shard_that_is_taken(refs: list[ObjectRef], caplog:
     caplog.set_level(logging.DEBUG, "djinsight")
     for ref in refs:
         count_views(ref, 2)
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            lock(0)
-            task = elsewhere(pool, tasks.persist)
-            if passes_by():
-                task.result(timeout=60)
-                assert [persisted(ref)[0] for ref in refs] == [1, 3]
-                assert [pending(shard) for shard in range(2)] == [2, 0]
-        task.result(timeout=60)
+    with while_taken():
+        if passes_by():
+            assert [persisted(ref)[0] for ref in refs] == [1, 3]
+            assert [pending(shard) for shard in range(2)] == [2, 0]
     levels = {record.levelno for record in caplog.records if record.name.startswith("djinsight")}
     assert levels == ({logging.DEBUG} if passes_by() else set())
 
@@ -98,14 +110,9 @@ def test_the_task_passes_by_a_shard_that_is_taken(refs: list[ObjectRef], caplog:
 def test_and_leaves_the_refusals_in_redis(refs: list[ObjectRef]) -> None:
     refusals.count(Reason.TOKEN)
     refusals.flush()
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            lock(0)
-            task = elsewhere(pool, tasks.persist)
-            if passes_by():
-                task.result(timeout=60)
-                assert not RefusalCount.objects.exists()
-        task.result(timeout=60)
+    with while_taken():
+        if passes_by():
+            assert not RefusalCount.objects.exists()
     tasks.persist()
     assert RefusalCount.objects.get().refused == 1
 

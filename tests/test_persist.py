@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.contenttypes.models import ContentType
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import connection
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
@@ -22,6 +21,7 @@ from tests.blog.models import Article, Product, Term
 from tests.books import live, losses, persisted, saved, sums
 from tests.counting import count, count_views, view
 from tests.sockets import view_id
+from tests.zones import database_in
 
 EVENTS = "djinsight:events"
 META = "djinsight:meta"
@@ -87,29 +87,16 @@ def test_times(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
     assert (row.first_viewed_at, row.last_viewed_at) == (evening, night)
 
 
-@pytest.fixture
-def database_in_berlin(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def forget() -> None:
-        connection.close()
-        for name in ("timezone", "timezone_name"):
-            connections[DEFAULT_DB_ALIAS].__dict__.pop(name, None)
-
-    with monkeypatch.context() as patch:
-        patch.setitem(connection.settings_dict, "TIME_ZONE", "Europe/Berlin")
-        forget()
-        yield
-    forget()
-
-
 def test_an_hour_that_the_zone_of_the_database_has_twice(
-    database_in_berlin: None, refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch
+    refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its time is equal to none of another zone (PEP 495), and yet its sums are found again."""
     twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     monkeypatch.setattr(days, "now", lambda: days.at(int(twice.timestamp() * 1000)))
-    for n in (1, 2, 3):
-        count_views(refs[0], n)
-        persist()
+    with database_in("Europe/Berlin"):
+        for n in (1, 2, 3):
+            count_views(refs[0], n)
+            persist()
     assert list(PageViewHour.objects.values_list("total_views", flat=True)) == [6]
 
 

@@ -23,6 +23,7 @@ from tests.blog.models import Article, News
 from tests.commands import run
 from tests.counting import count_views
 from tests.older_layout import PREFIX, SESSION, view
+from tests.zones import database_in
 
 NOON = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 
@@ -83,6 +84,12 @@ def assert_upgraded(refs: list[ObjectRef]) -> None:
     assert older_tables.names() == {*older_tables.OURS, "djinsight_contenttyperegistry", "djinsight_mcpapikey"}
     for ref in refs:
         assert totals.read([ref])[ref].total_views == totals_of([ref])[0][0]
+
+
+def test_hours_are_those_of_utc_whatever_the_zone_of_the_database(older_database: list[ObjectRef]) -> None:
+    with database_in("Asia/Kolkata"):  # half an hour beside
+        run("djinsight_upgrade", "--yes")
+        assert {hour.astimezone(UTC).minute for hour in PageViewHour.objects.values_list("hour", flat=True)} == {0}
 
 
 def test_upgrade(older_database: list[ObjectRef], redis_client: redis.Redis) -> None:
