@@ -116,7 +116,7 @@ def _in_utc(value: Any) -> Any:
 def _adapter(field: models.Field[Any, Any], ops: Any) -> Callable[[Any], Any] | None:
     """What the driver wants in place of a value of ``field``, where that is not the value itself.
 
-    Asked once for each value: all rows have the same few hours and days.
+    Asked once for each value: the rows of hours and days have few.
     """
     if isinstance(field, models.DateTimeField):
         return cache(cast("Callable[[Any], Any]", ops.adapt_datetimefield_value))
