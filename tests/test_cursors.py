@@ -61,7 +61,7 @@ def passes_by() -> bool:
 
 @contextmanager
 def while_taken() -> Iterator[None]:
-    """The periodic task beside who has the first cursor: within, it has ended where it can pass by; after that always."""
+    """The periodic task beside who has the first cursor: within, it has ended where it can pass by, later always."""
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             lock(0)
