@@ -331,13 +331,20 @@ def test_garbage_among_the_shed(ref: ObjectRef, redis_client: redis.Redis, setti
     assert DeadLetter.objects.count() == 2
 
 
-def test_reading_stops_where_redis_goes_back(
-    ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("lost", "later", "kept"),
+    [
+        pytest.param(6, 7, 2 + 7, id="the first two and the last seven are what Redis has"),
+        pytest.param(2, 3, 2 + 2 + 3, id="all: the last page of the old data was asked for before"),
+    ],
+)
+def test_redis_goes_back_while_it_is_read(
+    ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, lost: int, later: int, kept: int
 ) -> None:
     """Between two pages of the same read Redis restarts with older data."""
     count_views(ref, 2)
     restore = saved(redis_client)
-    count_views(ref, 2)
+    count_views(ref, lost)
     monkeypatch.setattr(persisting.stream, "PAGE", 4)
     after = persisting.stream.after
 
@@ -346,14 +353,14 @@ def test_reading_stops_where_redis_goes_back(
         yield from (next(entries) for _ in range(4))
         patched.undo()
         restore()
-        count_views(ref, 3)
+        count_views(ref, later)
         yield from entries
 
     with monkeypatch.context() as patched:
         patched.setattr(persisting.stream, "after", interrupted)
         persist()
     persist()
-    balanced(ref, 5)  # the first two and the last three are what Redis has
+    balanced(ref, kept)
     assert losses() == [("rollback", None)]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -111,6 +112,23 @@ def sync_client(shard: int) -> Any:
         # A stream's entries stay lists of names and values, as they come: a dict of each takes as long as its reading.
         client.set_response_callback("XRANGE", lambda reply, **options: reply)
     return _sync_clients[url]
+
+
+@contextmanager
+def alone(shard: int) -> Iterator[Any]:
+    """A connection of the sync client for who asks before the last answer is read. Raises redis.RedisError.
+
+    Given back with the block, and closed where the block fails: nobody else is to read what is still to come.
+    """
+    pool = sync_client(shard).connection_pool
+    connection = pool.get_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
 
 
 def rest() -> None:

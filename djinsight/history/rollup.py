@@ -56,16 +56,15 @@ def _by_quarter(entries: Iterable[Entry]) -> dict[tuple[ObjectRef, int], list[in
     All instants of a quarter share their hour and their day, in every time zone. Each entry is touched once.
     """
     quarters: dict[tuple[ObjectRef, int], list[int]] = {}
-    for entry in entries:
-        ms = entry.ms
-        key = entry.ref, ms // 900_000
+    for _, _, ref, ms, views, unique, unique_today, _ in entries:
+        key = ref, ms // 900_000
         sums = quarters.get(key)
         if sums is None:
-            quarters[key] = [entry.views, entry.unique, entry.unique_today, ms, ms]
+            quarters[key] = [views, unique, unique_today, ms, ms]
             continue
-        sums[0] += entry.views
-        sums[1] += entry.unique
-        sums[2] += entry.unique_today
+        sums[0] += views
+        sums[1] += unique
+        sums[2] += unique_today
         if ms < sums[3]:
             sums[3] = ms
         elif ms > sums[4]:

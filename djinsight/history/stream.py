@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from djinsight.beacons import beacon, bots
 from djinsight.beacons.refs import ObjectRef
@@ -77,15 +77,24 @@ def head(shard: int, last_id: str = "0-0") -> Head | None:
 
 def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:
     """The entries after ``last_id``, oldest first, at most ``limit``. Raises redis.RedisError."""
-    client, events = connections.sync_client(shard), Keys(shard).events
-    while limit > 0:
-        page = client.xrange(events, min=f"({last_id}", count=min(PAGE, limit))
+    for page in _pages(shard, last_id, limit):
         for entry_id, parts in page:
-            last_id = entry_id.decode()
-            yield read(last_id, parts)
-        if len(page) < min(PAGE, limit):
-            return
-        limit -= len(page)
+            yield read(entry_id.decode(), parts)
+
+
+def _pages(shard: int, last_id: str, limit: int) -> Iterator[list[Any]]:
+    """The same as Redis sends them. It gathers the next page while one is looked at: its time is not waited for."""
+    events = Keys(shard).events
+    count = min(PAGE, limit)
+    with connections.alone(shard) as connection:
+        connection.send_command("XRANGE", events, f"({last_id}", "+", "COUNT", count)
+        while count:
+            page = connection.read_response()
+            limit -= len(page)
+            count = min(PAGE, limit) if len(page) == count else 0
+            if count:
+                connection.send_command("XRANGE", events, f"({page[-1][0].decode()}", "+", "COUNT", count)
+            yield page
 
 
 def begin_epoch(shard: int, epoch: str, *, drop_shed: bool) -> str:
@@ -194,8 +203,13 @@ def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> Non
     _check_text("visitor", visitor, 22)
     _check_text("user agent", user_agent, bots.MAX_USER_AGENT)
     if ip_address is not None:
-        _check_text("IP address", ip_address, 45)
-        ipaddress.ip_address(ip_address)
+        _check_address(ip_address)
+
+
+@lru_cache(maxsize=4096)
+def _check_address(ip_address: str) -> None:
+    _check_text("IP address", ip_address, 45)
+    ipaddress.ip_address(ip_address)
 
 
 @lru_cache(maxsize=4096)
