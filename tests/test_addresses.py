@@ -44,6 +44,20 @@ def test_of_client(peer: str, forwarded: str, client: str, settings: Any) -> Non
     assert addresses.of_client(peer, forwarded) == client
 
 
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [
+        pytest.param("0000:0000:0000:0000:0000:ffff:198.051.100.009", "", id="of the most characters, but octal"),
+        pytest.param("0000:0000:0000:0000:0000:ffff:198.100.100.199", "198.100.100.199", id="of the most characters"),
+        pytest.param("2001:DB8:0::9%a-link-with-a-long-name-of-its-own-0123456789", "2001:db8::9", id="with a link"),
+        pytest.param("0000:0000:0000:0000:0000:ffff:198.100.100.1990", "", id="one more"),
+        pytest.param("198.51.100.9" + 100 * "9", "", id="many more"),
+    ],
+)
+def test_how_an_address_is_written(address: str, read: str) -> None:
+    assert addresses.canonical(address) == read
+
+
 def test_nobody_is_believed_by_default() -> None:
     assert addresses.of_client(OTHER, CLIENT) == OTHER
 
