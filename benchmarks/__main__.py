@@ -25,20 +25,24 @@ def main() -> None:
     made: dict[str, Any] = {}
     for name in options.names or BENCHMARKS:
         began = time.monotonic()
-        figures = _alone(name, options.quick)
+        redis_version, figures = _alone(name, options.quick)
         for figure in figures:
             print(report.line(name, figure), flush=True)
-        made[name] = report.as_json(figures, time.monotonic() - began)
+        made[name] = report.as_json(figures, time.monotonic() - began, redis_version)
         report.merge(options.json, made)
         if options.publish:
             report.publish(made)
 
 
-def _alone(name: str, quick: bool) -> list[Figure]:
-    """Run one benchmark in a process of its own, so that none pays for what another has left in memory."""
+def _alone(name: str, quick: bool) -> tuple[str, list[Figure]]:
+    """Run one benchmark in a process of its own, so that none pays for what another has left in memory.
+
+    The version of the Redis server that it ran on, and what it found.
+    """
     with tempfile.NamedTemporaryFile(suffix=".json") as found:
         subprocess.run([sys.executable, "-m", "benchmarks.alone", name, str(int(quick)), found.name], check=True)
-        return [Figure(**each) for each in json.load(found)]
+        made = json.load(found)
+        return made["Redis"], [Figure(**each) for each in made["figures"]]
 
 
 def _options() -> argparse.Namespace:

@@ -16,7 +16,8 @@ def main() -> None:
     benchmark = BENCHMARKS[name]
     with started(quick=bool(int(quick)), postgresql=benchmark.postgresql) as run:
         figures = benchmark.load()(run)
-    Path(file).write_text(json.dumps([asdict(figure) for figure in figures]))
+        found = {"Redis": run.redis_version(), "figures": [asdict(figure) for figure in figures]}
+    Path(file).write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ def line(name: str, figure: Figure) -> str:
     return f"{name:16} {what:70} {value:>14}  {figure.target:>12} {verdict:8} {measured}"
 
 
-def as_json(figures: Iterable[Figure], seconds: float) -> dict[str, Any]:
+def as_json(figures: Iterable[Figure], seconds: float, redis_version: str) -> dict[str, Any]:
     """What one benchmark found, with the machine and the day."""
     return {
         "made": datetime.now(UTC).date().isoformat(),
-        "machine": machine.describe(),
+        "machine": {**machine.describe(), "Redis server": redis_version},
         "seconds": round(seconds, 1),
         "figures": [figure.as_dict() for figure in figures],
     }
@@ -57,15 +57,15 @@ def page(made: Mapping[str, Any]) -> str:
         "",
         '    pip install -e ".[bench]" && python -m benchmarks',
         "",
-        "A benchmark is made again when what it measures has changed. These are the machines, and the days:",
+        "A benchmark is made again when what it measures has changed. These are the machines:",
         "",
         *(f"{place}. {each}" for place, each in enumerate(machines, 1)),
         "",
-        "| | measured | against | figure | target | | on | medians |",
-        "|---|---|---|---:|---:|---|---:|---|",
+        "| | measured | against | figure | target | | machine, day | medians |",
+        "|---|---|---|---:|---:|---|---|---|",
     ]
     for name, benchmark in made.items():
-        on = str(machines.index(_machine(benchmark)) + 1)
+        on = f"{machines.index(_machine(benchmark)) + 1}, {benchmark['made']}"
         for each in benchmark["figures"]:
             verdict = {True: "reached", False: "missed", None: ""}[each["reached"]]
             medians = ", ".join(f"{name} {number(median(values))}" for name, values in each["samples"].items())
@@ -77,8 +77,7 @@ def page(made: Mapping[str, Any]) -> str:
 
 
 def _machine(benchmark: Mapping[str, Any]) -> str:
-    described = "; ".join(f"{name} {value}" for name, value in benchmark["machine"].items())
-    return f"{benchmark['made']}: {described}"
+    return "; ".join(f"{name} {value}" for name, value in benchmark["machine"].items())
 
 
 def publish(made: Mapping[str, Any]) -> None:

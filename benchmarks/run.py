@@ -44,6 +44,13 @@ class Run:
         """What the servers say."""
         return self.data / "servers.log"
 
+    def redis_version(self) -> str:
+        """The server's, which is another thing than the client's."""
+        import redis
+
+        with redis.Redis.from_url(self.redis.url) as client:
+            return str(client.info("server")["redis_version"])
+
     def flush(self) -> None:
         """Empty Redis."""
         import redis

@@ -59,29 +59,52 @@ def _cost_of_view(run: Run, site: Server, objects: int) -> Callable[[], float]:
 
 
 def two_processes(run: Run) -> list[Figure]:
-    """Two Daphne processes on one Redis, each on a core that it shares with the load or Redis."""
+    """Two Daphne processes on one Redis, of which one shares its core with the load and Redis."""
     env = {"log": run.log}
-    with processes.daphne(SITE, **env) as one, processes.daphne(SITE, core=cores.LOAD, **env) as other:
+    with (
+        processes.daphne(SITE, **env) as site,
+        processes.daphne(SITE, core=cores.LOAD, **env) as other,
+        processes.daphne(BARE, **env) as bare,
+        processes.daphne(BARE, core=cores.LOAD, **env) as other_bare,
+    ):
+        sites, echo = [site, other], b'{"type":"view"'
+        one, two, halves = "one, views per cpu s", "two, views per cpu s", "two with half each, views per cpu s"
+        one_bare, two_bare = "one, echoes per cpu s", "two, echoes per cpu s"
         samples = medians.in_turn(
             {
-                "one, views per cpu s": lambda: _per_core(run, [one]),
-                "two, views per cpu s": lambda: _per_core(run, [one, other]),
+                one: lambda: _per_core(run, [site], SOCKETS),
+                two: lambda: _per_core(run, sites, SOCKETS),
+                halves: lambda: _per_core(run, sites, SOCKETS // 2),
+                one_bare: lambda: _per_core(run, [bare], SOCKETS, "/echo", echo),
+                two_bare: lambda: _per_core(run, [bare, other_bare], SOCKETS, "/echo", echo),
             },
             run.rounds,
         )
-    value = medians.ratio(samples, "two, views per cpu s", "one, views per cpu s")
+
+    def figure(name: str, of: str, against: str, least: float | None = None, note: str = "") -> Figure:
+        value = medians.ratio(samples, of, against)
+        return Figure(
+            name, "one process", value, least=least, samples={n: samples[n] for n in (against, of)}, note=note
+        )
+
     note = "by the processor time of the servers: load and Redis share the second core"
-    return [Figure("views a second of processor time, two processes", "one process", value, least=0.9,
-                   samples=samples, note=note)]  # fmt: skip
+    return [
+        figure("views a second of processor time, two processes", two, one, 0.9, note),
+        figure("the same, with half of the sockets each", halves, one),
+        figure("echoes a second of processor time, two processes", two_bare, one_bare),
+    ]
 
 
-def _per_core(run: Run, servers: list[Server]) -> float:
+def _per_core(
+    run: Run, servers: list[Server], sockets: int, path: str = SOCKET_PATH, answer: bytes = b'{"type":"counted"'
+) -> float:
+    """Answers a second of processor time, with so many sockets each."""
     frames = views.beacons(int(ENOUGH * run.seconds * (1 + views.WARM_UP)))
     with Clients() as clients:
         for server in servers:
-            clients.open(server.port, SOCKET_PATH, SOCKETS // len(servers), views.visitor)
+            clients.open(server.port, path, sockets, views.visitor)
         before = sum(server.cpu() for server in servers)
-        answered = views.keep_in_flight(clients, frames, IN_FLIGHT, run.seconds)
+        answered = views.keep_in_flight(clients, frames, IN_FLIGHT, run.seconds, answer)
         used = sum(server.cpu() for server in servers) - before
     run.flush()
     return answered.rate * run.seconds * (1 + views.WARM_UP) / max(used, 0.01)
