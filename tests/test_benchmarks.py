@@ -50,16 +50,25 @@ def test_the_page_is_what_was_found() -> None:
 
 
 def test_what_was_found_before_on_another_machine_stays(tmp_path: Path) -> None:
-    def made(day: str, value: float) -> dict[str, Any]:
+    def made(processor: str, day: str, value: float) -> dict[str, Any]:
         figure = Figure("views", "echoes", value).as_dict()
-        return {"made": day, "machine": {"processor": day}, "seconds": 1.0, "figures": [figure]}
+        return {"made": day, "machine": {"processor": processor}, "seconds": 1.0, "figures": [figure]}
 
     file = tmp_path / "found.json"
-    gone = {"gone": made("2026-01-01", 4)}
-    file.write_text(json.dumps({"idle": made("2026-01-01", 2), "views": made("2026-01-01", 1), **gone}))
-    found = report.merge(file, {"views": made("2026-01-02", 3)})
-    assert [(name, each["made"]) for name, each in found.items()] == [("views", "2026-01-02"), ("idle", "2026-01-01")]
+    before = {
+        "memory": made("new", "2026-01-01", 1),
+        "idle": made("old", "2026-01-01", 2),
+        "views": made("old", "2026-01-01", 3),
+        "gone": made("old", "2026-01-01", 4),
+    }
+    file.write_text(json.dumps(before))
+    found = report.merge(file, {"views": made("new", "2026-01-02", 5)})
+    assert {name: each["made"] for name, each in found.items()} == {
+        "views": "2026-01-02", "memory": "2026-01-01", "idle": "2026-01-01"
+    }  # fmt: skip
     page = report.page(found)
-    assert "1. 2026-01-02: processor 2026-01-02\n2. 2026-01-01: processor 2026-01-01\n" in page
-    assert "| 3 x |  |  | 1 |" in page
-    assert "| 2 x |  |  | 2 |" in page
+    assert "\n1. processor new\n2. processor old\n\n" in page
+    assert "| 5 x |  |  | 1, 2026-01-02 |" in page
+    assert "| 1 x |  |  | 1, 2026-01-01 |" in page
+    assert "| 2 x |  |  | 2, 2026-01-01 |" in page
+    assert "| 3 x |" not in page
