@@ -13,7 +13,8 @@ from channels.testing import WebsocketCommunicator
 from django.core import checks
 from django.test import Client, RequestFactory
 
-from djinsight.beacons.origins import Handshake, permitted
+from djinsight.beacons.handshakes import Handshake
+from djinsight.beacons.origins import permitted
 from tests.asgi import application
 from tests.sockets import BROWSER, WITHIN, view_id
 

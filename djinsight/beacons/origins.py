@@ -8,8 +8,6 @@ and port of the request itself, its host one of ``ALLOWED_HOSTS``), or one of ``
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,26 +15,8 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.utils.http import is_same_domain
 
-from djinsight.beacons import headers
-
 # As browsers write one: lower case, IDN in its ASCII form, nothing after the port. Neither "null" nor a list.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+", re.ASCII)
-
-
-class Handshake(HttpRequest):
-    """A WebSocket handshake, as the request that Django reads host and scheme from, with all its proxy settings."""
-
-    def __init__(self, scope: Mapping[str, Any]) -> None:
-        super().__init__()
-        # Daphne tells no scheme of a socket; ASGI's default is the one without TLS.
-        self._own_scheme = "https" if scope.get("scheme", "ws") == "wss" else "http"
-        for name, value in headers.read(scope.get("headers", ())).items():
-            self.META[f"HTTP_{name.upper().replace('-', '_')}"] = value
-        host, port = scope.get("server") or ("unknown", 0)
-        self.META |= {"SERVER_NAME": host, "SERVER_PORT": str(port)}
-
-    def _get_scheme(self) -> str:
-        return self._own_scheme
 
 
 def permitted(request: HttpRequest) -> bool:

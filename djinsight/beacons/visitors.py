@@ -15,8 +15,9 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.http import parse_cookie
 
-from djinsight.beacons import addresses, headers
+from djinsight.beacons import addresses
 from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
+from djinsight.beacons.handshakes import Handshake
 from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.conf import conf
 
@@ -43,15 +44,7 @@ class Visitor(NamedTuple):
 
 def from_scope(scope: Mapping[str, Any], day: int) -> Visitor:
     """The visitor of a WebSocket handshake (an ASGI scope); ``day`` is today's number, for the daily key."""
-    sent = headers.read(scope.get("headers", ()))
-    client = scope.get("client")
-    return identify(
-        cookies=sent.get("cookie", ""),
-        user_agent=sent.get("user-agent", ""),
-        address=addresses.of_client(client[0] if client else "", sent.get("x-forwarded-for", "")),
-        opted_out="1" in (sent.get("dnt"), sent.get("sec-gpc")),
-        day=day,
-    )
+    return from_request(Handshake(scope), day)
 
 
 def from_request(request: Any, day: int) -> Visitor:

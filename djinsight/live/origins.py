@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from djinsight.beacons.origins import Handshake, permitted
+from djinsight.beacons.handshakes import Handshake
+from djinsight.beacons.origins import permitted
 from djinsight.counting import refusals
 from djinsight.exceptions import Reason
 

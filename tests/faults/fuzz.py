@@ -19,6 +19,7 @@ def check(data: bytes) -> None:
     """Read ``data`` as each of the things that a client sends. Raises for anything but a refusal."""
     from djinsight.beacons import addresses, beacon, origins, tokens
     from djinsight.beacons.beacon import MAX_URL, Beacon
+    from djinsight.beacons.handshakes import Handshake
     from djinsight.beacons.refs import ObjectRef
     from djinsight.exceptions import InvalidRef, InvalidToken, Rejected
 
@@ -47,7 +48,7 @@ def check(data: bytes) -> None:
     address = addresses.of_client(text[:64], text)
     assert address == addresses.canonical(address)
     pairs = [(b"host", b"testserver"), (b"origin", data), (b"x-forwarded-host", data), (data[:32], data)]
-    assert not origins.permitted(origins.Handshake({"headers": pairs})) or data == b"http://testserver"
+    assert not origins.permitted(Handshake({"headers": pairs})) or data == b"http://testserver"
 
 
 def main() -> None:
