@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -35,12 +36,16 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
     (757 us against 168 us), and a channel of its own would cost a subscription a socket. The hub has the channel.
     """
 
+    @cached_property
+    def visitor(self) -> Visitor:
+        """Who it is, decided with the first view: of a page that only watches it need not be known."""
+        return visitors.from_scope(self.scope, days.now().number)
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         self.scope = scope
         self.hub: Hub = hub.get()
-        self.visitor: Visitor = visitors.from_scope(scope, days.now().number)
         loop = asyncio.get_running_loop()
         self.socket = Socket(send, asyncio.current_task(), loop.time())
         await send({"type": "websocket.accept"})
