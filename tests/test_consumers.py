@@ -50,6 +50,15 @@ async def test_unique_is_once_a_visitor(open_socket: Open, view_token: str, sett
     ]
 
 
+async def test_who_it_is_is_decided_once_with_the_first_view(open_socket: Open, view_token: str, settings: Any) -> None:
+    cookie = settings.SESSION_COOKIE_NAME + "=one"
+    early, late = await open_socket(cookie=cookie), await open_socket(cookie=cookie)
+    assert (await early.view(view_token, view_id(1)))["unique"] is True
+    settings.DJINSIGHT_VISITOR = "anonymous"
+    assert (await early.view(view_token, view_id(2)))["unique"] is False
+    assert (await late.view(view_token, view_id(3)))["unique"] is True
+
+
 # View ids
 
 

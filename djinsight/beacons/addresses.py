@@ -53,7 +53,7 @@ def canonical(address: str) -> str:
     return _canonical(address.partition("%")[0][: MAX_ADDRESS + 1])
 
 
-# To read an address takes 6 us, of a handshake's 800, and each visitor's comes again and again.
+# To read an address takes 6 us, and each visitor's comes again and again.
 @lru_cache(maxsize=4096)
 def _canonical(address: str) -> str:
     try:
