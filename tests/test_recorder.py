@@ -11,7 +11,7 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, days, recorder, totals
-from djinsight.counting.recorder import MAX_BATCH, Recorder
+from djinsight.counting.recorder import FEW, MAX_BATCH, Lane, Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import Reason, Rejected
 from tests.counting import view
@@ -66,10 +66,46 @@ async def test_views_queue_behind_the_call_in_flight(
     redis_client.config_resetstat()
     first = recording.record(view(ref))
     await settled(1)  # it is on its way
-    rest = [recording.record(view(ref)) for _ in range(100)]
+    rest = [recording.record(view(ref)) for _ in range(FEW)]
     await asyncio.gather(first, *rest)
     assert calls(redis_client, "evalsha") == 2
-    assert [each.total_views for each in updates[-2:]] == [2, 102]
+    assert [each.total_views for each in updates[-2:]] == [2, 2 + FEW]
+
+
+async def test_calls_become_alike(
+    recording: Recorder, updates: Updates, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    """Of many that wait, the mean of them and of the last call goes, and not 399 where one went before."""
+    await warm(recording, ref)
+    await recording.record(view(ref))
+    first = recording.record(view(ref))
+    await settled(1)  # it is on its way
+    await asyncio.gather(first, *(recording.record(view(ref)) for _ in range(399)))
+    assert [each.total_views for each in updates[-3:]] == [2, 2 + 200, 2 + 200 + 199]
+
+
+async def test_the_next_call_is_sent_before_the_answers_of_the_last_are_given(
+    recording: Recorder, ref: ObjectRef, redis_client: redis.Redis
+) -> None:
+    """Redis counts while the server answers."""
+    await warm(recording, ref)
+    await recording.record(view(ref))
+    redis_client.config_resetstat()
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+    done = loop.create_future()
+
+    def first(view_id: str, outcome: bool | Reason) -> None:
+        deadline = loop.time() + 5  # nothing else can happen in this loop meanwhile
+        while calls(redis_client, "evalsha") < 2 and loop.time() < deadline:
+            pass
+        seen.append(calls(redis_client, "evalsha"))
+
+    recording.submit(view(ref), first)
+    await settled(1)  # it is on its way
+    recording.submit(view(ref), lambda view_id, outcome: done.set_result(outcome))
+    assert await done is False
+    assert seen == [2]
 
 
 async def test_a_batch_has_a_bound(
@@ -245,6 +281,28 @@ async def test_a_loop_that_ends_leaves_nobody_waiting(
     refused = await asyncio.gather(*answers, return_exceptions=True)
     assert [each.reason for each in refused if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 5
     assert await recording.record(view(ref)) is not None
+
+
+async def test_a_loop_that_ends_answers_what_redis_has(
+    recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "MAX_BATCH", 2)
+    taken: list[int] = []
+    take = Lane._take
+
+    def take_and_end(lane: Lane) -> Any:
+        batch = take(lane)
+        taken.append(len(batch))
+        if len(taken) == 2:  # the answers of the first call are not given yet
+            assert lane.task is not None
+            lane.task.cancel()
+        return batch
+
+    monkeypatch.setattr(Lane, "_take", take_and_end)
+    answers = [recording.record(view(ref)) for _ in range(5)]
+    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    assert outcomes[:2] == [True, False]
+    assert [each.reason for each in outcomes[2:] if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3
 
 
 @pytest.mark.parametrize("seconds", [-600, -1, 0, 1, 1199])

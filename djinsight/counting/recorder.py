@@ -1,7 +1,7 @@
 """The recorder: beacons in, one script call for all that wait, snapshots out (group commit).
 
-While one call is in flight later views queue; when it returns, all that wait go in the next one. A busy process
-pays one round trip for hundreds of views, an idle one adds no delay.
+While one call is in flight later views queue; when it returns they go in the next one, and its own are answered
+while Redis is at that. A busy process pays one round trip for hundreds of views, an idle one adds no delay.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import redis
@@ -26,6 +27,8 @@ from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 logger = logging.getLogger("djinsight.counting")
 
 MAX_BATCH = 512  # views a script call
+FEW = 64  # views that go in one call in any case
+TURNS = 2  # of the loop, in which redis-py sends a call: it makes a task of it before Python 3.12
 MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
@@ -123,6 +126,7 @@ class Lane:
         self.queue: deque[Waiting] = deque()
         self.task: asyncio.Task[None] | None = None
         self._counted = counted
+        self._taken = MAX_BATCH  # views in the last call
 
     def put(self, view: View, answer: Answer) -> None:
         self.queue.append((view, answer))
@@ -130,40 +134,65 @@ class Lane:
             self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        batch: deque[Waiting] = deque()  # those that have no answer yet
+        batch: deque[Waiting] = deque()  # those that are being counted
+        give: Callable[[], None] | None = None  # gives the answers of the call before
         try:
             while self.queue:
-                batch = deque(self.queue.popleft() for _ in range(min(MAX_BATCH, len(self.queue))))
-                try:
-                    await self._commit(batch)
-                except Exception:
-                    logger.exception("%d views not counted", len(batch))
-                    _refuse(batch, Reason.UNAVAILABLE)
+                batch = self._take()
+                if give is None:
+                    give = await self._commit(batch)
+                else:
+                    commit = asyncio.create_task(self._commit(batch))
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)  # it is sent first: Redis is at it while the answers are given
+                    give()
+                    give = None
+                    give = await commit
         finally:
             self.task = None
+            if give is not None:
+                give()
             # There are some where the loop ends and cancels its tasks: nobody is left waiting.
             _refuse(batch, Reason.UNAVAILABLE)
             _refuse(self.queue, Reason.UNAVAILABLE)
 
-    async def _commit(self, batch: deque[Waiting]) -> None:
+    def _take(self) -> deque[Waiting]:
+        """What goes in the next call: all that wait where they are few, else the mean of them and of the last call.
+
+        So calls become alike. A long one leaves few to take in meanwhile, which make a short one, behind which many
+        wait for another long one: as long as that takes the server would have nothing to do.
+        """
+        waiting = len(self.queue)
+        self._taken = min(waiting, MAX_BATCH, max(FEW, (waiting + self._taken) // 2))
+        return deque(self.queue.popleft() for _ in range(self._taken))
+
+    async def _commit(self, batch: deque[Waiting]) -> Callable[[], None]:
+        """Count ``batch``. What is returned gives the answers."""
         try:
             call = Call(self.shard, [view for view, _ in batch])
             codes, numbers = await self._send(call)
         except redis.ResponseError as error:
             logger.warning("%d views not counted: %s", len(batch), error)
-            _refuse(batch, Reason.UNAVAILABLE)
-            return
         except (redis.RedisError, OSError) as error:
             # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
             # a long queue for many times as long.
             logger.warning("%d views not counted, Redis does not answer: %s", len(batch) + len(self.queue), error)
-            _refuse(batch, Reason.UNAVAILABLE)
             _refuse(self.queue, Reason.UNAVAILABLE)
-            return
-        for code in codes:
-            view, answer = batch.popleft()
-            answer(view.beacon.view_id, _OUTCOMES[code])
-        self._counted(*call.snapshots(numbers))
+        except Exception:
+            logger.exception("%d views not counted", len(batch))
+        else:
+            return partial(self._give, batch, call, codes, numbers)
+        return partial(_refuse, batch, Reason.UNAVAILABLE)
+
+    def _give(self, batch: deque[Waiting], call: Call, codes: Sequence[int], numbers: Sequence[Any]) -> None:
+        try:
+            for code in codes:
+                view, answer = batch.popleft()
+                answer(view.beacon.view_id, _OUTCOMES[code])
+            self._counted(*call.snapshots(numbers))
+        except Exception:
+            logger.exception("%d views counted and not answered", len(batch))
+            _refuse(batch, Reason.UNAVAILABLE)
 
     async def _send(self, call: Call) -> Any:
         client = connections.client(self.shard)
