@@ -205,7 +205,7 @@ def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     Daphne takes a frame without waiting: a task for each, and a turn of the loop, would be a tenth of a view's cost.
     """
     if sys.version_info >= (3, 12):
-        task = asyncio.Task(coroutine, eager_start=True)
+        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
         return None if task.done() else _keep(task)
     try:
         awaited = coroutine.send(None)
