@@ -72,9 +72,7 @@ async def test_views_queue_behind_the_call_in_flight(
     assert [each.total_views for each in updates[-2:]] == [2, 2 + FEW]
 
 
-async def test_calls_become_alike(
-    recording: Recorder, updates: Updates, ref: ObjectRef, redis_client: redis.Redis
-) -> None:
+async def test_calls_become_alike(recording: Recorder, updates: Updates, ref: ObjectRef) -> None:
     """Of many that wait, the mean of them and of the last call goes, and not 399 where one went before."""
     await warm(recording, ref)
     await recording.record(view(ref))
@@ -300,7 +298,8 @@ async def test_a_loop_that_ends_answers_what_redis_has(
 
     monkeypatch.setattr(Lane, "_take", take_and_end)
     answers = [recording.record(view(ref)) for _ in range(5)]
-    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
     assert outcomes[:2] == [True, False]
     assert [each.reason for each in outcomes[2:] if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3
 

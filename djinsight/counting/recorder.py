@@ -1,4 +1,4 @@
-"""The recorder: beacons in, one script call for all that wait, snapshots out (group commit).
+"""The recorder: beacons in, one script call for many, snapshots out (group commit).
 
 While one call is in flight later views queue; when it returns they go in the next one, and its own are answered
 while Redis is at that. A busy process pays one round trip for hundreds of views, an idle one adds no delay.
