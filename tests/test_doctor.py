@@ -65,7 +65,13 @@ def test_all_is_well(
     status, said = doctor(daphne(), f"blog.article:{article.pk}")
 
     assert status == 0, said
-    for sentence in ("is counted in", "is pushed to open pages in", "is in the database after", "has its tracker"):
+    for sentence in (
+        "is counted in",
+        "is pushed to open pages in",
+        "that another process has counted in",
+        "is in the database after",
+        "has its tracker",
+    ):
         assert sentence in said
     assert said.endswith("No problems found.\n")
     assert_nothing_is_left(redis_client)
@@ -229,6 +235,18 @@ def test_server_with_another_key(daphne: Daphne, settings: Any) -> None:
     found = [each for each in probe.Probe(where, 1).findings() if each.level is Level.PROBLEM]
     assert [each.code for each in found] == ["refused"]
     assert "SECRET_KEY" in found[0].cure
+
+
+def test_server_with_another_channel_layer(daphne: Daphne, settings: Any) -> None:
+    layer = settings.CHANNEL_LAYERS["default"]
+    other = {"default": {**layer, "CONFIG": {**layer["CONFIG"], "prefix": "other"}}}
+    where = site.Site(f"http://{daphne(CHANNEL_LAYERS=other)}/")
+    found = list(probe.Probe(where, 1).findings())
+    assert "broadcast" in codes(iter(found))
+    assert "push" in codes(iter(found), Level.FINE)
+    # It is said once that the layer of this process does not deliver.
+    found = list(probe.Probe(where, 1, layer_delivers=False).findings())
+    assert "broadcast" not in [each.code for each in found]
 
 
 def test_redis_down(transactional_db: None, settings: Any) -> None:

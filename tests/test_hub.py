@@ -18,7 +18,7 @@ from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live import hub, publisher, sockets, topics
 from djinsight.live.frames import CloseCode
-from tests.counting import count_views
+from tests.counting import count_views, view
 from tests.sockets import Page, view_id
 
 Open = Callable[..., Awaitable[Page]]
@@ -34,6 +34,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not await asyncio.to_thread(condition):
             pass
+
+
+async def view_elsewhere(*refs: ObjectRef) -> None:
+    """A view of each of ``refs`` that another process counts and broadcasts: one whose hub is not ours."""
+    other = hub.Hub()
+    await asyncio.gather(*(other.recorder.record(view(ref)) for ref in refs))
+    await other.settle()
 
 
 async def test_many_sockets_and_objects_share_one_subscription(
@@ -133,13 +140,12 @@ async def test_more_objects_than_one_broadcast_takes(
 ) -> None:
     monkeypatch.setattr(publisher, "MAX_TOGETHER", 4)
     refs = [ObjectRef("blog", "article", str(n)) for n in range(30)]
-    watching, viewing = await open_socket(), await open_socket()
-    await watching.subscribe(*(tokens.mint("watch", ref) for ref in refs))
-    for n, ref in enumerate(refs):
-        await viewing.send({"type": "view", "id": view_id(n), "token": tokens.mint("view", ref)})
+    page = await open_socket()
+    await page.subscribe(*(tokens.mint("watch", ref) for ref in refs))
+    await view_elsewhere(*refs)
     seen: set[str] = set()
     while seen != set(map(str, refs)):
-        seen.update(each["ref"] for each in (await watching.receive())["counters"] if each["total_views"] == 1)
+        seen.update(each["ref"] for each in (await page.receive())["counters"] if each["total_views"] == 1)
 
 
 async def test_an_answer_for_who_is_gone_takes_nothing_from_those_who_came(
@@ -167,15 +173,28 @@ async def test_what_was_not_broadcast_is_reread(
 
 
 async def test_pubsub_that_redis_cuts(
-    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    open_socket: Open, watch_token: str, ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "REREAD_EVERY", 0.2)
-    watching, viewing = await open_socket(), await open_socket()
-    await watching.subscribe(watch_token)
+    page = await open_socket()
+    await page.subscribe(watch_token)
     for n in range(3):
         redis_client.client_kill_filter(_type="pubsub")
-        await viewing.view(view_token, view_id(n))
-        assert (await watching.counter(n + 1))["total_views"] == n + 1
+        await view_elsewhere(ref)
+        assert (await page.counter(n + 1))["total_views"] == n + 1
+
+
+async def test_a_page_of_the_same_process_needs_no_pubsub(
+    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
+) -> None:
+    watching, viewing = await open_socket(), await open_socket()
+    await watching.subscribe(watch_token)
+    redis_client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # nobody may publish or subscribe
+    try:
+        await viewing.view(view_token, view_id())
+        assert (await watching.counter(1))["total_views"] == 1
+    finally:
+        redis_client.execute_command("ACL", "SETUSER", "default", "allchannels")
 
 
 async def test_a_number_never_goes_down(
@@ -254,14 +273,14 @@ def test_each_event_loop_has_its_own(transactional_db: None) -> None:
     assert asyncio.run(mine()) is not asyncio.run(mine())
 
 
-async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, view_token: str, watch_token: str) -> None:
+async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, watch_token: str, ref: ObjectRef) -> None:
     """Django makes the layer when it is first asked for: two loops that do so at once have one each, for a moment."""
-    watching, viewing = await open_socket(), await open_socket()
-    await watching.subscribe(watch_token)
+    page = await open_socket()
+    await page.subscribe(watch_token)
     for n in range(3):
         channel_layers.backends.clear()
-        await viewing.view(view_token, view_id(n))
-        assert (await watching.counter(n + 1))["total_views"] == n + 1
+        await view_elsewhere(ref)
+        assert (await page.counter(n + 1))["total_views"] == n + 1
 
 
 async def test_what_cannot_be_loaded_holds_up_nobody_else(

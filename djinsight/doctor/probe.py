@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import redis
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
@@ -23,12 +24,14 @@ from websockets.typing import Origin
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, counters
+from djinsight.counting import connections, counters, days
 from djinsight.counting.keys import Keys, shard_of
+from djinsight.counting.snapshot import Snapshot
 from djinsight.doctor.findings import Finding, fine, problem
 from djinsight.doctor.site import Site
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history.persist import persist
+from djinsight.live.publisher import Publisher
 from djinsight.models import PageViewLog, PersistCursor
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -37,6 +40,7 @@ LOOK_EVERY = 0.1  # seconds between two looks into the database
 TOKEN_AGE = 300  # seconds
 
 _MARK = "doctor-"
+_ELSEWHERE = 2  # views: more than the probe has
 _CURES = {
     "token": "Give this command the SECRET_KEY of the server.",
     "expired": "Set the clocks of both machines.",
@@ -47,11 +51,15 @@ _CURES = {
 
 
 class Probe:
-    """One probe view. ``findings`` are what it met."""
+    """One probe view. ``findings`` are what it met.
 
-    def __init__(self, site: Site, wait: float) -> None:
+    Without ``layer_delivers``, which is known of this process, it broadcasts nothing.
+    """
+
+    def __init__(self, site: Site, wait: float, *, layer_delivers: bool = True) -> None:
         self.site = site
         self.wait = wait
+        self.layer_delivers = layer_delivers
         self.ref = ObjectRef("djinsight", "persistcursor", f"{_MARK}{secrets.token_hex(8)}")
         self.view_id = secrets.token_hex(16)
 
@@ -128,7 +136,25 @@ class Probe:
             yield fine("push", f"Its number is pushed to open pages in {times['counters'] * 1000:.1f} ms.")
         else:
             text = f"The view was counted, and its number was not pushed within {WITHIN:.0f} s."
-            yield problem("push", text, "Give all servers the same CHANNEL_LAYERS, and look at their logs.")
+            yield problem("push", text, "Look at the server's log.")
+        if self.layer_delivers:
+            yield from self._broadcast(socket)
+
+    def _broadcast(self, socket: ClientConnection) -> Iterator[Finding]:
+        """Does the page get a number that this process broadcasts, as one that another server has counted?"""
+        moment = days.now()
+        began = time.monotonic()
+        async_to_sync(_publish)(Snapshot(self.ref, _ELSEWHERE, 1, _ELSEWHERE, moment.ms, moment.ms, moment.number))
+        try:
+            while not any(each["total_views"] >= _ELSEWHERE for each in _receive(socket, "counters")["counters"]):
+                pass
+        except TimeoutError:
+            text = f"A number that another process has counted did not come within {WITHIN:.0f} s."
+            cure = "Give all processes the same CHANNEL_LAYERS and DJINSIGHT_REDIS_KEY_PREFIX, and look at their logs."
+            yield problem("broadcast", text, cure)
+        else:
+            took = 1000 * (time.monotonic() - began)
+            yield fine("broadcast", f"They have a number that another process has counted in {took:.1f} ms.")
 
     def _in_database(self, began: float) -> Iterator[Finding]:
         rows = PageViewLog.objects.filter(view_id=self.view_id, content_type=_content_type())
@@ -171,6 +197,12 @@ def clear(ref: ObjectRef | None = None) -> None:
 def default_wait() -> float:
     """How long a worker may take: three runs, and time to start one."""
     return 3 * conf.persist_interval + 10
+
+
+async def _publish(snapshot: Snapshot) -> None:
+    publisher = Publisher()
+    publisher.publish([snapshot])
+    await publisher.flush()
 
 
 def _content_type() -> ContentType:

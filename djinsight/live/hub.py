@@ -1,10 +1,13 @@
-"""The hub: one a process and event loop. It owns one channel of the layer and fans out to the sockets behind it."""
+"""The hub: one a process and event loop. It owns one channel of the layer and fans out to the sockets behind it.
+
+What this process counts it has at once; what others count comes by the channel.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 import redis
@@ -37,7 +40,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.publisher = Publisher()
-        self.recorder = Recorder(self.publisher.publish)
+        self.recorder = Recorder(self._counted)
         self.sockets: set[Socket] = set()
         self.topics: dict[str, Topic] = {}
         self._joined = False  # whether this hub's channel is in the group: where anything is watched
@@ -212,6 +215,14 @@ class Hub:
         now = asyncio.get_running_loop().time()
         for socket in list(self.sockets):
             socket.beat(now)
+
+    def _counted(self, snapshots: Sequence[Snapshot]) -> None:
+        """What was counted here: to the pages of this process at once, to those of others through Redis."""
+        for snapshot in snapshots:
+            topic = self.topics.get(str(snapshot.ref))
+            if topic is not None:
+                self._update(topic, snapshot)
+        self.publisher.publish(snapshots)
 
     def _update(self, topic: Topic, snapshot: Snapshot) -> None:
         name = str(topic.ref)

@@ -58,7 +58,8 @@ class Command(BatchCommand):
         for finding in services.servers():
             redis_answers = redis_answers and not (finding.code == "redis" and finding.level is Level.PROBLEM)
             yield finding
-        yield from services.channel_layer()
+        layer = list(services.channel_layer())
+        yield from layer
         if there:
             yield from services.schedule()
         yield from site.script(where)
@@ -66,7 +67,8 @@ class Command(BatchCommand):
         if tracked is not None:
             yield from site.page(where, *tracked)
         if redis_answers and there:
-            yield from probe.Probe(where, wait).findings()
+            delivers = any(finding.level is Level.FINE for finding in layer)
+            yield from probe.Probe(where, wait, layer_delivers=delivers).findings()
 
     def tracked(self, text: str) -> tuple[ObjectRef, str]:
         """The object that ``text`` names and the path of its page. Raises CommandError."""
