@@ -9,6 +9,7 @@ from benchmarks.clients import Client, Clients
 from benchmarks.figure import Figure
 from benchmarks.figures.counting import BARE, SITE
 from benchmarks.figures.fanout import BEGIN, subscribers
+from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 
 PAUSE = 0.12  # seconds: longer than the push interval, so that no view waits for it
@@ -16,31 +17,52 @@ PAUSE = 0.12  # seconds: longer than the push interval, so that no view waits fo
 
 def beacon_to_page(run: Run) -> list[Figure]:
     number = run.size(40, 5)
-    seen: list[float] = []
+    here: list[float] = []
+    elsewhere: list[float] = []
     relayed: list[float] = []
-    with processes.daphne(SITE, log=run.log) as site, processes.daphne(BARE, log=run.log) as bare:
+    with (
+        processes.daphne(SITE, log=run.log) as site,
+        processes.daphne(SITE, log=run.log) as other,
+        processes.daphne(BARE, log=run.log) as bare,
+    ):
         for _ in range(run.rounds):
-            with subscribers(site, 1) as clients:
-                (watcher,) = clients
-                (viewer,) = clients.open(site.port, SOCKET_PATH, 1, lambda n: views.visitor(1))
-                frames = views.beacons(number + 1, objects=1)
-                _until(clients, viewer, frames.pop(), watcher, BEGIN)  # the first loads the counters
-                seen += [_until(clients, viewer, frame, watcher, BEGIN) for frame in frames]
-            with Clients() as clients:
-                (relay,) = clients.open(bare.port, "/relay", 1, views.visitor)
-                frame = wire.text('{"type":"counters"}')
-                relayed += [_until(clients, relay, frame, relay, BEGIN) for _ in range(number)]
-    samples = {
-        "to the page ms": [1000 * medians.percentile(seen, 50), 1000 * medians.percentile(seen, 99)],
-        "relay ms": [1000 * medians.percentile(relayed, 50), 1000 * medians.percentile(relayed, 99)],
-    }
+            here += _seen(site, site, number)
+            elsewhere += _seen(site, other, number)
+            relayed += _relayed(bare, number)
     against = "Redis publish/subscribe and an echo"
     return [
-        Figure(f"beacon to another page, p{percent}", against, samples["to the page ms"][at] / samples["relay ms"][at],
-               most=most, samples={name: [values[at]] for name, values in samples.items()},
-               note=f"{len(seen)} views")
-        for at, percent, most in ((0, 50, 2.0), (1, 99, 4.0))
-    ]  # fmt: skip
+        _figure(what, against, seen, relayed, percent, most)
+        for what, seen, bounds in (
+            ("beacon to another page", here, (2.0, 4.0)),
+            ("beacon to a page of another process", elsewhere, (None, None)),
+        )
+        for percent, most in zip((50, 99), bounds, strict=True)
+    ]
+
+
+def _figure(
+    what: str, against: str, seen: list[float], relayed: list[float], percent: int, most: float | None
+) -> Figure:
+    value, relay = medians.percentile(seen, percent), medians.percentile(relayed, percent)
+    samples = {"to the page ms": [1000 * value], "relay ms": [1000 * relay]}
+    return Figure(f"{what}, p{percent}", against, value / relay, most=most, samples=samples, note=f"{len(seen)} views")
+
+
+def _seen(counting: Server, watched: Server, number: int) -> list[float]:
+    """Seconds until a page of ``watched`` has the number of each view that ``counting`` counts."""
+    with subscribers(watched, 1) as clients:
+        (watcher,) = clients
+        (viewer,) = clients.open(counting.port, SOCKET_PATH, 1, lambda n: views.visitor(1))
+        frames = views.beacons(number + 1, objects=1)
+        _until(clients, viewer, frames.pop(), watcher, BEGIN)  # the first loads the counters
+        return [_until(clients, viewer, frame, watcher, BEGIN) for frame in frames]
+
+
+def _relayed(bare: Server, number: int) -> list[float]:
+    with Clients() as clients:
+        (relay,) = clients.open(bare.port, "/relay", 1, views.visitor)
+        frame = wire.text('{"type":"counters"}')
+        return [_until(clients, relay, frame, relay, BEGIN) for _ in range(number)]
 
 
 def _until(clients: Clients, sender: Client, frame: bytes, receiver: Client, begin: bytes) -> float:
