@@ -164,9 +164,10 @@ class Socket:
             self._sending = None
 
     def _next(self) -> str | None:
-        if not self._awaiting_pong and self._sent - self._read >= MAX_UNREAD / 2:
+        unread = self._sent - self._read
+        if unread >= MAX_UNREAD / 2 and not self._awaiting_pong:
             return self._new_ping(asyncio.get_running_loop().time())
-        if self._is_full():
+        if unread >= MAX_UNREAD:
             return None
         if self._waiting:
             return self._waiting.popleft()
@@ -204,9 +205,8 @@ def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
 
     Daphne takes a frame without waiting: a task for each, and a turn of the loop, would be a tenth of a view's cost.
     """
-    loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
-        task = asyncio.Task(coroutine, loop=loop, eager_start=True)
+        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
         return None if task.done() else _keep(task)
     try:
         awaited = coroutine.send(None)
@@ -215,7 +215,7 @@ def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     except Exception:
         logger.exception("a frame could not be sent")
         return None
-    return _keep(loop.create_task(_go_on(coroutine, awaited)))
+    return _keep(asyncio.get_running_loop().create_task(_go_on(coroutine, awaited)))
 
 
 @types.coroutine
