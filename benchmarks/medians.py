@@ -1,9 +1,11 @@
-"""A B A B: two things measured in turn, and the median of each."""
+"""A B A B: two things measured in turn, the median of each, and of their ratios."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from statistics import median
+
+from benchmarks.figure import number
 
 Measure = Callable[[], float]
 
@@ -18,8 +20,19 @@ def in_turn(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[floa
 
 
 def ratio(samples: Mapping[str, list[float]], name: str, against: str) -> float:
-    """The median of ``name`` over the median of ``against``."""
-    return median(samples[name]) / median(samples[against])
+    """The median of the ratios of each round: its two halves met the machine at the same speed, as far as may be."""
+    return median(_ratios(samples, name, against))
+
+
+def spread(samples: Mapping[str, list[float]], name: str, against: str) -> str:
+    """Between what the ratios of the middle half of the rounds are."""
+    ordered = sorted(_ratios(samples, name, against))
+    quarter = len(ordered) // 4
+    return f"the middle half of {len(ordered)} rounds {number(ordered[quarter])} to {number(ordered[-1 - quarter])}"
+
+
+def _ratios(samples: Mapping[str, list[float]], name: str, against: str) -> list[float]:
+    return [one / other for one, other in zip(samples[name], samples[against], strict=True)]
 
 
 def percentile(values: list[float], percent: float) -> float:

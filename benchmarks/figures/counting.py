@@ -12,6 +12,8 @@ from benchmarks.run import SOCKET_PATH, Run
 
 SOCKETS = 50
 IN_FLIGHT = 4
+ROUNDS = 15
+SECONDS = 0.5  # short, as the machine changes its speed from one second to the next
 ENOUGH = 60_000  # frames a second, more than any server here takes
 BARE = "benchmarks.site.bare:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
@@ -19,18 +21,28 @@ LEAST = "benchmarks.site.least:application"
 SITE = "benchmarks.site.asgi:application"
 
 
+def rounds(run: Run) -> int:
+    """How often each of two rates is measured."""
+    return run.size(ROUNDS, 1)
+
+
+def seconds(run: Run) -> float:
+    """How long each is measured."""
+    return min(SECONDS, run.seconds)
+
+
 def rate(
     run: Run, server: Server, path: str, answer: bytes = b'{"type":"counted"', objects: int = views.OBJECTS
 ) -> Callable[[], float]:
     """Measures the answers a second on ``path`` of ``server``."""
     warm = 2 * objects  # every object was viewed, and its counters are loaded
-    number = int(ENOUGH * run.seconds * (1 + views.WARM_UP)) + warm
+    number = int(ENOUGH * seconds(run) * (1 + views.WARM_UP)) + warm
 
     def measure() -> float:
         frames = views.beacons(number, objects)
         with Clients() as clients:
             clients.open(server.port, path, SOCKETS, views.visitor)
-            answered = views.keep_in_flight(clients, frames, IN_FLIGHT, run.seconds, answer, warm)
+            answered = views.keep_in_flight(clients, frames, IN_FLIGHT, seconds(run), answer, warm)
         if answered.refused:
             raise RuntimeError(f"expected no refused view but got {answered.refused}")
         run.flush()
@@ -43,15 +55,22 @@ def echo(run: Run, server: Server) -> Callable[[], float]:
     return rate(run, server, "/echo", b'{"type":"view"')
 
 
+def compared(
+    name: str, against: str, samples: dict[str, list[float]], of: str, to: str, least: float | None = None
+) -> Figure:
+    """The figure of two rates of ``samples``."""
+    value, spread = medians.ratio(samples, of, to), medians.spread(samples, of, to)
+    return Figure(name, against, value, least=least, samples={each: samples[each] for each in (of, to)}, note=spread)
+
+
 def daphne(run: Run) -> list[Figure]:
     """Views a second under Daphne."""
     with processes.daphne(SITE, log=run.log) as site, processes.daphne(BARE, log=run.log) as bare:
         samples = medians.in_turn(
             {"views/s": rate(run, site, SOCKET_PATH), "echoes/s": echo(run, bare)},
-            run.rounds,
+            rounds(run),
         )
-    value = medians.ratio(samples, "views/s", "echoes/s")
-    return [Figure("views counted a second", "frames echoed, same Daphne", value, least=0.8, samples=samples)]
+    return [compared("views counted a second", "frames echoed, same Daphne", samples, "views/s", "echoes/s", 0.8)]
 
 
 def least(run: Run) -> list[Figure]:
@@ -67,13 +86,12 @@ def least(run: Run) -> list[Figure]:
                 "least views/s": rate(run, other, "/"),
                 "echoes/s": echo(run, bare),
             },
-            run.rounds,
+            rounds(run),
         )
-    of_echoes = medians.ratio(samples, "least views/s", "echoes/s")
-    of_least = medians.ratio(samples, "views/s", "least views/s")
+    nothing_else = "views appended and added up, nothing else"
     return [
-        Figure("views appended and added up, nothing else", "frames echoed, same Daphne", of_echoes, samples=samples),
-        Figure("views counted a second", "views appended and added up, nothing else", of_least, samples=samples),
+        compared(nothing_else, "frames echoed, same Daphne", samples, "least views/s", "echoes/s"),
+        compared("views counted a second", nothing_else, samples, "views/s", "least views/s"),
     ]
 
 
@@ -82,10 +100,9 @@ def uvicorn(run: Run) -> list[Figure]:
     with processes.uvicorn(SITE, log=run.log) as site, processes.uvicorn(BARE, log=run.log) as bare:
         samples = medians.in_turn(
             {"views/s": rate(run, site, SOCKET_PATH), "echoes/s": echo(run, bare)},
-            run.rounds,
+            rounds(run),
         )
-    value = medians.ratio(samples, "views/s", "echoes/s")
-    return [Figure("views counted a second", "frames echoed, same uvicorn", value, samples=samples)]
+    return [compared("views counted a second", "frames echoed, same uvicorn", samples, "views/s", "echoes/s")]
 
 
 def textbook(run: Run) -> list[Figure]:
@@ -96,8 +113,7 @@ def textbook(run: Run) -> list[Figure]:
                 "views/s": rate(run, site, SOCKET_PATH),
                 "textbook views/s": rate(run, other, "/ws/textbook/", b'{"type": "counted"'),
             },
-            run.rounds,
+            rounds(run),
         )
-    value = medians.ratio(samples, "views/s", "textbook views/s")
     against = "four Redis commands and a group_send a view, same Daphne"
-    return [Figure("views counted a second", against, value, least=12, samples=samples)]
+    return [compared("views counted a second", against, samples, "views/s", "textbook views/s", 12)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from benchmarks import cores, medians, processes, views
 from benchmarks.clients import Clients
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, ENOUGH, IN_FLIGHT, SITE, SOCKETS, rate
+from benchmarks.figures.counting import BARE, ENOUGH, IN_FLIGHT, ROUNDS, SITE, SOCKETS, rate
 from benchmarks.figures.fanout import flooded, pushed
 from benchmarks.figures.history import empty, persisted
 from benchmarks.processes import Server
@@ -19,7 +19,7 @@ def growth(run: Run) -> list[Figure]:
     figures = []
     with processes.daphne(SITE, log=run.log) as site:
         objects = [views.OBJECTS, views.OBJECTS * 10, views.OBJECTS * 100]
-        figures += _costs("a view", "objects", objects, lambda n: _cost_of_view(run, site, n), run)
+        figures += _costs("a view", "objects", objects, lambda n: _cost_of_view(run, site, n), run, rounds=ROUNDS)
     with processes.daphne(SITE, log=run.log, BENCHMARK_PUSH_INTERVAL="0.001") as site:
         sockets = [50, 500, run.size(5000, 600)]
         figures += _costs("a frame", "subscribers", sockets, lambda n: _inverse(pushed(run, site, n)), run)
@@ -39,9 +39,10 @@ def _costs(
     cost: Callable[[int], Callable[[], float]],
     run: Run,
     most: float | None = 1.1,
+    rounds: int = 5,
 ) -> list[Figure]:
     measures = {f"{size:,} {of}": cost(size) for size in sizes}
-    samples = medians.in_turn(measures, run.size(5, 1))
+    samples = medians.in_turn(measures, run.size(rounds, 1))
     first, *others = measures
     return [
         Figure(f"cost of {unit} with {other}", first, medians.ratio(samples, other, first), most=most,

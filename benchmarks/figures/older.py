@@ -16,7 +16,7 @@ from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Client, Clients
 from benchmarks.figure import Figure
 from benchmarks.figures import history
-from benchmarks.figures.counting import SITE, rate
+from benchmarks.figures.counting import SITE, compared, rate, rounds, seconds
 from benchmarks.processes import ROOT, Server
 from benchmarks.run import SOCKET_PATH, Run
 
@@ -70,12 +70,10 @@ def views_a_second(run: Run) -> list[Figure]:
     run_django("migrate", "-v", "0")
     with processes.daphne(SITE, log=run.log) as site, gunicorn(run) as older:
         samples = medians.in_turn(
-            {"views/s": rate(run, site, SOCKET_PATH), "older views/s": _posted(run, older)}, run.rounds
+            {"views/s": rate(run, site, SOCKET_PATH), "older views/s": _posted(run, older)}, rounds(run)
         )
-    value = medians.ratio(samples, "views/s", "older views/s")
-    return [
-        Figure("views counted a second", f"djinsight {VERSION} over HTTP, gunicorn", value, least=35, samples=samples)
-    ]
+    against = f"djinsight {VERSION} over HTTP, gunicorn"
+    return [compared("views counted a second", against, samples, "views/s", "older views/s", 35)]
 
 
 def _posted(run: Run, server: Server) -> Callable[[], float]:
@@ -109,8 +107,8 @@ def _answered(run: Run, server: Server, clients: Clients, requests: dict[Client,
     for client, request in requests.items():
         client.send(request)
     answers = 0
-    counting_from = time.perf_counter() + run.seconds * views.WARM_UP
-    until = counting_from + run.seconds
+    counting_from = time.perf_counter() + seconds(run) * views.WARM_UP
+    until = counting_from + seconds(run)
     counting = False
     while (now := time.perf_counter()) < until:
         if not counting and now >= counting_from:
@@ -134,7 +132,7 @@ def _answered(run: Run, server: Server, clients: Clients, requests: dict[Client,
                 clients.add(again)
             again.buffer = b""
             again.send(requests[again])
-    return answers / run.seconds
+    return answers / seconds(run)
 
 
 def persisted(run: Run) -> list[Figure]:
