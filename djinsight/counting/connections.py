@@ -1,12 +1,12 @@
-"""Redis clients: an async one for each event loop and server, a sync one for each server. None is opened at import."""
+"""Connections to Redis: async ones of each event loop, a sync client of each server. None is opened at import."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import types
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -66,25 +66,38 @@ class PerLoop(Generic[T]):
         loop.close = types.MethodType(close, loop)  # type: ignore[method-assign]
 
 
-def client(shard: int) -> Any:
-    """The async client (``redis.asyncio.Redis``) of this loop for ``shard``.
+@asynccontextmanager
+async def aalone(shard: int) -> AsyncIterator[Any]:
+    """A connection of this loop to the server of ``shard``, for one question. Raises redis.RedisError or TimeoutError.
 
-    Not typed as such: redis-py's hints join the replies of all protocols and options.
+    For ``SOCKET_PATH_TIMEOUT``, or ``DJINSIGHT_REDIS_TIMEOUT`` where that is shorter. redis-py's own way with a
+    command takes twice the time of the server's, and waits in a task of its own until it is sent.
     """
-    clients = _clients.get()
+    async with asyncio.timeout(min(SOCKET_PATH_TIMEOUT, conf.redis_timeout)):
+        pool: Any = _pool(shard)
+        connection = await pool.get_connection()
+        try:
+            yield connection
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(connection)
+
+
+def _pool(shard: int) -> redis.asyncio.ConnectionPool:
+    pools = _pools.get()
     url = _url(shard)
-    if url not in clients:
-        pool = redis.asyncio.ConnectionPool.from_url(
+    if url not in pools:
+        pool = pools[url] = redis.asyncio.ConnectionPool.from_url(
             url,
             # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
             retry=AsyncRetry(NoBackoff(), 0),
-            socket_timeout=min(SOCKET_PATH_TIMEOUT, conf.redis_timeout),
-            socket_connect_timeout=min(SOCKET_PATH_TIMEOUT, conf.redis_timeout),
+            socket_timeout=None,  # of all together, see above
             health_check_interval=30,
         )
         pool.connection_class = _packing_in_c(pool.connection_class)
-        clients[url] = redis.asyncio.Redis(connection_pool=pool)
-    return clients[url]
+    return pools[url]
 
 
 def _packing_in_c(connection_class: Any) -> Any:
@@ -155,8 +168,8 @@ def close_sync() -> None:
 
 
 async def aclose() -> None:
-    """Close this loop's clients; the next use opens new ones."""
-    await _clients.aclose()
+    """Close this loop's connections; the next use opens new ones."""
+    await _pools.aclose()
 
 
 def _url(shard: int) -> str:
@@ -164,12 +177,12 @@ def _url(shard: int) -> str:
     return urls[shard % len(urls)]
 
 
-async def _aclose_all(clients: dict[str, redis.asyncio.Redis]) -> None:
-    for each in clients.values():
-        await each.aclose(close_connection_pool=True)
+async def _aclose_all(pools: dict[str, redis.asyncio.ConnectionPool]) -> None:
+    for each in pools.values():
+        await each.aclose()
 
 
-_clients: PerLoop[dict[str, redis.asyncio.Redis]] = PerLoop(dict, _aclose_all)
+_pools: PerLoop[dict[str, redis.asyncio.ConnectionPool]] = PerLoop(dict, _aclose_all)
 _sync_clients: dict[str, redis.Redis] = {}
 _rests_until = 0.0
 

@@ -28,7 +28,6 @@ logger = logging.getLogger("djinsight.counting")
 
 MAX_BATCH = 512  # views a script call
 FEW = 64  # views that go in one call in any case
-TURNS = 2  # of the loop, in which redis-py sends a call: it makes a task of it before Python 3.12
 MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
@@ -127,6 +126,7 @@ class Lane:
         self.task: asyncio.Task[None] | None = None
         self._counted = counted
         self._taken = MAX_BATCH  # views in the last call
+        self._answers: Callable[[], None] | None = None  # gives those of the last call, where it has not yet
 
     def put(self, view: View, answer: Answer) -> None:
         self.queue.append((view, answer))
@@ -135,23 +135,13 @@ class Lane:
 
     async def _run(self) -> None:
         batch: deque[Waiting] = deque()  # those that are being counted
-        give: Callable[[], None] | None = None  # gives the answers of the call before
         try:
             while self.queue:
                 batch = self._take()
-                if give is None:
-                    give = await self._commit(batch)
-                else:
-                    commit = asyncio.create_task(self._commit(batch))
-                    for _ in range(TURNS):
-                        await asyncio.sleep(0)  # it is sent first: Redis is at it while the answers are given
-                    give()
-                    give = None
-                    give = await commit
+                await self._commit(batch)
         finally:
             self.task = None
-            if give is not None:
-                give()
+            self._answer()
             # There are some where the loop ends and cancels its tasks: nobody is left waiting.
             _refuse(batch, Reason.UNAVAILABLE)
             _refuse(self.queue, Reason.UNAVAILABLE)
@@ -166,11 +156,12 @@ class Lane:
         self._taken = min(waiting, MAX_BATCH, max(FEW, (waiting + self._taken) // 2))
         return deque(self.queue.popleft() for _ in range(self._taken))
 
-    async def _commit(self, batch: deque[Waiting]) -> Callable[[], None]:
-        """Count ``batch``. What is returned gives the answers."""
+    async def _commit(self, batch: deque[Waiting]) -> None:
+        """Count ``batch``, and give the answers of the call before while Redis is at it."""
+        answers = partial(_refuse, batch, Reason.UNAVAILABLE)
         try:
             call = Call(self.shard, [view for view, _ in batch])
-            codes, numbers = await self._send(call)
+            codes, numbers = await self._ask(call)
         except redis.ResponseError as error:
             logger.warning("%d views not counted: %s", len(batch), error)
         except (redis.RedisError, OSError) as error:
@@ -181,8 +172,27 @@ class Lane:
         except Exception:
             logger.exception("%d views not counted", len(batch))
         else:
-            return partial(self._give, batch, call, codes, numbers)
-        return partial(_refuse, batch, Reason.UNAVAILABLE)
+            answers = partial(self._give, batch, call, codes, numbers)
+        self._answer()  # where it has not come to it
+        self._answers = answers
+
+    async def _ask(self, call: Call) -> Any:
+        try:
+            return await self._ask_once(call)
+        except redis.ConnectionError:
+            # A connection that Redis closed while it was idle. Counted or not: the view ids make it once.
+            return await self._ask_once(call)
+
+    async def _ask_once(self, call: Call) -> Any:
+        async with connections.aalone(self.shard) as connection:
+            await scripts.count_views.asend(connection, call.keys, call.args)
+            self._answer()
+            return await scripts.count_views.areply(connection, call.keys, call.args)
+
+    def _answer(self) -> None:
+        answers, self._answers = self._answers, None
+        if answers is not None:
+            answers()
 
     def _give(self, batch: deque[Waiting], call: Call, codes: Sequence[int], numbers: Sequence[Any]) -> None:
         try:
@@ -193,16 +203,6 @@ class Lane:
         except Exception:
             logger.exception("%d views counted and not answered", len(batch))
             _refuse(batch, Reason.UNAVAILABLE)
-
-    async def _send(self, call: Call) -> Any:
-        client = connections.client(self.shard)
-        try:
-            return await scripts.count_views.acall(client, call.keys, call.args)
-        except redis.TimeoutError:
-            raise  # the time for an answer is used up
-        except redis.ConnectionError:
-            # A connection that Redis closed while it was idle. Counted or not: the view ids make it once.
-            return await scripts.count_views.acall(client, call.keys, call.args)
 
 
 class Call:

@@ -70,7 +70,9 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group, keys in _calls(refs, moment.stamp):
-        reply = await scripts.read_counters.acall(connections.client(shard), keys, [moment.number])
+        async with connections.aalone(shard) as connection:
+            await scripts.read_counters.asend(connection, keys, [moment.number])
+            reply = await scripts.read_counters.areply(connection, keys, [moment.number])
         found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
     return found
 

@@ -25,15 +25,20 @@ class Script:
     def digest(self) -> str:
         return _digest(self.name)
 
-    async def acall(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run it once; a NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
+    async def asend(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> None:
+        """Have it run once, by the connection of who is alone on it; ``areply`` is to follow, with the same."""
+        await connection.send_command("EVALSHA", self.digest, len(keys), *keys, *args)
+
+    async def areply(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """What it returns. A NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
         try:
-            return await client.evalsha(self.digest, len(keys), *keys, *args)
+            return await connection.read_response()
         except NoScriptError:
-            return await client.eval(self.text, len(keys), *keys, *args)
+            await connection.send_command("EVAL", self.text, len(keys), *keys, *args)
+            return await connection.read_response()
 
     def call(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """The same from a worker."""
+        """Both, by a client of a worker."""
         try:
             return client.evalsha(self.digest, len(keys), *keys, *args)
         except NoScriptError:
