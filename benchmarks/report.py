@@ -51,7 +51,7 @@ def page(made: Mapping[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Each figure is a ratio of two things measured in turn in one run, A B A B, and the median of each: a shared",
+        "Each figure is a ratio of two things measured in turn in one run, A B A B, and the median of the ratios: a shared",
         "machine changes its speed from minute to minute, a ratio much less. The server has one core, the load, which",
         "speaks WebSocket over raw sockets with frames made before, and Redis have another.",
         "",
