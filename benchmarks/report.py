@@ -51,9 +51,9 @@ def page(made: Mapping[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Each figure is a ratio of two things measured in turn in one run, A B A B, and the median of the ratios: a shared",
-        "machine changes its speed from minute to minute, a ratio much less. The server has one core, the load, which",
-        "speaks WebSocket over raw sockets with frames made before, and Redis have another.",
+        "Each figure is a ratio of two things measured in turn in one run, A B A B, and the median of the ratios: a",
+        "shared machine changes its speed from minute to minute, a ratio much less. The server has one core, the load,",
+        "which speaks WebSocket over raw sockets with frames made before, and Redis have another.",
         "",
         '    pip install -e ".[bench]" && python -m benchmarks',
         "",
