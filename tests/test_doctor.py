@@ -68,7 +68,7 @@ def test_all_is_well(
     for sentence in (
         "is counted in",
         "is pushed to open pages in",
-        "that another process has counted in",
+        "that another process counts is pushed to them in",
         "is in the database after",
         "has its tracker",
     ):

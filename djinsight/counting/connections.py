@@ -93,7 +93,7 @@ def _pool(shard: int) -> redis.asyncio.ConnectionPool:
             url,
             # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
             retry=AsyncRetry(NoBackoff(), 0),
-            socket_timeout=None,  # of all together, see above
+            socket_timeout=None,  # aalone has one for connecting, sending and reading together
             health_check_interval=30,
         )
         pool.connection_class = _packing_in_c(pool.connection_class)

@@ -149,12 +149,12 @@ class Probe:
             while not any(each["total_views"] >= _ELSEWHERE for each in _receive(socket, "counters")["counters"]):
                 pass
         except TimeoutError:
-            text = f"A number that another process has counted did not come within {WITHIN:.0f} s."
+            text = f"A number that another process counts is not pushed to open pages within {WITHIN:.0f} s."
             cure = "Give all processes the same CHANNEL_LAYERS and DJINSIGHT_REDIS_KEY_PREFIX, and look at their logs."
             yield problem("broadcast", text, cure)
         else:
             took = 1000 * (time.monotonic() - began)
-            yield fine("broadcast", f"They have a number that another process has counted in {took:.1f} ms.")
+            yield fine("broadcast", f"A number that another process counts is pushed to them in {took:.1f} ms.")
 
     def _in_database(self, began: float) -> Iterator[Finding]:
         rows = PageViewLog.objects.filter(view_id=self.view_id, content_type=_content_type())
