@@ -1,26 +1,76 @@
-"""Daphne reads in turns where the site's asgi.py says so: a flood from one client is taken in small parts."""
+"""Daphne as the site's asgi.py tells it: a flood is taken in small parts, no line of a log is made in vain."""
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import autobahn.twisted.websocket
+import autobahn.util
+import autobahn.websocket.protocol
 import pytest
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import tcp
+from twisted.internet.testing import StringTransport
 
-from djinsight.live.daphne import READ, read_in_turns
+from djinsight.live.daphne import READ, tune_daphne
 from tests.processes import ROOT
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+FRAME = b"\x81\x85\x00\x00\x00\x00hello"  # of a client, with a mask of zeros
 
-def test_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+
+class Echo(WebSocketServerProtocol):  # type: ignore[misc]
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.sendMessage(payload, isBinary)
+
+
+def echo() -> bytes:
+    """What a server sends that is sent a frame."""
+    factory = WebSocketServerFactory()
+    factory.protocol = Echo
+    factory.setProtocolOptions(openHandshakeTimeout=0)
+    protocol, transport = factory.buildProtocol(None), StringTransport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(HANDSHAKE)
+    transport.clear()
+    protocol.dataReceived(FRAME)
+    sent: bytes = transport.value()
+    return sent
+
+
+def coloured(value: Any, *args: Any, **kwargs: Any) -> str:
+    raise AssertionError(f"{value} was coloured for a line that is not written")
+
+
+def test_reads_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp.Connection, "bufferSize", 65_536)
-    read_in_turns()
+    tune_daphne()
     assert tcp.Connection.bufferSize == READ <= 4096
+
+
+def test_makes_no_line_that_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autobahn.util, "hl", coloured)
+    tune_daphne()
+    assert echo() == b"\x81\x05hello"
+
+
+def test_without_daphne(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server runs the same asgi.py: nothing of Daphne is loaded for it."""
+    for name in [name for name in sys.modules if name.startswith("autobahn")]:
+        monkeypatch.delitem(sys.modules, name)
+    tune_daphne()
+    assert not [name for name in sys.modules if name.startswith("autobahn")]
 
 
 @pytest.mark.parametrize("path", ["asgi_example.py", "tests/asgi.py"])
 def test_the_example_does(path: str) -> None:
-    assert "\nread_in_turns()\n" in Path(ROOT, path).read_text(encoding="utf-8")
+    assert "\ntune_daphne()\n" in Path(ROOT, path).read_text(encoding="utf-8")
 
 
 def test_of_this_process() -> None:

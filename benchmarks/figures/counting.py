@@ -16,6 +16,7 @@ ROUNDS = 15
 SECONDS = 0.5  # short, as the machine changes its speed from one second to the next
 ENOUGH = 60_000  # frames a second, more than any server here takes
 BARE = "benchmarks.site.bare:application"
+TUNED = "benchmarks.site.tuned:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
 LEAST = "benchmarks.site.least:application"
 SITE = "benchmarks.site.asgi:application"
@@ -65,12 +66,24 @@ def compared(
 
 def daphne(run: Run) -> list[Figure]:
     """Views a second under Daphne."""
-    with processes.daphne(SITE, log=run.log) as site, processes.daphne(BARE, log=run.log) as bare:
+    with (
+        processes.daphne(SITE, log=run.log) as site,
+        processes.daphne(BARE, log=run.log) as bare,
+        processes.daphne(TUNED, log=run.log) as tuned,
+    ):
         samples = medians.in_turn(
-            {"views/s": rate(run, site, SOCKET_PATH), "echoes/s": echo(run, bare)},
+            {
+                "views/s": rate(run, site, SOCKET_PATH),
+                "echoes/s": echo(run, bare),
+                "tuned echoes/s": echo(run, tuned),
+            },
             rounds(run),
         )
-    return [compared("views counted a second", "frames echoed, same Daphne", samples, "views/s", "echoes/s", 0.8)]
+    name = "views counted a second"
+    return [
+        compared(name, "frames echoed, same Daphne", samples, "views/s", "echoes/s", 0.8),
+        compared(name, "frames echoed, same Daphne tuned alike", samples, "views/s", "tuned echoes/s"),
+    ]
 
 
 def least(run: Run) -> list[Figure]:

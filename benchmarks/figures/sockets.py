@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Clients, accepted, connect
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, SITE
+from benchmarks.figures.counting import BARE, SITE, TUNED, compared, rounds
 from benchmarks.figures.fanout import BEGIN, subscribers
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
@@ -40,14 +40,25 @@ def handshakes(run: Run) -> list[Figure]:
         return measure
 
     # Somebody else watches: the object is known to the server, as that of a popular page is.
-    servers = processes.daphne(SITE, log=run.log), processes.daphne(BARE, log=run.log)
-    with servers[0] as site, servers[1] as bare, subscribers(site, 1):
+    with (
+        processes.daphne(SITE, log=run.log) as site,
+        processes.daphne(BARE, log=run.log) as bare,
+        processes.daphne(TUNED, log=run.log) as tuned,
+        subscribers(site, 1),
+    ):
         samples = medians.in_turn(
-            {"subscribed/s": opened(site, SOCKET_PATH, subscribe), "accepted/s": opened(bare, "/accept", b"")},
-            run.rounds,
+            {
+                "subscribed/s": opened(site, SOCKET_PATH, subscribe),
+                "accepted/s": opened(bare, "/accept", b""),
+                "tuned accepted/s": opened(tuned, "/accept", b""),
+            },
+            rounds(run),
         )
-    value = medians.ratio(samples, "subscribed/s", "accepted/s")
-    return [Figure("handshakes with a subscription a second", "bare handshakes", value, least=0.8, samples=samples)]
+    name = "handshakes with a subscription a second"
+    return [
+        compared(name, "bare handshakes, same Daphne", samples, "subscribed/s", "accepted/s", 0.8),
+        compared(name, "bare handshakes, same Daphne tuned alike", samples, "subscribed/s", "tuned accepted/s"),
+    ]
 
 
 def memory(run: Run) -> list[Figure]:
