@@ -77,3 +77,19 @@ async def test_only_the_object_itself_waits_for_a_long_interval(
     await broadcast(publisher, every[:1])
     await broadcast(publisher, every[1:])
     assert broadcasts(redis_client) == 4
+
+
+async def test_what_is_new_does_not_wait_for_what_rests(layer: Any, settings: Any) -> None:
+    settings.DJINSIGHT_PUSH_INTERVAL = 3600.0
+    publisher = Publisher()
+    await broadcast(publisher, viewed(1, 1))
+    publisher.publish(viewed(1, 2))
+    await asyncio.sleep(0)  # its task waits for the hour
+    channel = await layer.new_channel()
+    await layer.group_add(group_name(), channel)
+    publisher.publish(viewed(2, 3))
+    async with asyncio.timeout(WITHIN):
+        ((ref, *_),) = (await layer.receive(channel))["counters"]
+    assert ref == "blog.article:1"
+    assert publisher._task is not None
+    publisher._task.cancel()
