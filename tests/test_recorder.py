@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import redis
+from django.db import close_old_connections
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, days, recorder, totals
+from djinsight.counting import connections, days, persistence, recorder, totals
 from djinsight.counting.recorder import FEW, MAX_BATCH, Lane, Recorder
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import Reason, Rejected
+from djinsight.exceptions import CountingUnavailable, Reason, Rejected
+from djinsight.history import persisted
 from tests.counting import view
 from tests.sockets import view_id
 from tests.turns import settled
@@ -223,6 +226,36 @@ def test_two_event_loops_in_one_process(ref: ObjectRef) -> None:
 
     assert [asyncio.run(one_view()) for _ in range(3)] == [True, False, False]
     assert totals.read([ref])[ref].total_views == 3
+
+
+async def test_a_database_that_is_down_is_not_asked_with_each_call(
+    recording: Recorder, updates: Updates, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refs = [ObjectRef("blog", "article", str(n)) for n in range(1, 5)]
+    asked: list[int] = []
+
+    def fail(shard: int, refs: Any, moment: days.Moment) -> persistence.Persistence:
+        asked.append(len(refs))
+        raise CountingUnavailable("the database does not answer")
+
+    async def viewed(ref: ObjectRef) -> None:
+        assert await recording.record(view(ref))
+        await recording.aclose()
+
+    monkeypatch.setattr(recorder, "LOAD_AGAIN_AFTER", 3600.0)
+    persistence.use(fail, close_old_connections)
+    try:
+        for ref in refs[:3]:
+            await viewed(ref)
+        assert asked == [1]
+        assert caplog.text.count("could not be loaded") == 1
+    finally:
+        persistence.use(persisted.load, close_old_connections)
+    assert not updates
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time.monotonic() + 3601)
+    await viewed(refs[3])
+    # The first is loaded with its next view, as before; the others waited.
+    assert {each.ref: each.total_views for each in updates} == dict.fromkeys(refs[1:], 1)
 
 
 async def test_shards(recording: Recorder, settings: Any, redis_client: redis.Redis) -> None:

@@ -32,6 +32,7 @@ MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as bus
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
 BURST = 2.0  # seconds of views at its rate that a visitor or a network may save up
+LOAD_AGAIN_AFTER = 1.0  # seconds in which no counters are loaded, as the database did not give them
 MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
 
 OnUpdate = Callable[[Sequence[Snapshot]], None]
@@ -52,6 +53,7 @@ class Recorder:
         self._cold: dict[ObjectRef, None] = {}  # their counters are to be loaded next
         self._loading: set[ObjectRef] = set()
         self._loader: asyncio.Task[None] | None = None
+        self._load_from = 0.0  # in the loop's time: later where the database has just failed
 
     def record(self, view: View) -> asyncio.Future[bool]:
         """Count ``view``. The result is whether it is unique, and comes when Redis has it, never before.
@@ -91,23 +93,25 @@ class Recorder:
         if snapshots:
             self._on_update(snapshots)
         self._cold.update((ref, None) for ref in cold if ref not in self._loading)
-        if self._cold and self._loader is None:
+        if self._cold and self._loader is None and asyncio.get_running_loop().time() >= self._load_from:
             self._loader = asyncio.ensure_future(self._load())
 
     async def _load(self) -> None:
-        """Load what is cold, and what has become so meanwhile, together: each time the stream is read."""
+        """Load what is cold, and what has become so meanwhile, together: each time the stream is read.
+
+        Where that fails the views are in the stream: the next view of the object or the next reader loads its counters.
+        """
         try:
             while self._cold:
                 self._loading, self._cold = set(self._cold), {}
-                try:
-                    loaded = await counters.aload(list(self._loading))
-                except CountingUnavailable as error:
-                    # The views are in the stream; the next view of the object or the next reader loads its counters.
-                    logger.warning("counters could not be loaded: %s", error)
-                except Exception:
-                    logger.exception("counters could not be loaded")
-                else:
-                    self._on_update(list(loaded.values()))
+                loaded = await counters.aload(list(self._loading))
+                self._on_update(list(loaded.values()))
+        except Exception as error:
+            self._load_from = asyncio.get_running_loop().time() + LOAD_AGAIN_AFTER
+            if isinstance(error, CountingUnavailable):
+                logger.warning("counters could not be loaded: %s", error)
+            else:
+                logger.exception("counters could not be loaded")
         finally:
             self._loading, self._loader = set(), None
 
