@@ -38,6 +38,7 @@ BENCHMARKS = {
     "handshakes": Benchmark("sockets:handshakes", "sockets that open and subscribe a second"),
     "memory": Benchmark("sockets:memory", "memory of an idle socket"),
     "idle": Benchmark("sockets:idle", "processor time of 5,000 idle sockets"),
+    "idle-uvicorn": Benchmark("sockets:idle_uvicorn", "the same under uvicorn"),
     "persist": Benchmark("history:sqlite", "views persisted a second, SQLite"),
     "persist-postgresql": Benchmark("history:postgresql", "views persisted a second, PostgreSQL", postgresql=True),
     "persist-older": Benchmark("older:persisted", "views persisted a second, against djinsight 0.4.2"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Clients, accepted, connect
@@ -88,36 +88,55 @@ def memory(run: Run) -> list[Figure]:
 
 def idle(run: Run) -> list[Figure]:
     """Processor time of a process that holds idle sockets."""
-    number, seconds = run.size(5000, 100), run.size(30, 1)
-
-    def held(options: Sequence[str]) -> float:
-        with processes.daphne(SITE, log=run.log, options=options) as server, subscribers(server, number) as clients:
-            clients.drain(
-                run.size(26, 0)
-            )  # every socket has been pinged once: the pings are spread as the sockets were
-            before = server.cpu()
-            clients.drain(seconds)
-            return 100 * (server.cpu() - before) / seconds
-
-    def bare(options: Sequence[str]) -> float:
-        with processes.daphne(BARE, log=run.log, options=options) as server, Clients() as clients:
-            for _ in range(0, number, AT_ONCE):
-                clients.open(server.port, "/accept", min(AT_ONCE, number), views.visitor)
-                clients.drain(0)
-            clients.drain(run.size(26, 0))
-            before = server.cpu()
-            clients.drain(seconds)
-            return 100 * (server.cpu() - before) / seconds
-
     no_pings = ("--ping-interval", "86400")
     whole = {
-        "%": lambda: held(()),
-        "% without Daphne's pings": lambda: held(no_pings),
-        "bare %": lambda: bare(()),
-        "bare % without any pings": lambda: bare(no_pings),
+        "%": lambda: _held(run, processes.daphne(SITE, log=run.log)),
+        "% without Daphne's pings": lambda: _held(run, processes.daphne(SITE, log=run.log, options=no_pings)),
+        "bare %": lambda: _bare(run, processes.daphne(BARE, log=run.log)),
+        "bare % without any pings": lambda: _bare(run, processes.daphne(BARE, log=run.log, options=no_pings)),
     }
+    return _idle(run, whole, most=2)
+
+
+def idle_uvicorn(run: Run) -> list[Figure]:
+    """The same under uvicorn."""
+    whole = {
+        "%": lambda: _held(run, processes.uvicorn(SITE, log=run.log)),
+        "bare %": lambda: _bare(run, processes.uvicorn(BARE, log=run.log)),
+    }
+    return _idle(run, whole)
+
+
+def _idle(run: Run, whole: Mapping[str, Callable[[], float]], most: float | None = None) -> list[Figure]:
     samples = medians.in_turn(whole, 1)
-    name = f"processor time with {number:,} idle subscribed sockets"
-    return [
-        Figure(name, "one core", samples["%"][0], "%", most=2, samples=samples, note=f"over {seconds} s"),
-    ]
+    name = f"processor time with {_number(run):,} idle subscribed sockets"
+    return [Figure(name, "one core", samples["%"][0], "%", most=most, samples=samples, note=f"over {_seconds(run)} s")]
+
+
+def _held(run: Run, server: Server) -> float:
+    with server, subscribers(server, _number(run)) as clients:
+        return _used(run, server, clients)
+
+
+def _bare(run: Run, server: Server) -> float:
+    with server, Clients() as clients:
+        for _ in range(0, _number(run), AT_ONCE):
+            clients.open(server.port, "/accept", min(AT_ONCE, _number(run)), views.visitor)
+            clients.drain(0)
+        return _used(run, server, clients)
+
+
+def _used(run: Run, server: Server, clients: Clients) -> float:
+    """Processor time, in percent of a core, once every socket has been pinged: the pings are spread as they opened."""
+    clients.drain(run.size(26, 0))
+    before = server.cpu()
+    clients.drain(_seconds(run))
+    return 100 * (server.cpu() - before) / _seconds(run)
+
+
+def _number(run: Run) -> int:
+    return run.size(5000, 100)
+
+
+def _seconds(run: Run) -> int:
+    return run.size(30, 1)
