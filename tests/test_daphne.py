@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
+from pprint import PrettyPrinter
 from typing import Any
 
 import autobahn.twisted.websocket
@@ -44,8 +45,8 @@ def echo() -> bytes:
     return sent
 
 
-def coloured(value: Any, *args: Any, **kwargs: Any) -> str:
-    raise AssertionError(f"{value} was coloured for a line that is not written")
+def formatted(*args: Any, **kwargs: Any) -> str:
+    raise AssertionError(f"{args} were formatted for a line that is not written")
 
 
 def test_reads_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +56,8 @@ def test_reads_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_makes_no_line_that_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autobahn.util, "hl", coloured)
+    monkeypatch.setattr(autobahn.util, "hl", formatted)
+    monkeypatch.setattr(PrettyPrinter, "pformat", formatted)
     tune_daphne()
     assert echo() == b"\x81\x05hello"
 

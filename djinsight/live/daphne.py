@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp
@@ -17,16 +18,19 @@ def tune_daphne() -> None:
     waiting for more than a second, 1 KiB of them for some ms.
 
     And let what it tells its log of each frame be formatted where that is written: autobahn, its WebSocket library,
-    colours names and lengths before it knows, for a seventh of what a view costs a server. Another server is left
-    alone.
+    colours names and lengths before it knows, for a seventh of what a view costs a server, and sets out its options
+    for each socket that opens. Another server is left alone.
     """
     tcp.Connection.bufferSize = READ
     for name in ("autobahn.websocket.protocol", "autobahn.twisted.websocket"):
         module = sys.modules.get(name)
-        for formatter in ("hltype", "hlval"):
+        for formatter, plain in _PLAIN.items():
             if hasattr(module, formatter):
-                setattr(module, formatter, _as_it_is)
+                setattr(module, formatter, plain)
 
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {"hltype": _as_it_is, "hlval": _as_it_is, "pformat": repr}
