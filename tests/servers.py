@@ -6,6 +6,7 @@ be there by then. Hence ``-p tests.servers`` in pyproject.toml.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -37,7 +38,8 @@ def pytest_report_header() -> list[str]:
     return [*lines, f"WARNING: {redis_server.warning}"] if redis_server.warning else lines
 
 
-def pytest_unconfigure() -> None:
+@atexit.register  # also where pytest ends before it has begun, as with an option that it does not know
+def _stop() -> None:
     redis_server.stop()
     shutil.rmtree(data, ignore_errors=True)
 
