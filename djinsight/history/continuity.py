@@ -35,12 +35,22 @@ def broken(cursor: PersistCursor, head: Head) -> Break | None:
         ended = database.rows(DataLoss).filter(shard=cursor.shard, epoch=head.epoch).exists()
         return Break.BACK if ended else Break.ANEW
     # What is persisted stays in the stream until it is trimmed, and then Redis knows that it was.
-    if head.trimmed < cursor.last_seq and not head.holds_cursor:
+    if head.trimmed < cursor.last_seq and not head.holds_cursor and not _goes_on(cursor, head):
         return Break.BACK
     oldest = head.oldest
     if isinstance(oldest, Entry) and oldest.seq > cursor.last_seq and not follows(oldest.entry_id, cursor.last_id):
         return Break.BELOW
     return None
+
+
+def _goes_on(cursor: PersistCursor, head: Head) -> bool:
+    """Whether the numbers do: somebody else trimmed what a worker had committed and was about to trim.
+
+    Older data would hold a number that is persisted, under another id, or would not have got as far.
+    """
+    if head.oldest is None:
+        return head.seq >= cursor.last_seq
+    return isinstance(head.oldest, Entry) and head.oldest.seq > cursor.last_seq
 
 
 def goes_back(cursor: PersistCursor, batch: Sequence[Entry | BadEntry]) -> bool:

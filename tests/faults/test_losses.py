@@ -16,7 +16,7 @@ from django.core.management import call_command
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
-from djinsight.models import DeadLetter
+from djinsight.models import DeadLetter, PageViewLog
 from tests.blog.models import Term
 from tests.books import live, losses, persisted
 from tests.faults import ledger
@@ -143,6 +143,26 @@ def test_a_third_party_trims_the_stream(traffic: Traffic, own_redis: Redis, work
     account = ledger.close("stream trimmed by others", accepted)
     assert 0 < account.missing <= taken
     assert {kind for kind, _ in losses()} == {"gap"}
+
+
+def test_a_third_party_trims_what_a_worker_is_about_to(
+    traffic: Traffic, own_redis: Redis, start: Callable[..., Process]
+) -> None:
+    """It has committed, and Redis does not know yet: nothing is lost, and nothing came back."""
+    own = json.dumps({"DJINSIGHT_REDIS_URL": own_redis.url})
+    traffic.start()
+    traffic.more(20)
+    stopped = start("-m", "tests.faults.worker", "committed", TEST_SETTINGS=own)
+    stopped.wait_for("at committed")
+    accepted = traffic.stop()
+    stored = PageViewLog.objects.count()
+    with own_redis.client() as client:
+        taken = client.xtrim(EVENTS, maxlen=0, approximate=False)
+    drain()
+    account = ledger.close("stream trimmed in between", accepted)
+    assert 0 < stored == account.rows
+    assert account.missing == taken - stored
+    assert {kind for kind, _ in losses()} <= {"gap"}
 
 
 def test_poison_among_the_views(traffic: Traffic, own_redis: Redis, worker: Process) -> None:
