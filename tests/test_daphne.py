@@ -8,9 +8,7 @@ from pathlib import Path
 from pprint import PrettyPrinter
 from typing import Any
 
-import autobahn.twisted.websocket
 import autobahn.util
-import autobahn.websocket.protocol
 import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import tcp

@@ -14,6 +14,7 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live.publisher import MAX_TOGETHER, Publisher
+from tests.turns import settled
 
 WITHIN = 10.0  # seconds; far less than the intervals that a test must not wait for
 
@@ -84,7 +85,7 @@ async def test_what_is_new_does_not_wait_for_what_rests(layer: Any, settings: An
     publisher = Publisher()
     await broadcast(publisher, viewed(1, 1))
     publisher.publish(viewed(1, 2))
-    await asyncio.sleep(0)  # its task waits for the hour
+    await settled()  # its task waits for the hour
     channel = await layer.new_channel()
     await layer.group_add(group_name(), channel)
     publisher.publish(viewed(2, 3))

@@ -148,7 +148,7 @@ def test_a_third_party_trims_the_stream(traffic: Traffic, own_redis: Redis, work
 def test_a_third_party_trims_what_a_worker_is_about_to(
     traffic: Traffic, own_redis: Redis, start: Callable[..., Process]
 ) -> None:
-    """It has committed, and Redis does not know yet: nothing is lost, and nothing came back."""
+    """It has committed, and Redis does not know yet: what nobody had read is a gap, and nothing came back."""
     own = json.dumps({"DJINSIGHT_REDIS_URL": own_redis.url})
     traffic.start()
     traffic.more(20)
