@@ -174,8 +174,19 @@ class Page:
             "zone": get_current_timezone_name(),
             "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
             "respect_dnt": conf.respect_dnt,
-            "nonce": getattr(self.request, "csp_nonce", ""),
+            "nonce": self._nonce(),
         }
+
+    def _nonce(self) -> str:
+        """The nonce of this response's Content-Security-Policy, django-csp's or Django's, ``""`` where it has none.
+
+        As a text: it is made, and named in the header, when it is first read, and until then it is false.
+        """
+        for name in ("csp_nonce", "_csp_nonce"):
+            nonce = getattr(self.request, name, None)
+            if nonce is not None:
+                return str(nonce)
+        return ""
 
 
 def find_object(context: Any, obj: Any = None) -> Model | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import csp.constants
+import csp.middleware
 import pytest
 import redis
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.paginator import Paginator
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template import Context
 from django.urls import include, path, set_script_prefix
 from django.utils import timezone, translation
@@ -22,7 +24,7 @@ from djinsight.counting import snapshot
 from djinsight.exceptions import InvalidToken
 from djinsight.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
 from tests.blog.models import Article, Comment, News, Product, Term
-from tests.pages import read_calls, request
+from tests.pages import Elements, html, read_calls, request
 from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -338,5 +340,29 @@ def test_script_sets_the_cookie_where_it_is_wanted(visitor: str, cookie: str, se
     assert Page(None).script()["cookie"] == cookie
 
 
-def test_script_under_a_content_security_policy() -> None:
+def test_script_with_a_nonce() -> None:
     assert Page(request(csp_nonce="n0nce")).script()["nonce"] == "n0nce"
+
+
+def _policy_of_django(settings: Any) -> Any:
+    middleware = pytest.importorskip("django.middleware.csp", reason="Django has one since 6.0")
+    settings.SECURE_CSP = {"script-src": [middleware.CSP.NONCE, middleware.CSP.STRICT_DYNAMIC]}
+    return middleware.ContentSecurityPolicyMiddleware
+
+
+def _policy_of_django_csp(settings: Any) -> Any:
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"script-src": [csp.constants.NONCE, "'strict-dynamic'"]}}
+    return csp.middleware.CSPMiddleware
+
+
+@pytest.mark.parametrize("policy", [_policy_of_django, _policy_of_django_csp])
+def test_script_under_a_content_security_policy(policy: Any, settings: Any) -> None:
+    """Whoever makes the nonce makes it when it is asked for: the script asks, and the header has the same."""
+
+    def view(made: HttpRequest) -> HttpResponse:
+        return HttpResponse(html("{% djinsight_script %}", made))
+
+    answer = policy(settings)(view)(request())
+    (script,) = Elements(answer.content.decode()).scripts
+    nonce = script["nonce"]
+    assert f"'nonce-{nonce}'" in answer.headers["content-security-policy"]
