@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -34,6 +35,7 @@ _STATUS = {
 
 
 @csrf_exempt  # the signed token in the body is what a forged request does not have
+@login_not_required  # nor is there a login for it, as there is none for the socket
 @require_POST
 @never_cache
 async def record_page_view(request: HttpRequest) -> HttpResponse:
@@ -56,6 +58,7 @@ async def record_page_view(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
+@login_not_required
 @require_POST
 @never_cache
 async def get_page_stats(request: HttpRequest) -> HttpResponse:

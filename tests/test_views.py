@@ -114,6 +114,13 @@ async def test_unique_is_once_a_visitor(site: Site, view_token: str) -> None:
     assert await site.view(view_token, 3) == counted(3)
 
 
+async def test_on_a_site_that_asks_for_a_login(site: Site, view_token: str, watch_token: str, settings: Any) -> None:
+    """Its public pages have the right to count as they have it over the socket: by their tokens."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert await site.view(view_token) == counted()
+    assert await site.counters(watch_token)
+
+
 async def test_as_a_beacon_comes(site: Site, view_token: str) -> None:
     """``sendBeacon`` sends plain text, without a header that would ask for permission first."""
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
