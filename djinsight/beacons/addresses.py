@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Iterator
 from functools import lru_cache
 
 from djinsight.conf import UNIX_SOCKET, conf
@@ -25,6 +26,7 @@ def of_client(peer: str, forwarded: str) -> str:
     ``forwarded`` is the header X-Forwarded-For, to which each proxy appends the address it was asked from. It is read
     from its end for as long as an address is a trusted proxy's: what stands before is anybody's word.
 
+    A server that reads the header itself has put the client in the peer's place: then both name the same address.
     ``""`` where nobody knows: a local peer that forwards and is not named is a proxy that was forgotten. Taken for the
     client it would be everybody, and the limit of one network that of the site.
     """
@@ -32,15 +34,12 @@ def of_client(peer: str, forwarded: str) -> str:
     address = canonical(peer)
     if not forwarded:
         return address
-    if address and not _is_proxy(address, proxies):
-        return "" if _is_unnamed_proxy(address) else address
-    hops = forwarded[-MAX_FORWARDED:].split(",")
-    while hops and _is_proxy(address, proxies):
-        hop = canonical(_without_port(hops.pop().strip()))
-        if not hop:
-            break
-        address = hop
-    return address
+    hops = map(_hop, reversed(forwarded[-MAX_FORWARDED:].split(",")))
+    if not address or _is_proxy(address, proxies):
+        return _before(address, hops, proxies)
+    if address == _before(next(hops), hops, proxies):
+        return address
+    return "" if _is_unnamed_proxy(address) else address
 
 
 def truncated(address: str) -> str:
@@ -93,8 +92,16 @@ def _is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
     return any(ip in ipaddress.ip_network(each, strict=False) for each in proxies if each != UNIX_SOCKET)
 
 
-def _without_port(hop: str) -> str:
-    """``192.0.2.1:8080`` and ``[2001:db8::1]:8080`` without their ports, as some proxies write them."""
-    if hop.startswith("["):
-        return hop[1:].partition("]")[0]
-    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+def _before(address: str, hops: Iterator[str], proxies: tuple[str, ...]) -> str:
+    """The first of ``address`` and ``hops`` that is no trusted proxy's, or the last one that is known."""
+    while _is_proxy(address, proxies) and (hop := next(hops, "")):
+        address = hop
+    return address
+
+
+def _hop(text: str) -> str:
+    """The address of a hop; ``192.0.2.1:8080`` and ``[2001:db8::1]:8080`` with their ports, as some proxies write."""
+    text = text.strip()
+    if text.startswith("["):
+        return canonical(text[1:].partition("]")[0])
+    return canonical(text.partition(":")[0] if text.count(":") == 1 else text)
