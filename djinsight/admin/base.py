@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.contenttypes.models import ContentType
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -18,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from djinsight import objects
+from djinsight import database, objects
 from djinsight.beacons.refs import tracked_model
 
 COUNT_TO = 10_000  # rows; the pages after them are reached by filters
@@ -57,7 +56,7 @@ class ModelFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for model in tracked():
             if model._meta.label_lower == self.value():
-                return queryset.filter(content_type=ContentType.objects.get_for_model(model))
+                return queryset.filter(content_type=database.content_types().get_for_model(model))
         return queryset
 
 
@@ -127,7 +126,7 @@ class OfObjectAdmin(ReadOnlyAdmin):
             visible = model_admin.get_queryset(request)
             found, _distinct = model_admin.get_search_results(request, visible, search_term)
             pks = [str(pk) for pk in found.values_list("pk", flat=True)[:FOUND_BY_NAME]]
-            by_name |= Q(content_type=ContentType.objects.get_for_model(model), object_id__in=pks)
+            by_name |= Q(content_type=database.content_types().get_for_model(model), object_id__in=pks)
         return rows | queryset.filter(by_name), distinct
 
     def _url_of(self, obj: Model) -> str:
