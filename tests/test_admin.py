@@ -14,6 +14,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.html import escape
 
 from djinsight.admin import base
@@ -274,6 +275,14 @@ def test_only_pages_are_linked(
     assert "Dutch oven" in page
     assert (f'<a href="{url}">Dutch oven</a>' in page) is linked
     assert f'href="{url}"' not in page or linked
+
+
+def test_an_object_whose_page_has_no_address(rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft without a slug, for one: it is there by its name, and so are the others."""
+    monkeypatch.setattr(Product, "get_absolute_url", lambda product: reverse("no-such-page"), raising=False)
+    page = admin_client.get(url_of(PageViewStatistics)).content.decode()
+    assert "Dutch oven" in page
+    assert ">Dutch oven</a>" not in page
 
 
 def test_search_finds_by_name_what_the_user_may_see(

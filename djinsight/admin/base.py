@@ -139,7 +139,10 @@ class OfObjectAdmin(ReadOnlyAdmin):
             except NoReverseMatch:
                 pass
         tracking_url = getattr(obj, "get_tracking_url", None) or getattr(obj, "get_absolute_url", None)
-        url = str(tracking_url()) if tracking_url else ""
+        try:
+            url = str(tracking_url()) if tracking_url else ""
+        except NoReverseMatch:
+            return ""  # a draft without a slug, for one
         return url if _is_link(url) else ""
 
 
