@@ -215,7 +215,7 @@ def _unfit(obj: Any) -> str:
     """Why ``obj`` is not counted, if it is not."""
     if isinstance(obj, str):
         return "a text, no object of a model" if obj else "empty, as is what the context does not have"
-    model = type(obj)
+    model = obj.__class__  # of what a lazy object stands for
     if not issubclass(model, Model):
         return f"a {model.__name__}, no object of a model"
     label = f"a {model._meta.label}"

@@ -68,6 +68,14 @@ def test_given(obj: Any) -> None:
     assert find_object(Context({"page": Article(pk=7)}), obj) is obj
 
 
+def test_given_lazily() -> None:
+    """As ``request.user`` is, where people have pages of their own."""
+    lazy = SimpleLazyObject(lambda: Article(pk=5))
+    assert find_object(Context({}), lazy) is lazy
+    assert str(ref_of(lazy)) == "blog.article:5"
+    assert not is_tracked(SimpleLazyObject(lambda: Comment(pk=5)))
+
+
 @pytest.mark.parametrize("obj", ["", "5", Comment(pk=5), 5], ids=repr)
 def test_given_something_else(obj: Any) -> None:
     """A wrong ``obj`` is never replaced with a guess."""

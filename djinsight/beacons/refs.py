@@ -52,9 +52,12 @@ def _parsed(text: str) -> ObjectRef:
 
 
 def model_of(obj: Any) -> Any:
-    """The model of ``obj``; of a Wagtail page that was read as a plain ``Page``, its type, which has the same key."""
+    """The model of ``obj``; of a Wagtail page that was read as a plain ``Page``, its type, which has the same key.
+
+    Of a lazy object, as ``request.user`` is, the model of what it stands for.
+    """
     specific = getattr(obj, "specific_class", None)
-    return specific if isinstance(specific, type) else type(obj)
+    return specific if isinstance(specific, type) else obj.__class__
 
 
 def tracked_model(model: Any) -> Any:
