@@ -148,16 +148,19 @@ class Page:
             return "tracking is off"
         if getattr(self.request, "is_preview", False):
             return "a preview does not count"  # that of an editor, in Wagtail
-        if conf.respect_dnt and self.request is not None and visitors.opted_out(self.request):
-            return "the browser asks not to be counted"
         return ""
 
     def identify_visitor(self) -> None:
-        """Give the browser a session where sessions tell visitors apart and it has none. Not a crawler."""
+        """Give the browser a session where sessions tell visitors apart and it has none.
+
+        Not a crawler, nor who asks not to be counted. Their page is another's all the same: a cache may keep it.
+        """
         session = getattr(self.request, "session", None)
         if conf.visitor != "session" or session is None or session.session_key:
             return
         assert self.request is not None
+        if conf.respect_dnt and visitors.opted_out(self.request):
+            return
         if not is_crawler(self.request.META.get("HTTP_USER_AGENT", "")):
             # A value, because an empty session is not saved; one write, by the middleware.
             session["djinsight"] = True
