@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, tzinfo
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Page as PaginatorPage
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -173,8 +175,8 @@ class Page:
             "debug": debug,
             "socket": get_script_prefix() + SOCKET_PATH,
             "http": _http_prefix(),
-            "locale": translation.get_language() or "",
-            "zone": get_current_timezone_name(),
+            "locale": _locale(),
+            "zone": _zone(),
             "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
             "respect_dnt": conf.respect_dnt,
             "nonce": self._nonce(),
@@ -244,6 +246,16 @@ def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
     # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
+
+
+def _locale() -> str:
+    """The current language as browsers name it, without Django's variants, as in ``ca@valencia``."""
+    return (translation.get_language() or settings.LANGUAGE_CODE).partition("@")[0]
+
+
+def _zone() -> str:
+    """The current time zone as browsers name it: ``+02:00`` where Python says ``UTC+02:00`` and Django ``+0200``."""
+    return re.sub(r"^(?:UTC)?([+-]\d\d):?(\d\d)$", r"\1:\2", get_current_timezone_name())
 
 
 def _http_prefix() -> str:

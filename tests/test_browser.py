@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -19,7 +20,7 @@ from tests.blog.models import Article
 from tests.counting import count_views
 from tests.proxy import Proxy
 from tests.servers import cannot_run
-from tests.sockets import BROWSER
+from tests.sockets import BROWSER, WITHIN
 
 pytestmark = pytest.mark.browser
 
@@ -150,6 +151,52 @@ async def test_without_sockets_the_view_counts_and_the_number_moves(
     assert count() == (2, 2)
 
 
+async def test_where_the_policy_forbids_sockets(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    """Chromium has an error there, and no close."""
+    host = daphne()
+    page = await visitor.new_page()
+    await page.goto(f"http://{host}/articles/{article.pk}/?refresh=1&connect-src=http://{host}")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "polling")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    assert count() == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "how", ["delete window.WebSocket", "window.WebSocket = class { constructor() { throw 'no' } }"]
+)
+async def test_in_a_browser_that_makes_no_sockets(
+    how: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+    await page.add_init_script(how)
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/?refresh=1")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "polling")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    await page.evaluate(VIEWED_AGAIN)
+    await expect(page.locator(TOTAL)).to_have_text("2")
+    assert count() == (2, 2)
+
+
+async def test_a_handshake_that_nobody_answers(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    """As behind a proxy that knows nothing of sockets: the browser itself would wait for minutes."""
+    async with Proxy(daphne()) as proxy:
+        proxy.swallow, proxy.let_through = b"/ws/djinsight/", 0
+        page = await visitor.new_page()
+        await page.clock.install()
+        await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
+        await proxy.swallowed.wait()
+        assert await page.evaluate("document.documentElement.dataset.djinsightState") == "connecting"
+        async with asyncio.timeout(WITHIN):
+            while await page.evaluate("document.documentElement.dataset.djinsightState") != "polling":
+                await page.clock.run_for(1000)
+        await expect(page.locator(TOTAL)).to_have_text("1")
+    assert count() == (1, 1)
+
+
 async def test_without_sockets_a_page_shows_its_own_view(
     daphne: Daphne, visitor: BrowserContext, article: Article
 ) -> None:
@@ -233,6 +280,43 @@ async def test_a_number_that_is_added_later_is_live(daphne: Daphne, visitor: Bro
     await expect(listing.locator("#added")).to_have_text("1")
 
 
+async def test_a_page_that_is_changed_into_another(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
+    """As by a morph of htmx: the elements stay, and have the attributes and the text of the other page's."""
+    host = daphne()
+    other = await Article.objects.acreate(title="Another")
+    page = await visitor.new_page()
+    await page.goto(f"http://{host}/articles/{article.pk}/")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    await page.evaluate(f"url => {FETCHED}.then(other => ({MORPHED})(other))", other.get_absolute_url())
+    await expect(page.locator(TOTAL)).to_have_attribute("data-djinsight-ref", str(ObjectRef.of(other)))
+    await expect(page.locator(TOTAL)).to_have_text("1")
+
+    await (await visitor.new_page()).goto(f"http://{host}{other.get_absolute_url()}")
+
+    await expect(page.locator(TOTAL)).to_have_text("2")
+
+
+async def test_a_new_right_in_place_of_one_that_is_over(
+    daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
+) -> None:
+    """As where a page of the staff comes back after a day, and then shows its number anew."""
+    host = daphne()
+    page = await visitor.new_page()
+    refused = asyncio.Event()
+    page.on("websocket", lambda opened: opened.on("framereceived", lambda frame: "expired" in frame and refused.set()))
+    await page.goto(f"http://{host}/articles/{article.pk}/")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    await page.evaluate(SHOWN, "hidden")
+    await page.evaluate(GIVEN, tokens.mint("watch", ref, max_age=-60))
+    await page.evaluate(SHOWN, "visible")
+    await asyncio.wait_for(refused.wait(), WITHIN)
+
+    await page.evaluate(GIVEN, tokens.mint("watch", ref, max_age=3600))
+
+    await (await visitor.new_page()).goto(f"http://{host}/articles/{article.pk}/")
+    await expect(page.locator(TOTAL)).to_have_text("2")
+
+
 async def test_loaded_twice_it_starts_once(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
@@ -271,6 +355,29 @@ async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserCont
     for n in range(2):
         await expect(watching.locator("[data-djinsight-stat=last_viewed_at]").nth(n)).to_contain_text("20")
     assert said == []
+
+
+@pytest.mark.parametrize(("locale", "zone"), [("x", "Europe/Prague"), ("en", "Nowhere/At_All")])
+async def test_a_language_or_a_zone_that_the_browser_does_not_know(
+    locale: str, zone: str, daphne: Daphne, visitor: BrowserContext, article: Article
+) -> None:
+    host = daphne()
+    page = await visitor.new_page()
+    await page.goto(f"http://{host}/articles/{article.pk}/numbers/")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    await page.evaluate(
+        """([locale, zone]) => {
+            const config = document.querySelector("script[data-djinsight-socket]").dataset;
+            config.djinsightLocale = locale;
+            config.djinsightZone = zone;
+        }""",
+        [locale, zone],
+    )
+
+    await (await visitor.new_page()).goto(f"http://{host}/articles/{article.pk}/")
+
+    await expect(page.locator(f"span{TOTAL}").first).to_have_text("1")
+    await expect(page.locator("[data-djinsight-stat=last_viewed_at]").first).to_contain_text("20")
 
 
 @pytest.mark.parametrize("viewed", [True, False])
@@ -324,6 +431,16 @@ SHOWN = """state => {
 }"""
 VIEWED_AGAIN = "document.body.append(document.querySelector('[data-djinsight-view]').cloneNode())"
 FETCHED = "fetch(url).then(a => a.text()).then(text => new DOMParser().parseFromString(text, 'text/html'))"
+
+
+GIVEN = "token => document.querySelectorAll('[data-djinsight-watch]').forEach(e => e.dataset.djinsightWatch = token)"
+MORPHED = """other => {
+    const there = document.querySelectorAll("[data-djinsight-ref]");
+    other.querySelectorAll("[data-djinsight-ref]").forEach((to, n) => {
+        for (const { name, value } of to.attributes) there[n].setAttribute(name, value);
+        if (to.firstChild) there[n].firstChild.data = to.textContent;
+    });
+}"""
 
 
 async def test_told_not_to_reconnect_a_page_counts_by_http(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
+from datetime import timezone as tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import csp.constants
 import csp.middleware
@@ -339,7 +342,25 @@ def test_script_speaks_the_language_of_the_page() -> None:
         told = Page(None).script()
     assert (told["locale"], told["zone"]) == ("pt-br", "Asia/Tokyo")
     with translation.override(None):
-        assert Page(None).script()["locale"] == ""
+        assert Page(None).script()["locale"] == "en"
+    with translation.override("ca@valencia"):
+        assert Page(None).script()["locale"] == "ca"
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        (ZoneInfo("Europe/Prague"), "Europe/Prague"),
+        (UTC, "UTC"),
+        (timezone.get_fixed_timezone(120), "+02:00"),
+        (timezone.get_fixed_timezone(-570), "-09:30"),
+        (tzinfo(timedelta(hours=2)), "+02:00"),
+        (tzinfo(timedelta(hours=2), "summer"), "summer"),
+    ],
+)
+def test_script_has_the_zone_as_browsers_name_it(zone: Any, name: str) -> None:
+    with timezone.override(zone):
+        assert Page(None).script()["zone"] == name
 
 
 @pytest.mark.parametrize(("visitor", "cookie"), [("session", ""), ("anonymous", ""), ("cookie", COOKIE_NAME)])

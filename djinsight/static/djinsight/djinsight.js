@@ -14,6 +14,7 @@
   const root = document.documentElement;
   const MAX_FRAME = 4096; // bytes, of the server
   const MAX_REFS = 100; // objects of a socket or a question, of the server
+  const OPEN_WITHIN = 10000; // ms; some proxies never answer
   const RETRY = ["busy", "unavailable", "rate"]; // reasons that pass
 
   // Asked of the browser, too: a page from a cache was rendered for somebody else.
@@ -23,8 +24,8 @@
   const watched = new Map(); // ref -> token
   const dead = new Set(); // tokens of no use any more
   const counters = new Map(); // ref -> newest counter
-  let seen = new WeakSet(); // tracker elements whose view was made
-  let subscribed = new Set(); // refs this socket was asked for
+  let seen = new WeakMap(); // tracker element -> token of the view that was made
+  let subscribed = new Map(); // ref -> token that this socket was asked with
   let socket, reconnect, resend, poll;
   let failures = 0; // sockets in a row that brought nothing
   let refused; // the tokens of the page when the server said: do not reconnect
@@ -38,16 +39,16 @@
   // What is on the page
 
   function newId() {
-    const bytes = crypto.getRandomValues(new Uint8Array(18));
-    return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_");
+    // 18 to 36 characters, in base 36.
+    return Array.from(crypto.getRandomValues(new Uint8Array(18)), (byte) => byte.toString(36)).join("");
   }
 
   function scan() {
     if (!awake() || root.hasAttribute("data-turbo-preview")) return;
     for (const element of all("view")) {
-      if (optedOut || seen.has(element)) continue;
-      seen.add(element);
       const token = element.dataset.djinsightView;
+      if (optedOut || seen.get(element) === token) continue;
+      seen.set(element, token);
       const frame = { type: "view", id: newId(), token };
       // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
       frame.url = (location.pathname + location.search).slice(0, 1500);
@@ -92,10 +93,10 @@
   }
 
   function subscribe() {
-    const more = [...watched.keys()].filter((ref) => !subscribed.has(ref));
-    const refs = more.slice(0, MAX_REFS - subscribed.size);
-    refs.forEach((ref) => subscribed.add(ref));
-    inFrames(refs.map((ref) => watched.get(ref)), (tokens) => ({ type: "subscribe", tokens }));
+    const more = [...watched].filter(([ref, token]) => subscribed.get(ref) !== token);
+    const asked = more.slice(0, MAX_REFS - subscribed.size);
+    asked.forEach(([ref, token]) => subscribed.set(ref, token));
+    inFrames(asked.map(([, token]) => token), (tokens) => ({ type: "subscribe", tokens }));
   }
 
   // Numbers
@@ -124,7 +125,7 @@
       // Written anew where it did not change, too: the times of a page should not be in two forms.
       element.dateTime = value;
       const style = { dateStyle: "medium", timeStyle: "short", timeZone: config.djinsightZone };
-      text(element, new Intl.DateTimeFormat(config.djinsightLocale, style).format(new Date(value)));
+      text(element, format("DateTimeFormat", style, new Date(value)));
       return;
     }
     // A total never goes down on a screen, whatever was lost behind it.
@@ -137,7 +138,16 @@
       box.y = -box.height;
       return;
     }
-    text(element, new Intl.NumberFormat(config.djinsightLocale, { useGrouping: "always" }).format(value));
+    text(element, format("NumberFormat", { useGrouping: "always" }, value));
+  }
+
+  function format(kind, style, value) {
+    try {
+      return new Intl[kind](config.djinsightLocale, style).format(value);
+    } catch {
+      // A language or a zone that this browser does not know: its own.
+      return value.toLocaleString();
+    }
   }
 
   function text(element, value) {
@@ -152,9 +162,16 @@
     if (socket || reconnect || !awake() || !(views.size || watched.size)) return;
     if (refused) return fallback();
     if (root.dataset.djinsightState !== "polling") state("connecting");
-    const mine = (socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws"))));
+    try {
+      socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws")));
+    } catch (error) {
+      log(error); // not for this page, or not there at all
+      return fallback();
+    }
+    const mine = socket;
+    setTimeout(() => mine.readyState || mine.close(), OPEN_WITHIN);
     mine.onopen = () => {
-      subscribed = new Set();
+      subscribed = new Map();
       clearTimeout(poll);
       state("live");
       views.forEach((frame) => mine.send(frame));
@@ -164,20 +181,20 @@
       failures = 0;
       receive(JSON.parse(data));
     };
-    mine.onclose = ({ code }) => {
+    // Where the page's policy forbids it there is an error and no close.
+    mine.onclose = mine.onerror = ({ code }) => {
       if (mine !== socket) return;
       socket = null;
       if (code >= 4400 && code < 4500)
         refused = new Set([...all("view"), ...all("watch")].map(({ dataset: d }) => d.djinsightView || d.djinsightWatch));
       if (refused || ++failures > 1) fallback();
       else state("connecting");
-      if (!refused) reconnect = setTimeout(retry, jitter(Math.min(60, 2 ** failures)));
+      if (refused) return;
+      reconnect = setTimeout(() => {
+        reconnect = 0;
+        connect();
+      }, jitter(Math.min(60, 2 ** failures)));
     };
-  }
-
-  function retry() {
-    reconnect = 0;
-    connect();
   }
 
   function receive(frame) {
@@ -203,9 +220,8 @@
     clearTimeout(reconnect);
     clearTimeout(poll);
     reconnect = 0;
-    const old = socket;
+    socket?.close(); // tells so later, when it is nobody's
     socket = null;
-    old?.close();
   }
 
   // HTTP, where sockets do not work and where the page goes away
@@ -263,7 +279,7 @@
 
   function visitorCookie() {
     const name = config.djinsightCookie;
-    if (!name || optedOut || document.cookie.split("; ").some((each) => each.startsWith(`${name}=`))) return;
+    if (!name || optedOut || `; ${document.cookie}`.includes(`; ${name}=`)) return;
     const secure = location.protocol === "https:" ? "; secure" : "";
     document.cookie = `${name}=${newId()}; path=/; max-age=31536000; samesite=lax${secure}`;
   }
@@ -288,10 +304,11 @@
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    seen = new WeakSet(); // back from the cache: a new view, with a new id
+    seen = new WeakMap(); // back from the cache: a new view, with a new id
     start();
   });
   window.djinsight = { scan, counters };
-  observe.observe(root, { childList: true, subtree: true });
+  // Attributes, as some change the page's elements in place of replacing them.
+  observe.observe(root, { childList: true, subtree: true, attributeFilter: ["data-djinsight-view", "data-djinsight-watch"] });
   start();
 })();
