@@ -57,14 +57,16 @@ def delete_periodic_tasks(using: str) -> list[str]:
 
 
 def _periodic_tasks(using: str, apps: Any) -> Any:
-    """The periodic tasks in the database ``using``, None where it has no table of them."""
+    """The periodic tasks in the database ``using``, None where it has no table of them, or beat reads another one."""
     try:
         apps.get_model("django_celery_beat", "PeriodicTask")
     except LookupError:
         return None
     from django_celery_beat.models import PeriodicTask
 
-    return PeriodicTask.objects.using(using) if router.allow_migrate_model(using, PeriodicTask) else None
+    if using != router.db_for_write(PeriodicTask) or not router.allow_migrate_model(using, PeriodicTask):
+        return None
+    return PeriodicTask.objects.using(using)
 
 
 def _interval(using: str, interval: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.apps.registry import Apps
 from django.core.management import call_command
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from djinsight.schedule import beat_schedule, create_periodic_tasks
+from djinsight.schedule import beat_schedule, create_periodic_tasks, delete_periodic_tasks
 from tests.celery import app
 from tests.commands import run
 
@@ -113,6 +113,12 @@ def test_a_database_without_the_schedule(settings: Any) -> None:
     settings.DATABASE_ROUTERS = [ElsewhereRouter()]
     create_periodic_tasks(using="default")
     assert not PeriodicTask.objects.filter(name="djinsight.persist").exists()
+
+
+def test_a_second_database() -> None:
+    """It has the tables too, where no router says otherwise; beat reads the schedule where it is written."""
+    create_periodic_tasks(using="second")
+    assert delete_periodic_tasks(using="second") == []
 
 
 def test_crontabs_are_shared() -> None:
