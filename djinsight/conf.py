@@ -18,6 +18,9 @@ T = TypeVar("T")
 Check = Callable[[Any], "str | None"]
 
 MAX_SHARDS = 64
+MAX_EXPIRATION = 10 * 366 * 24 * 3600  # seconds; a key a day of it is named where an object is deleted
+MAX_BATCH = 30_000  # rows; SQLite may take no more than 32,766 values in a statement
+MAX_DAYS = 36_500  # of the calendar, back from today
 UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
 
 
@@ -130,15 +133,15 @@ class Conf:
 
     redis_url = Setting[Any](None, _urls)
     redis_key_prefix = Setting("djinsight:", _prefix)
-    redis_expiration = Setting(7 * 24 * 3600, _whole(3600))
+    redis_expiration = Setting(7 * 24 * 3600, _whole(3600, MAX_EXPIRATION))
     redis_timeout = Setting[float](5, _seconds)
     redis_shards = Setting(1, _whole(1, MAX_SHARDS))
     stream_max_views = Setting(1_000_000, _whole(1000))
 
     push_interval = Setting[float](0.1, _seconds)
     persist_interval = Setting[float](5, _seconds)
-    batch_size = Setting(1000, _whole(1, 100_000))
-    cleanup_days = Setting(90, _whole(1))
+    batch_size = Setting(1000, _whole(1, MAX_BATCH))
+    cleanup_days = Setting(90, _whole(1, MAX_DAYS))
 
     @property
     def redis_urls(self) -> list[str]:
@@ -146,7 +149,9 @@ class Conf:
         value = self.redis_url
         if value is None:
             value = _cache_location()
-        return [value] if isinstance(value, str) else list(value)
+        urls = [value] if isinstance(value, str) else list(value)
+        # Valkey speaks the same, and redis-py knows only the one name for it.
+        return [f"redis{url[6:]}" if url.startswith("valkey") else url for url in urls]
 
     def __iter__(self) -> Iterator[Setting[Any]]:
         return (setting for setting in vars(Conf).values() if isinstance(setting, Setting))

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet, Sum
 
 from djinsight import database
 from djinsight.beacons.refs import tracked_model
+from djinsight.conf import MAX_DAYS
 from djinsight.counting import days as calendar
 
 MAX_LIMIT = 1000
@@ -27,8 +28,8 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise ValueError(f"expected a limit from 1 to {MAX_LIMIT} but got {limit}")
-    if days is not None and days < 1:
-        raise ValueError(f"expected at least 1 day but got {days}")
+    if days is not None and not 1 <= days <= MAX_DAYS:
+        raise ValueError(f"expected days from 1 to {MAX_DAYS} but got {days}")
     model = tracked_model(queryset.model)
     try:
         type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk

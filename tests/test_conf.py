@@ -45,14 +45,14 @@ SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
         ["", "localhost:6379", "http://host", [], (), ["redis://a", ""], ["redis://a", 5], 5, True, {"redis://a": 1}],
     ),
     "REDIS_KEY_PREFIX": ("djinsight:", ["stats:", "x"], ["", "{tag}:", None, 5, True, b"djinsight:"]),
-    "REDIS_EXPIRATION": (7 * 24 * 3600, [3600, 30 * 24 * 3600], [3599, *NO_COUNT]),
+    "REDIS_EXPIRATION": (7 * 24 * 3600, [3600, 365 * 24 * 3600], [3599, 10**9, *NO_COUNT]),
     "REDIS_TIMEOUT": (5, [1, 0.25, 60], NO_SECONDS),
     "REDIS_SHARDS": (1, [1, 2, MAX_SHARDS], [MAX_SHARDS + 1, *NO_COUNT]),
     "STREAM_MAX_VIEWS": (1_000_000, [1000, 50_000_000], [999, *NO_COUNT]),
     "PUSH_INTERVAL": (0.1, [0.02, 1, 2.5], NO_SECONDS),
     "PERSIST_INTERVAL": (5, [1, 0.5, 3600], NO_SECONDS),
-    "BATCH_SIZE": (1000, [1, 100_000], [100_001, *NO_COUNT]),
-    "CLEANUP_DAYS": (90, [1, 3650], NO_COUNT),
+    "BATCH_SIZE": (1000, [1, 30_000], [30_001, *NO_COUNT]),
+    "CLEANUP_DAYS": (90, [1, 36_500], [36_501, *NO_COUNT]),
 }
 
 
@@ -139,3 +139,8 @@ def test_servers(url: Any, cache: dict[str, Any], expected: list[str], settings:
     settings.DJINSIGHT_REDIS_URL = url
     settings.CACHES = {"default": cache} if cache else {}
     assert conf.redis_urls == expected
+
+
+def test_valkey_speaks_as_redis_does(settings: Any) -> None:
+    settings.DJINSIGHT_REDIS_URL = ["valkey://a/1", "valkeys://b", "rediss://c"]
+    assert conf.redis_urls == ["redis://a/1", "rediss://b", "rediss://c"]

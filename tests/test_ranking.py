@@ -128,9 +128,9 @@ def test_limit(limit: int) -> None:
         Article.most_viewed(limit)
 
 
-@pytest.mark.parametrize("given", [0, -7])
+@pytest.mark.parametrize("given", [0, -7, 36_501, 10**9])
 def test_days(given: int) -> None:
-    with pytest.raises(ValueError, match="expected at least 1 day but got"):
+    with pytest.raises(ValueError, match="expected days from 1 to 36500 but got"):
         Article.most_viewed(days=given)
 
 
