@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core import checks
 from django.db import router
+from django.db.models import CompositePrimaryKey
 from django.urls import NoReverseMatch, reverse
 
 from djinsight import database
@@ -30,6 +31,8 @@ def register() -> None:
     checks.register(check_urls, "djinsight")
     checks.register(check_tables, checks.Tags.database)
     checks.register(check_routers, "djinsight")
+    checks.register(check_time_zones, "djinsight")
+    checks.register(check_primary_keys, "djinsight")
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -123,6 +126,24 @@ def check_routers(**kwargs: Any) -> list[checks.CheckMessage]:
     text = f"djinsight writes its tables in one transaction, with the content types there, but they are in {places}."
     hint = "Let DATABASE_ROUTERS have all models of djinsight in one, and migrate contenttypes there too."
     return [checks.Error(text, hint, id="djinsight.E004")]
+
+
+def check_time_zones(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E005: times have no zone, so that the database refuses those of views."""
+    if settings.USE_TZ:
+        return []
+    hint = "Set USE_TZ = True."
+    return [checks.Error("Views are stored at times that have a zone.", hint, "USE_TZ", "djinsight.E005")]
+
+
+def check_primary_keys(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E006: a tracked model has a key of several columns, by which nothing is counted."""
+    hint = "Give it a primary key of one field, and the fields a UniqueConstraint."
+    return [
+        checks.Error(f"Views of {model._meta.label} have no key to be counted by.", hint, model, "djinsight.E006")
+        for model in apps.get_models()
+        if getattr(model, "djinsight_tracked", False) and isinstance(model._meta.pk, CompositePrimaryKey)
+    ]
 
 
 def _nearest(name: str, known: set[str]) -> str:

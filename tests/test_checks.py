@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core import checks
+from django.db import models
 from django.db.models import Model
+
+from tests.blog.models import Term
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
@@ -108,6 +111,18 @@ def test_w005_the_fallback_has_no_address(urlconf: str | None, expected: list[st
 def test_w005_without_the_setting(settings: Any) -> None:
     del settings.ROOT_URLCONF
     assert ids() == []
+
+
+def test_e005_times_without_a_zone(settings: Any) -> None:
+    settings.USE_TZ = False
+    assert ids() == ["djinsight.E005"]
+
+
+def test_e006_a_key_of_several_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Term._meta, "pk", models.CompositePrimaryKey("word", "language"))
+    (message,) = checks.run_checks(tags=["djinsight"])
+    assert (message.id, message.obj) == ("djinsight.E006", Term)
+    assert "blog.Term" in message.msg
 
 
 class Router:

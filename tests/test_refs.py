@@ -107,6 +107,22 @@ def test_tracked_model(model: Any, expected: Any) -> None:
 
 
 @isolate_apps("tests.blog")
+@isolate_apps("tests.blog")
+def test_a_key_of_several_columns() -> None:
+    """No text names it that its model could read again."""
+
+    class Offer(PageViewStatisticsMixin, models.Model):  # noqa: DJ008
+        pk = models.CompositePrimaryKey("shop", "number")
+        shop = models.IntegerField()
+        number = models.IntegerField()
+
+        class Meta:
+            app_label = "blog"
+
+    with pytest.raises(InvalidRef, match="a key of one field"):
+        ObjectRef.of(Offer(shop=1, number=2))
+
+
 def test_a_proxy_is_its_model() -> None:
     class Headline(News):
         class Meta:

@@ -33,7 +33,7 @@ class ObjectRef(NamedTuple):
 
     @classmethod
     def of(cls, obj: Any) -> ObjectRef:
-        """Name a saved model instance. Raises InvalidRef for one without a primary key.
+        """Name a saved model instance. Raises InvalidRef for one without a primary key, or with one of several fields.
 
         Where several models of a multi-table inheritance have the mixin, the object is named by the topmost of
         them, so that a view of the child is a view of the parent.
@@ -41,8 +41,8 @@ class ObjectRef(NamedTuple):
         model = tracked_model(model_of(obj))
         name = model._meta.pk.attname
         pk = getattr(obj, name) if hasattr(obj, name) else obj.pk
-        if pk is None:
-            raise InvalidRef(f"expected a saved {model._meta.label} but got one without a primary key")
+        if pk is None or isinstance(pk, tuple):
+            raise InvalidRef(f"expected a saved {model._meta.label} with a key of one field but its key is {pk!r}")
         return _parsed(f"{model._meta.app_label}.{model._meta.model_name}:{pk}")
 
 
