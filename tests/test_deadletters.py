@@ -59,6 +59,20 @@ def test_an_open_page_has_them_too(letters: int, ref: ObjectRef) -> None:
     assert totals.read([ref])[ref].total_views == 5
 
 
+def test_with_a_replica_that_is_behind(letters: int, settings: Any) -> None:
+    """They are read where they were written: this replica is not even there."""
+
+    class Router:
+        def db_for_read(self, model: Any, **hints: Any) -> str | None:
+            return "replica" if model is DeadLetter else None
+
+    settings.DATABASE_ROUTERS = [Router()]
+    assert run("process_deadletters").splitlines()[0] == "6 dead letters"
+    run("process_deadletters", "--replay")
+    settings.DATABASE_ROUTERS = []
+    assert DeadLetter.objects.count() == 1
+
+
 def test_in_batches(letters: int, settings: Any) -> None:
     settings.DJINSIGHT_BATCH_SIZE = 2
     assert list(deadletters.replay()) == [(1, 2), (2, 2), (2, 2)]

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db.models import Count
 
+from djinsight import database
 from djinsight.history import deadletters
 from djinsight.management.batches import BatchCommand
 from djinsight.management.progress import Progress
@@ -26,7 +27,7 @@ class Command(BatchCommand):
         parser.add_argument("--dry-run", action="store_true", help="only list them")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        total = DeadLetter.objects.count()
+        total = database.rows(DeadLetter).count()
         if options["dry_run"] or not total or not (options["replay"] or options["drop"]):
             self.report(total)
         elif options["replay"]:
@@ -37,7 +38,8 @@ class Command(BatchCommand):
 
     def report(self, total: int) -> None:
         self.stdout.write(f"{total:,} dead letters")
-        errors = DeadLetter.objects.values_list("error").annotate(number=Count("pk")).order_by("-number", "error")
+        letters = database.rows(DeadLetter)
+        errors = letters.values_list("error").annotate(number=Count("pk")).order_by("-number", "error")
         for error, number in errors[:MAX_ERRORS]:
             self.stdout.write(f"{number:>8,}  {error}")
 
