@@ -60,8 +60,10 @@ def display_name(obj: Model) -> str:
 def _reader(model: type[Model]):  # type: ignore[no-untyped-def]
     def read(object_id: str) -> object:
         try:
-            return model._meta.pk.to_python(object_id)
-        except ValidationError:
+            pk = model._meta.pk.to_python(object_id)
+        except (ValidationError, ValueError, TypeError):
             return None  # the primary key has another type than it had
+        # SQLite raises where others find nothing.
+        return None if isinstance(pk, int) and pk.bit_length() > 63 else pk
 
     return read

@@ -282,6 +282,7 @@ POISON: dict[str, dict[str, Any]] = {
     "a long visitor": poison("/", "", key="v" * 23),
     "NUL in the user agent": poison("/", "", user_agent="\0"),
     "not an address": poison("/", "", ip_address="there"),
+    "an address of one link": poison("/", "", ip_address="fe80::1%eth0"),
     "deep nesting": {**poison(), "d": "[" * 20_000},
     "a sum of garbage": {"s": 2, "r": "blog.article:1", "t": 1, "n": "many", "q": 0, "w": 0},
     "a negative sum": {"s": 2, "r": "blog.article:1", "t": 1, "n": -5, "q": 0, "w": 0},
@@ -315,6 +316,37 @@ def test_a_dead_letter_holds_every_byte(refs: list[ObjectRef], redis_client: red
     persist()
     kept = json.loads(bytes(DeadLetter.objects.get().payload))
     assert {name.encode("latin-1"): value.encode("latin-1") for name, value in kept.items()} == garbage
+
+
+@pytest.mark.parametrize("pk", ["9" * 30, "-1" + "0" * 30, "five", "(1, 2)"])
+def test_a_key_that_no_object_can_have(pk: str, refs: list[ObjectRef]) -> None:
+    """Its views are in the log, as those of a deleted object are; SQLite cannot even be asked for such a number."""
+    count_views(ObjectRef("blog", "article", pk), 1)
+    count_views(refs[0], 2)
+    assert persist().views == 3
+    assert persisted(refs[0]) == (2, 1)
+    assert sums() == [3, 2, 2, 2]
+
+
+def test_a_content_type_that_another_process_has_deleted(refs: list[ObjectRef]) -> None:
+    """Each process keeps them for good: its own would have the rows refer to one that is not there."""
+    count_views(refs[2], 1)
+    count_views(refs[0], 1)
+    kept = ContentType.objects.get_for_model(Term)
+    ContentType.objects.filter(pk=kept.pk).delete()
+    assert ContentType.objects.get_for_model(Term) == kept  # still what this process knows
+    assert persist() == Drained(entries=2, views=1, dead_letters=1)
+    ContentType.objects.clear_cache()
+
+
+def test_a_content_type_that_another_process_has_made_anew(refs: list[ObjectRef]) -> None:
+    count_views(refs[2], 1)
+    kept = ContentType.objects.get_for_model(Term)
+    ContentType.objects.filter(pk=kept.pk).delete()
+    ContentType.objects.bulk_create([ContentType(id=kept.pk + 1000, app_label="blog", model="term")])
+    assert persist() == Drained(entries=1, views=1)
+    assert persisted(refs[2]) == (1, 1)
+    ContentType.objects.clear_cache()
 
 
 def test_a_deleted_content_type(refs: list[ObjectRef]) -> None:

@@ -159,8 +159,19 @@ def _spill(shard: int) -> None:
 
 def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
     """The ids of the content types of ``refs``, without those that are not installed."""
+    labels = {(ref.app_label, ref.model_name) for ref in refs}
+    types = _known_types(labels)
+    rows = database.content_types().filter(pk__in=types.values())
+    if rows.count() < len(types):
+        # Each process keeps them, and another one has deleted one, or made it anew.
+        database.content_types().clear_cache()
+        types = _known_types(labels)
+    return types
+
+
+def _known_types(labels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     types: dict[tuple[str, str], int] = {}
-    for label in {(ref.app_label, ref.model_name) for ref in refs}:
+    for label in labels:
         try:
             content_type = database.content_types().get_by_natural_key(*label)
         except ContentType.DoesNotExist:
