@@ -43,25 +43,21 @@ def began(period: Period, today: date) -> date:
 
 
 def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
-    """The views of many objects in one query, what is counted and not yet persisted included."""
+    """The views of many objects in one query: what is persisted of the days before today, and today's live number.
+
+    What was counted before midnight is there when it is persisted, which is seconds later where a worker runs. The
+    total is of no use: it keeps views that never became rows, and they would be of every week to come.
+    """
     if not snapshots:
         return {}
     number = max(each.day for each in snapshots.values())
     today = days.date_of(number)
-    monday, first = began("week", today), began("month", today)
-    persisted = _sums(snapshots, monday, first)
-
-    def live(snapshot: Snapshot, since: date, total: int, part: int) -> int:
-        if since == today:
-            return snapshot.views_today if snapshot.day == number else 0
-        # What came before the period, both from one statement, and nobody adds to it any more. The rest is of the
-        # period, whether persisted or pending (seconds old, unless no worker ran since before the period).
-        return max(0, snapshot.total_views - (total - part))
-
+    persisted = _sums(snapshots, began("week", today), began("month", today), today)
     found = {}
     for ref, snapshot in snapshots.items():
-        total, week, month = persisted.get(ref, (0, 0, 0))
-        found[ref] = Views(live(snapshot, monday, total, week), live(snapshot, first, total, month))
+        week, month = persisted.get(ref, (0, 0))
+        live = snapshot.views_today if snapshot.day == number else 0
+        found[ref] = Views(week + live, month + live)
     return found
 
 
@@ -83,30 +79,28 @@ def daily_of(refs: Iterable[ObjectRef], first: date, last: date) -> dict[ObjectR
     return found
 
 
-def _sums(refs: Iterable[ObjectRef], monday: date, first: date) -> dict[ObjectRef, tuple[int, int, int]]:
-    """What is persisted: all views, those since ``monday``, and those since the ``first``."""
+def _sums(refs: Iterable[ObjectRef], monday: date, first: date, today: date) -> dict[ObjectRef, tuple[int, int]]:
+    """What is persisted: the views since ``monday`` and those since the ``first``, without those of ``today``."""
     by_key, where = rows_of(refs)
     if not by_key:
         return {}
-    rows = _with_sums(monday, first).filter(where)
+    rows = _with_sums(monday, first, today).filter(where)
     return {
-        by_key[type_id, object_id]: (total, week, month)
-        for type_id, object_id, total, week, month in rows.values_list(
-            "content_type_id", "object_id", "total_views", "week", "month"
-        )
+        by_key[type_id, object_id]: (week, month)
+        for type_id, object_id, week, month in rows.values_list("content_type_id", "object_id", "week", "month")
     }
 
 
 @lru_cache(maxsize=2)  # putting the query together takes longer than running it for fifty objects
-def _with_sums(week: date, month: date) -> Any:
+def _with_sums(week: date, month: date, today: date) -> Any:
     statistics = apps.get_model("djinsight", "PageViewStatistics")
-    return statistics.objects.annotate(week=_sum_since(week), month=_sum_since(month))
+    return statistics.objects.annotate(week=_sum_of(week, today), month=_sum_of(month, today))
 
 
-def _sum_since(first: date) -> Any:
+def _sum_of(first: date, end: date) -> Any:
     summaries = apps.get_model("djinsight", "PageViewSummary")
     of_object = summaries.objects.filter(
-        content_type=OuterRef("content_type"), object_id=OuterRef("object_id"), date__gte=first
+        content_type=OuterRef("content_type"), object_id=OuterRef("object_id"), date__gte=first, date__lt=end
     )
     total = of_object.order_by().values("object_id").annotate(n=Sum("total_views")).values("n")
     return Coalesce(Subquery(total), 0)

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import redis
 from django.contrib.contenttypes.models import ContentType
 
 from djinsight import periods
@@ -149,14 +150,32 @@ def test_a_snapshot_of_the_day_before(ref: ObjectRef, monkeypatch: pytest.Monkey
 
 
 def test_views_of_a_sunday_that_are_not_persisted(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Monday begins with nothing, also where no worker ran since."""
+    """A Monday begins with nothing, also where no worker ran since; the month has them when one has run."""
     set_clock(monkeypatch, "2026-03-15T23:59:59")
     count_views(ref, 3)
     assert read(ref) == {ref: Views(3, 3)}
     set_clock(monkeypatch, "2026-03-16T00:00")
-    assert read(ref) == {ref: Views(0, 3)}
+    assert read(ref)[ref].week == 0
     count_views(ref, 2)
+    assert read(ref)[ref].week == 2
+    persist()
     assert read(ref) == {ref: Views(2, 5)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_lost_is_of_no_later_week(
+    ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The total keeps it for good, as it never goes down."""
+    set_clock(monkeypatch, "2026-03-18T12:00")
+    totals.read([ref])
+    count_views(ref, 50)
+    redis_client.delete("djinsight:events")
+    persist()
+    set_clock(monkeypatch, "2026-05-20T12:00")
+    count_views(ref, 1)
+    assert totals.read([ref])[ref].total_views == 51
+    assert read(ref) == {ref: Views(1, 1)}
 
 
 def test_many_in_one_query(ref: ObjectRef, django_assert_num_queries: Any) -> None:
