@@ -84,13 +84,17 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
             f"WHERE {quote('app_label')} = '{tracked._meta.app_label}' "
             f"AND {quote('model')} = '{tracked._meta.model_name}'"
         )
-        pk = _as_text(f"{table}.{quote(self.model._meta.pk.column)}", self.model._meta.pk, connection)
+        own_pk = f"{table}.{quote(self.model._meta.pk.column)}"
+        pk = _as_text(own_pk, self.model._meta.pk, connection)
         inner = quote("djinsight_statistics")
         select = (
             f"SELECT {inner}.{quote(self.name)} FROM {quote(statistics._meta.db_table)} {inner} "
             f"WHERE {inner}.{quote('content_type_id')} = ({type_id}) AND {inner}.{quote('object_id')} = {pk}"
         )
-        return f"COALESCE(({select}), {self.never})" if self.never != "NULL" else f"({select})"
+        if self.never == "NULL":
+            return f"({select})"
+        # Where an outer join finds no object, there is no number either, as with any column.
+        return f"CASE WHEN {own_pk} IS NOT NULL THEN COALESCE(({select}), {self.never}) END"
 
     def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
         if instance is None:

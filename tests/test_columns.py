@@ -400,6 +400,16 @@ def test_filter_across_a_join(filters: dict[str, Any], expected: list[str]) -> N
     assert sorted(Comment.objects.filter(**filters).values_list("text", flat=True)) == expected
 
 
+def test_a_join_that_finds_nothing() -> None:
+    """As with a column of the table's own: of what is not there nothing is known, and nothing is counted."""
+    news = Article.objects.order_by("pk")
+    assert list(news.values_list("news__total_views", flat=True)) == [None, None, None, 30]
+    assert list(news.annotate(n=Count("news__total_views")).values_list("n", flat=True)) == [0, 0, 0, 1]
+    assert list(news.annotate(n=Avg("news__total_views")).values_list("n", flat=True)) == [None, None, None, 30]
+    assert titles(news.filter(Q(news__total_views__lt=50) | Q(title="hot"))) == ["hot", "news"]
+    assert titles(news.filter(news__total_views__isnull=True)) == ["cold", "warm", "hot"]
+
+
 def test_exclude_across_a_join() -> None:
     assert sorted(titles(ARTICLES.exclude(comment__article__total_views__gt=20))) == ["cold", "warm"]
 
