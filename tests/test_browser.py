@@ -357,6 +357,28 @@ async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserCont
     assert said == []
 
 
+async def test_a_number_of_a_week_that_lacks_its_total_stays(
+    daphne: Daphne, visitor: BrowserContext, article: Article
+) -> None:
+    """As a template of the site's own may have it: the script cannot tell what the week began with."""
+    host = daphne()
+    page = await visitor.new_page()
+    await page.goto(f"http://{host}/articles/{article.pk}/numbers/")
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    week = page.locator("span[data-djinsight-stat=views_week]").first
+    await week.evaluate(
+        """week => {
+            for (const name of ["Total", "Value", "Since"]) delete week.dataset["djinsight" + name];
+            week.textContent = "5";
+        }"""
+    )
+
+    await (await visitor.new_page()).goto(f"http://{host}/articles/{article.pk}/")
+
+    await expect(page.locator(f"span{TOTAL}").first).to_have_text("1")
+    await expect(week).to_have_text("5")
+
+
 @pytest.mark.parametrize(("locale", "zone"), [("x", "Europe/Prague"), ("en", "Nowhere/At_All")])
 async def test_a_language_or_a_zone_that_the_browser_does_not_know(
     locale: str, zone: str, daphne: Daphne, visitor: BrowserContext, article: Article

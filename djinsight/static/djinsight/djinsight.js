@@ -12,7 +12,7 @@
   const script = document.currentScript || document.querySelector("script[data-djinsight-socket]");
   const config = script.dataset;
   const root = document.documentElement;
-  const MAX_FRAME = 4096; // bytes, of the server
+  const MAX_SENT = 2048; // bytes a frame, half of what the server takes
   const MAX_REFS = 100; // objects of a socket or a question, of the server
   const OPEN_WITHIN = 10000; // ms; some proxies never answer
   const RETRY = ["busy", "unavailable", "rate"]; // reasons that pass
@@ -83,7 +83,7 @@
   function inFrames(items, frame) {
     let part = [];
     for (const item of items) {
-      if (part.length && JSON.stringify(frame([...part, item])).length > MAX_FRAME / 2) {
+      if (part.length && JSON.stringify(frame([...part, item])).length > MAX_SENT) {
         socket.send(JSON.stringify(frame(part)));
         part = [];
       }
@@ -119,8 +119,8 @@
       data.djinsightSince ??= `${data.djinsightValue - data.djinsightTotal}`;
       value = +data.djinsightSince + counter.total_views;
     }
-    // A bar of a chart is of one day: once that is over, it stays as it is.
-    if (value == null || (data.djinsightDay && +data.djinsightDay !== counter.version % 100000)) return;
+    // Nothing to show, or a period's number without its total. A bar of a chart is of one day, and stays as it is then.
+    if ((value ?? NaN) !== value || (data.djinsightDay && +data.djinsightDay !== counter.version % 100000)) return;
     if (stat.endsWith("_at")) {
       // Written anew where it did not change, too: the times of a page should not be in two forms.
       element.dateTime = value;
