@@ -22,7 +22,7 @@ class RefKeys(NamedTuple):
 
 
 class Keys:
-    """The names on one shard. With several shards each carries the hash tag ``{k}``, one slot of a Redis Cluster."""
+    """The names on one shard. With several shards each carries the hash tag ``{k}``: all of it is in one hash slot."""
 
     def __init__(self, shard: int) -> None:
         tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
