@@ -127,6 +127,13 @@ def test_no_route(daphne: Daphne) -> None:
     assert "urlpatterns" in found[0].cure
 
 
+@pytest.mark.parametrize(("debug", "cure"), [(True, "asgi.py"), (False, "collectstatic")])
+def test_who_serves_the_script(debug: bool, cure: str, daphne: Daphne, settings: Any) -> None:
+    settings.DEBUG = debug
+    (found,) = site.script(site.Site(f"http://{daphne('nothing')}/"))
+    assert cure in found.cure
+
+
 @pytest.mark.parametrize(
     ("application", "script", "urls"), [("application", [], []), ("nothing", ["script"], ["urls"])]
 )
@@ -268,6 +275,13 @@ def test_channel_layer_down(settings: Any) -> None:
         }
     }
     assert codes(services.channel_layer()) == ["channel_layer"]
+
+
+def test_no_such_channel_layer(settings: Any) -> None:
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChanelLayer"}}
+    (found,) = services.channel_layer()
+    assert "RedisPubSubChanelLayer" in found.text
+    assert "BACKEND" in found.cure
 
 
 def test_channel_layer() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.apps import apps
@@ -84,6 +84,9 @@ class OfObjectAdmin(ReadOnlyAdmin):
 
     list_select_related = ("content_type",)
     search_help_text = _("The name of an object, or its id")
+
+    class Media:
+        css: ClassVar = {"all": ["djinsight/admin.css"]}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ObjectsChangeList

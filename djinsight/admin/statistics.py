@@ -12,7 +12,7 @@ from djinsight.models import PageViewStatistics, PageViewSummary
 class PageViewStatisticsAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
     list_display_links = ("total_views",)  # the object's name leads to the object
-    list_filter = (ModelFilter, "last_viewed_at", "first_viewed_at")
+    list_filter = (ModelFilter, "last_viewed_at")
     search_fields = ("=object_id",)
     ordering = ("-total_views", "-pk")
     fields = ("tracked", "content_type", "object_id", *list_display[2:])

@@ -113,7 +113,10 @@ def channel_layer() -> Iterator[Finding]:
         if layer is None or isinstance(layer, InMemoryChannelLayer):
             return  # a system check says so; what a process sends to itself says nothing of others
         async_to_sync(_send_and_receive)(layer)
-    except (redis.RedisError, OSError, TimeoutError, InvalidChannelLayerError, ImportError) as error:
+    except (InvalidChannelLayerError, ImportError) as error:
+        yield problem("channel_layer", f"There is no such channel layer: {error}.", "Correct its BACKEND.")
+        return
+    except (redis.RedisError, OSError, TimeoutError) as error:
         text = f"The channel layer does not deliver ({type(error).__name__}): open pages get no numbers."
         yield problem("channel_layer", text, 'Correct the hosts of CHANNEL_LAYERS["default"]["CONFIG"].')
         return

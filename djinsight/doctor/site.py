@@ -10,6 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from django.conf import settings
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
@@ -52,6 +53,8 @@ def script(site: Site) -> Iterator[Finding]:
         yield problem("site", f"{site.url} does not answer ({answer}).", "Start the server, or give --url.")
     elif answer.status != 200:
         cure = "Run python manage.py collectstatic, and let the web server serve STATIC_URL."
+        if settings.DEBUG:
+            cure = "Let asgi.py serve the static files while you develop, as asgi_example.py does."
         yield problem("script", f"The script is not there: {url} answers {answer.status}.", cure)
     else:
         yield fine("script", f"The script is at {url}.")
