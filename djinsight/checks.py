@@ -11,10 +11,11 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core import checks
 from django.db import router
-from django.db.models import CompositePrimaryKey
+from django.db.models import CompositePrimaryKey, Model
 from django.urls import NoReverseMatch, reverse
 
 from djinsight import database
+from djinsight.beacons.refs import tracked_model
 from djinsight.conf import conf
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -137,13 +138,25 @@ def check_time_zones(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_primary_keys(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E006: a tracked model has a key of several columns, by which nothing is counted."""
-    hint = "Give it a primary key of one field, and the fields a UniqueConstraint."
+    """E006: a tracked model has a key by which nothing is counted."""
     return [
         checks.Error(f"Views of {model._meta.label} have no key to be counted by.", hint, model, "djinsight.E006")
         for model in apps.get_models()
-        if getattr(model, "djinsight_tracked", False) and isinstance(model._meta.pk, CompositePrimaryKey)
+        if getattr(model, "djinsight_tracked", False) and (hint := unfit_key(model))
     ]
+
+
+def unfit_key(model: type[Model]) -> str:
+    """What is to be done about the primary key of ``model``, ``""`` where its objects can be counted by it."""
+    field: Any = model._meta.pk
+    if isinstance(field, CompositePrimaryKey):
+        return "Give it a primary key of one field, and the fields a UniqueConstraint."
+    tracked = tracked_model(model)
+    while field.remote_field is not None and field.model is not tracked:
+        field = field.target_field
+    if field != tracked._meta.pk:
+        return f"Let it have the primary key of {tracked._meta.label}, under whose name it is counted."
+    return ""
 
 
 def _nearest(name: str, known: set[str]) -> str:

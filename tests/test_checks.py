@@ -10,7 +10,10 @@ from django.apps import apps
 from django.core import checks
 from django.db import models
 from django.db.models import Model
+from django.test.utils import isolate_apps
 
+from djinsight.checks import unfit_key
+from djinsight.models import PageViewStatisticsMixin
 from tests.blog.models import Term
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -123,6 +126,43 @@ def test_e006_a_key_of_several_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     (message,) = checks.run_checks(tags=["djinsight"])
     assert (message.id, message.obj) == ("djinsight.E006", Term)
     assert "blog.Term" in message.msg
+
+
+@isolate_apps("tests.blog")
+def test_e006_a_child_with_another_key_than_its_parent() -> None:
+    """It is counted under the parent's key, and queries would look for its own."""
+
+    class Other(models.Model):
+        code = models.AutoField(primary_key=True)
+
+        class Meta:
+            app_label = "blog"
+
+    class Place(PageViewStatisticsMixin, models.Model):
+        class Meta:
+            app_label = "blog"
+
+    class Both(Other, Place):
+        class Meta:
+            app_label = "blog"
+
+    class Shop(Place):
+        place = models.OneToOneField(Place, models.CASCADE, parent_link=True)
+        code = models.CharField(max_length=9, primary_key=True)
+
+        class Meta:
+            app_label = "blog"
+
+    class Cafe(Place):
+        class Meta:
+            app_label = "blog"
+
+    class Terrace(Cafe):
+        class Meta:
+            app_label = "blog"
+
+    assert [bool(unfit_key(model)) for model in (Place, Cafe, Terrace, Both, Shop)] == [False, False, False, True, True]
+    assert "blog.Place" in unfit_key(Both)
 
 
 class Router:

@@ -111,7 +111,7 @@ def test_tracked_model(model: Any, expected: Any) -> None:
 def test_a_key_of_several_columns() -> None:
     """No text names it that its model could read again."""
 
-    class Offer(PageViewStatisticsMixin, models.Model):  # noqa: DJ008
+    class Offer(PageViewStatisticsMixin, models.Model):
         pk = models.CompositePrimaryKey("shop", "number")
         shop = models.IntegerField()
         number = models.IntegerField()
