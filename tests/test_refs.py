@@ -107,7 +107,6 @@ def test_tracked_model(model: Any, expected: Any) -> None:
 
 
 @isolate_apps("tests.blog")
-@isolate_apps("tests.blog")
 def test_a_key_of_several_columns() -> None:
     """No text names it that its model could read again."""
 
@@ -123,6 +122,7 @@ def test_a_key_of_several_columns() -> None:
         ObjectRef.of(Offer(shop=1, number=2))
 
 
+@isolate_apps("tests.blog")
 def test_a_proxy_is_its_model() -> None:
     class Headline(News):
         class Meta:
