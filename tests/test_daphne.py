@@ -1,4 +1,4 @@
-"""Daphne as the site's asgi.py tells it: a flood is taken in small parts, no line of a log is made in vain."""
+"""Daphne as the site's asgi.py tells it: small parts of a flood, a short way, no line of a log in vain."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 import autobahn.util
 import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import tcp
 from twisted.internet.testing import StringTransport
 
 from djinsight.live.daphne import READ, tune_daphne
+from djinsight.live.protocol import ShortTextProtocol
 from tests.processes import ROOT
 
 HANDSHAKE = (
@@ -60,12 +62,30 @@ def test_makes_no_line_that_is_not_written(monkeypatch: pytest.MonkeyPatch) -> N
     assert echo() == b"\x81\x05hello"
 
 
+def test_goes_a_short_way_with_short_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WebSocketFactory, "protocol", WebSocketProtocol)
+    tune_daphne()
+    assert WebSocketFactory.protocol is ShortTextProtocol
+    tune_daphne()  # twice is once
+    assert WebSocketFactory.protocol is ShortTextProtocol
+
+
+def test_a_protocol_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mine(WebSocketProtocol):  # type: ignore[misc]
+        pass
+
+    monkeypatch.setattr(WebSocketFactory, "protocol", Mine)
+    tune_daphne()
+    assert WebSocketFactory.protocol is Mine
+
+
 def test_without_daphne(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another server runs the same asgi.py: nothing of Daphne is loaded for it."""
-    for name in [name for name in sys.modules if name.startswith("autobahn")]:
+    of_daphne = ("autobahn", "daphne", ShortTextProtocol.__module__)
+    for name in [name for name in sys.modules if name.startswith(of_daphne)]:
         monkeypatch.delitem(sys.modules, name)
     tune_daphne()
-    assert not [name for name in sys.modules if name.startswith("autobahn")]
+    assert not [name for name in sys.modules if name.startswith(of_daphne)]
 
 
 @pytest.mark.parametrize("path", ["asgi_example.py", "tests/asgi.py"])
@@ -77,3 +97,4 @@ def test_of_this_process() -> None:
     """The tests' own application has called it."""
     import_module("tests.asgi")
     assert tcp.Connection.bufferSize == READ
+    assert WebSocketFactory.protocol is ShortTextProtocol

@@ -1,0 +1,212 @@
+"""The short way of short texts: nobody can tell it from Daphne's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from itertools import cycle, pairwise
+from typing import Any, NamedTuple
+
+import pytest
+from autobahn.exception import Disconnected, PayloadExceededError
+from autobahn.websocket import protocol as autobahn
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.internet.testing import StringTransport
+
+from djinsight.live.protocol import SHORT, ShortTextProtocol
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+TEXT_BEGINS, GOES_ON, ENDS = 0x01, 0x00, 0x80
+MASK, NO_MASK, ZEROS = b"\x01\x42\x83\xc4", b"", bytes(4)
+
+fuzzed = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")), deadline=None, derandomize=bool(os.environ.get("CI"))
+)
+
+
+class Site:
+    """What a socket asks of its server."""
+
+    root_path = ""
+    proxy_forwarded_address_header = None
+    ping_interval = 20
+
+    def protocol_connected(self, protocol: WebSocketProtocol) -> None: ...
+
+    protocol_disconnected = protocol_connected
+
+    def create_application(self, protocol: WebSocketProtocol, scope: dict[str, Any]) -> asyncio.Queue[dict[str, Any]]:
+        return asyncio.Queue()
+
+    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None: ...
+
+
+class Transport(StringTransport):
+    """As that of a connection: it can be cut, and has no producer to begin with."""
+
+    aborted = False
+
+    def unregisterProducer(self) -> None: ...
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+class Side:
+    """A server's end of an open socket."""
+
+    def __init__(self, kind: type[WebSocketProtocol], limit: int = 0) -> None:
+        factory = WebSocketFactory(Site())
+        factory.protocol = kind
+        factory.setProtocolOptions(
+            autoPingTimeout=30, openHandshakeTimeout=0, maxMessagePayloadSize=limit, maxFramePayloadSize=limit
+        )
+        self.protocol = factory.buildProtocol(None)
+        self.protocol._raw_query_string = b""
+        self.transport = Transport()
+        self.protocol.makeConnection(self.transport)
+        self.protocol.dataReceived(HANDSHAKE)
+        self.protocol.handle_reply({"type": "websocket.accept"})
+        self.transport.clear()
+        self.received()
+
+    def received(self) -> list[dict[str, Any]]:
+        """What the application has been told since the last time."""
+        queue = self.protocol.application_queue
+        return [queue.get_nowait() for _ in range(queue.qsize())]
+
+    def sent(self) -> bytes:
+        """What has gone to the client since the last time."""
+        sent: bytes = self.transport.value()
+        self.transport.clear()
+        return sent
+
+    def state(self) -> tuple[int, bool, bool]:
+        return self.protocol.state, self.transport.disconnecting, self.transport.aborted
+
+    def waits_for_a_pong(self) -> bool:
+        return self.protocol.autoPingTimeoutCall is not None
+
+
+def sides(limit: int = 0) -> tuple[Side, Side]:
+    """The same socket at Daphne's own and at ours."""
+    return Side(WebSocketProtocol, limit), Side(ShortTextProtocol, limit)
+
+
+class Frame(NamedTuple):
+    """One of a client."""
+
+    first: int
+    payload: bytes
+    mask: bytes = MASK
+    form: int = 0  # bytes of the length past the first one; 0 is as few as the rules say
+
+    def __bytes__(self) -> bytes:
+        length = len(self.payload)
+        form = self.form or (0 if length < 126 else 2 if length < 65_536 else 8)
+        said = min(length, 125) if form == 0 else 126 if form == 2 else 127
+        head = bytes((self.first, said | (0x80 if self.mask else 0))) + (length.to_bytes(form, "big") if form else b"")
+        return head + self.mask + bytes(a ^ b for a, b in zip(self.payload, cycle(self.mask or b"\0")))
+
+
+def in_pieces(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
+    """``data`` as a network would bring it."""
+    ends = sorted({cut % len(data) for cut in cuts} - {0}) if data else []
+    for begin, end in pairwise([0, *ends, len(data)]):
+        yield data[begin:end]
+
+
+ascii_texts = st.text(st.characters(max_codepoint=127), max_size=300).map(str.encode)
+payloads = ascii_texts | st.text(max_size=200).map(str.encode) | st.binary(max_size=200)
+around_the_bounds = st.sampled_from([0, 1, 2, 125, 126, 127, 255, 256, SHORT - 1, SHORT, SHORT + 1, 65_535, 65_536])
+texts = (ascii_texts | around_the_bounds.map(lambda length: b"a" * length)).map(lambda payload: Frame(TEXT, payload))
+others = st.builds(
+    Frame,
+    st.sampled_from([TEXT, BINARY, TEXT_BEGINS, GOES_ON, ENDS, PING, PONG, CLOSE]) | st.integers(0, 255),
+    payloads,
+    st.sampled_from([MASK, MASK, ZEROS, NO_MASK]),
+    st.sampled_from([0, 0, 0, 2, 8]),
+)
+streams = st.lists(texts | texts | others, max_size=8)
+cuts = st.lists(st.integers(0, 1_000_000), max_size=8)
+
+
+@fuzzed
+@given(streams, cuts, st.sampled_from([0, 0, 0, 100, SHORT + 1]), st.booleans())
+@example([Frame(TEXT, b"hello"), Frame(TEXT, b"you" * 100)], [3, 11, 12, 17, 40], 0, False)
+@example([Frame(TEXT, "grüße".encode()), Frame(TEXT, b"hello")], [], 0, False)
+@example([Frame(TEXT, b"\xff\xff"), Frame(TEXT, b"hello")], [], 0, False)
+@example([Frame(TEXT_BEGINS, b"he"), Frame(PING, b"?"), Frame(ENDS, b"llo"), Frame(TEXT, b"you")], [], 0, False)
+@example([Frame(TEXT_BEGINS, b"he"), Frame(TEXT, b"a new one within")], [8], 0, False)
+@example([Frame(PING, bytes(Frame(TEXT, b"a text in it")), ZEROS)], [6], 0, False)
+@example([Frame(TEXT, b"a" * 200, ZEROS, form=8)], [], 0, False)
+@example([Frame(TEXT, b"unmasked", NO_MASK)], [], 0, False)
+@example([Frame(TEXT, b"too long a length", form=2)], [], 0, False)
+@example([Frame(TEXT, b"a" * 101)], [], 100, False)
+@example([Frame(CLOSE, b"\x03\xe8"), Frame(TEXT, b"after the close")], [], 0, False)
+@example([Frame(TEXT, b"a sign of life"), Frame(TEXT, b"another")], [30], 0, True)
+def test_of_a_client(frames: list[Frame], cuts: list[int], limit: int, pinged: bool) -> None:
+    """Whatever a client sends: the application is told the same, the client is sent the same."""
+    data = b"".join(map(bytes, frames))
+    own, short = sides(limit)
+    for side in (own, short):
+        if pinged:
+            side.protocol._sendAutoPing()
+            side.sent()  # it has the time in it
+        for piece in in_pieces(data, cuts):
+            if side.transport.disconnecting or side.transport.aborted:
+                break
+            side.protocol.dataReceived(piece)
+    assert short.received() == own.received()
+    assert short.sent() == own.sent()
+    assert short.state() == own.state()
+    assert short.waits_for_a_pong() == own.waits_for_a_pong()
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 255, 256, SHORT, SHORT + 1, 65_535, 65_536])
+@pytest.mark.parametrize("letter", ["a", "ü"])
+@pytest.mark.parametrize("key", ["text", "bytes"])
+def test_of_the_application(length: int, letter: str, key: str) -> None:
+    content = letter * length if key == "text" else letter.encode() * length
+    own, short = sides()
+    for side in (own, short):
+        side.protocol.handle_reply({"type": "websocket.send", key: content})
+    assert short.sent() == own.sent()
+
+
+@pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
+def test_after_the_end(kind: type[WebSocketProtocol]) -> None:
+    side = Side(kind)
+    side.protocol.handle_reply({"type": "websocket.close", "code": 4400})
+    assert side.sent() == b"\x88\x02\x11\x30"
+    with pytest.raises(Disconnected):
+        side.protocol.handle_reply({"type": "websocket.send", "text": "late"})
+    assert side.sent() == b""
+
+
+@pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
+def test_longer_than_the_server_lets_a_message_be(kind: type[WebSocketProtocol]) -> None:
+    side = Side(kind, limit=100)
+    with pytest.raises(PayloadExceededError):
+        side.protocol.handle_reply({"type": "websocket.send", "text": "a" * 101})
+    assert side.sent() == b""
+
+
+def test_short_texts_do_not_go_through_autobahn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise what is above would say nothing."""
+    side = Side(ShortTextProtocol)
+    for name in ("processData", "sendFrame", "sendData"):
+        monkeypatch.delattr(autobahn.WebSocketProtocol, name)
+    data = b"".join(bytes(Frame(TEXT, b"a" * length)) for length in (2, 125, 126, SHORT))
+    for piece in in_pieces(data, [20, 60, 160, 1000, 2024]):
+        side.protocol.dataReceived(piece)
+    assert [len(message["text"]) for message in side.received()] == [2, 125, 126, SHORT]
+    side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
+    assert side.sent() == b"\x81\x05hello"
