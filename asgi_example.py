@@ -23,7 +23,7 @@ from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E4
 if settings.DEBUG:
     http = ASGIStaticFilesHandler(http)
 
-# Under Daphne: a client that sends as fast as it can keeps nobody waiting, and no line of a log is made in vain.
+# Under Daphne: a client that sends as fast as it can keeps nobody waiting, and short texts go a short way.
 tune_daphne()
 
 application = ProtocolTypeRouter(

@@ -50,8 +50,8 @@ class Keys:
         return f"{self.prefix}ids:{bucket}"
 
 
-# Few objects get most of the views: the four texts cost 3 us, the look-up 0.3.
-@lru_cache(maxsize=4096)
+# Few objects get most of the views: the four texts cost 3 us, the look-up 0.3. As many as there are tokens remembered.
+@lru_cache(maxsize=8192)
 def _of_ref(prefix: str, ref: ObjectRef, day: str) -> RefKeys:
     name = str(ref)
     return RefKeys(
