@@ -16,7 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 
-from djinsight.live.protocol import SHORT, ShortTextProtocol
+from djinsight.live import protocol
+from djinsight.live.protocol import ASKED, SHORT, ShortTextProtocol
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -146,7 +147,7 @@ cuts = st.lists(st.integers(0, 1_000_000), max_size=8)
 @example([Frame(TEXT_BEGINS, b"he"), Frame(PING, b"?"), Frame(ENDS, b"llo"), Frame(TEXT, b"you")], [], 0, False)
 @example([Frame(TEXT_BEGINS, b"he"), Frame(TEXT, b"a new one within")], [8], 0, False)
 @example([Frame(PING, bytes(Frame(TEXT, b"a text in it")), ZEROS)], [6], 0, False)
-@example([Frame(TEXT, b"a" * 200, ZEROS, form=8)], [], 0, False)
+@example([Frame(TEXT, b"a" * 121, ZEROS, form=8)], [], 0, False)
 @example([Frame(TEXT, b"unmasked", NO_MASK)], [], 0, False)
 @example([Frame(TEXT, b"too long a length", form=2)], [], 0, False)
 @example([Frame(TEXT, b"a" * 101)], [], 100, False)
@@ -192,6 +193,16 @@ def test_after_the_end(kind: type[WebSocketProtocol]) -> None:
 
 
 @pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
+def test_after_a_violation(kind: type[WebSocketProtocol]) -> None:
+    """What was on its way is not looked at."""
+    side = Side(kind)
+    side.protocol.dataReceived(bytes(Frame(TEXT, b"unmasked", NO_MASK)))
+    side.protocol.dataReceived(bytes(Frame(TEXT, b"late")) * 2)
+    assert side.received() == []
+    assert side.transport.aborted
+
+
+@pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
 def test_longer_than_the_server_lets_a_message_be(kind: type[WebSocketProtocol]) -> None:
     side = Side(kind, limit=100)
     with pytest.raises(PayloadExceededError):
@@ -208,5 +219,19 @@ def test_short_texts_do_not_go_through_autobahn(monkeypatch: pytest.MonkeyPatch)
     for piece in in_pieces(data, [20, 60, 160, 1000, 2024]):
         side.protocol.dataReceived(piece)
     assert [len(message["text"]) for message in side.received()] == [2, 125, 126, SHORT]
+    side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
+    assert side.sent() == b"\x81\x05hello"
+
+
+@pytest.mark.parametrize("gone", ASKED)
+def test_an_autobahn_that_names_it_otherwise(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then all goes the long way, as without us."""
+    asked = tuple(f"{name}_renamed" if name == gone else name for name in ASKED)
+    monkeypatch.setattr(protocol, "ASKED", asked)
+    monkeypatch.delattr(ShortTextProtocol, "_is_between_messages")  # it would ask
+    side = Side(ShortTextProtocol)
+    assert side.protocol.longest == 0
+    side.protocol.dataReceived(bytes(Frame(TEXT, b"how are you")))
+    assert side.received() == [{"type": "websocket.receive", "text": "how are you"}]
     side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
     assert side.sent() == b"\x81\x05hello"

@@ -11,6 +11,16 @@ TEXT = 0x81  # the first byte of a text in one frame, without extensions (RFC 64
 MASKED = 0x80  # the flag of a client's frame in the second byte, beside the length
 TWO_BYTES = 126  # the length that says that it is in the next two bytes
 
+# What autobahn knows of a socket, and the short way asks for. A version that names it otherwise goes its own way.
+ASKED = (
+    "autoPingTimeoutCall",
+    "current_frame",
+    "data",
+    "inside_message",
+    "maxFramePayloadSize",
+    "maxMessagePayloadSize",
+)
+
 _long_header = Struct(">BBH").pack
 
 
@@ -24,18 +34,19 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
     """
 
     data: bytes  # autobahn's: what has come and is not read
-    longest = SHORT  # bytes, or what the server lets a message be where that is less
+    longest = 0  # bytes of a text that goes the short way, once the socket is open; no more than the server's limits
 
     # Looked up twice a frame by the server; Daphne's own, in Python, says the same.
     __hash__ = object.__hash__
 
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self.longest = min(SHORT, self.maxFramePayloadSize or SHORT, self.maxMessagePayloadSize or SHORT)
+    def onOpen(self) -> None:
+        super().onOpen()
+        if all(hasattr(self, name) for name in ASKED):
+            self.longest = min(SHORT, self.maxFramePayloadSize or SHORT, self.maxMessagePayloadSize or SHORT)
 
     def dataReceived(self, data: bytes) -> None:
         """What has come of a connection: from a whole frame to a part of one, and the next ones."""
-        if self._is_between_messages():
+        if self.longest and self._is_between_messages():
             data, self.data = self.data + data, b""
             at = 0
             while (bounds := short_text(data, at, self.longest)) is not None:
