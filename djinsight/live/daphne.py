@@ -27,7 +27,7 @@ def tune_daphne() -> None:
     tcp.Connection.bufferSize = READ
     daphne = sys.modules.get("daphne.ws_protocol")
     if daphne is not None and daphne.WebSocketFactory.protocol is daphne.WebSocketProtocol:
-        from djinsight.live.protocol import ShortTextProtocol
+        from djinsight.live.protocol import ShortTextProtocol  # loads Daphne, which another server does without
 
         daphne.WebSocketFactory.protocol = ShortTextProtocol
     for name in ("autobahn.websocket.protocol", "autobahn.twisted.websocket"):
