@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 import redis
@@ -253,6 +254,26 @@ async def test_pings(open_socket: Open, monkeypatch: pytest.MonkeyPatch) -> None
     answers = asyncio.ensure_future(answer(20))
     assert await silent.closed() == CloseCode.NO_PONG
     await answers
+
+
+async def test_others_have_a_turn_before_thousands_are_pinged(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "BEAT_EVERY", 0.02)
+    monkeypatch.setattr(sockets, "PING_EVERY", 0.0)
+    mine, pinged, turns = hub.Hub(), [], [0]
+
+    async def send(message: dict[str, str]) -> None:
+        pinged.append(message)
+
+    for _ in range(3 * hub.PING_AT_ONCE + 1):
+        mine.join(sockets.Socket(send, None, asyncio.get_running_loop().time()))
+    async with asyncio.timeout(10):
+        while len(pinged) < len(mine.sockets):
+            await asyncio.sleep(0)
+            turns.append(len(pinged))
+    await mine.aclose()
+    assert max(after - before for before, after in pairwise(turns)) == hub.PING_AT_ONCE
 
 
 async def test_a_wrong_pong_is_none(open_socket: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ MAX_ERRORS = 100  # unreadable frames a socket; then it is closed
 MAX_WAITING = 256  # frames that wait for a client that does not read; then it is closed
 FRAME_BURST = 2.0  # seconds of frames at their rate that a client may save up
 MAX_UNREAD = 1024 * 1024  # bytes sent that the client has not read for sure; then what comes waits
-PING_EVERY = 25.0  # seconds, or MAX_UNREAD / 2
+PING_EVERY = 17.0  # seconds, or MAX_UNREAD / 2; answered before Daphne would ping by itself, after 20 s of silence
 PONG_WITHIN = 20.0  # seconds
 CLOSE_WITHIN = 5.0  # seconds a close may take
 LINGER = 2.0  # seconds until a socket that is closed is over, also where the server does not say so
@@ -104,14 +104,19 @@ class Socket:
         else:
             self._start(frame)
 
-    def beat(self, now: float) -> None:
-        """Ping the client, or close where it did not answer, or may not watch any longer. Called every few seconds."""
+    def beat(self, now: float) -> bool:
+        """Ping the client, or close where it did not answer, or may not watch any longer. Called every few seconds.
+
+        Returns whether it was pinged.
+        """
         if now >= self.ends_at:
             self.close(CloseCode.EXPIRED)
         elif self._awaiting_pong and now - self._since > PONG_WITHIN:
             self.close(CloseCode.NO_PONG)
         elif not self._awaiting_pong and now - self._since > PING_EVERY:
             self.write(self._new_ping(now))
+            return True
+        return False
 
     def took(self, now: float) -> None:
         """A frame came in. Closes where there are too many a second."""
