@@ -1,20 +1,27 @@
-"""Daphne as the site's asgi.py tells it: small parts of a flood, a short way, no line of a log in vain."""
+"""Daphne as the site's asgi.py tells it: small parts of a flood, a short way, nothing in vain."""
 
 from __future__ import annotations
 
+import gc
 import sys
+from concurrent.futures import Future
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from pprint import PrettyPrinter
 from typing import Any
 
 import autobahn.util
+import daphne.server
 import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import tcp
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from djinsight.live import hub, sockets
 from djinsight.live.daphne import READ, tune_daphne
 from djinsight.live.protocol import ShortTextProtocol
 from tests.processes import ROOT
@@ -77,6 +84,65 @@ def test_a_protocol_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WebSocketFactory, "protocol", Mine)
     tune_daphne()
     assert WebSocketFactory.protocol is Mine
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server with connections whose applications run, on a clock that stands still."""
+    monkeypatch.setattr(daphne.server, "reactor", Clock())
+    site = Server(None, endpoints=["tcp:0"])
+    site.connections = {object(): {"connected": 0.0, "application_instance": Future()} for _ in range(5000)}
+    return site
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_looks_through_its_sockets_without_the_collector(site: Server, on: bool) -> None:
+    """The list that Daphne makes of them each second would promote itself, and soon have the whole heap walked."""
+    runs: list[str] = []
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        runs.append(phase)
+
+    tune_daphne()
+    if not on:
+        gc.disable()
+    gc.callbacks.append(collected)
+    try:
+        site.application_checker()
+        assert not runs
+        assert gc.isenabled() is on
+    finally:
+        gc.callbacks.remove(collected)
+        gc.enable()
+    (again,) = daphne.server.reactor.getDelayedCalls()
+    assert again.getTime() == 1.0
+
+
+def test_takes_away_what_is_over(site: Server) -> None:
+    tune_daphne()
+    tune_daphne()  # twice is once
+    assert not hasattr(Server.application_checker.__wrapped__, "__wrapped__")
+    over, failed, *_ = site.connections.values()
+    over["application_instance"].set_result(None)
+    over["disconnected"] = 1.0
+    failed["application_instance"].cancel()
+    site.application_checker()
+    assert len(site.connections) == 4999
+    assert "application_instance" not in failed
+
+
+def test_collects_again_after_an_error(site: Server) -> None:
+    tune_daphne()
+    site.connections = None
+    with pytest.raises(AttributeError):
+        site.application_checker()
+    assert gc.isenabled()
+
+
+def test_daphne_need_not_ping() -> None:
+    """A page that answers us is not silent for as long as Daphne waits."""
+    waits = signature(Server).parameters["ping_interval"].default
+    assert sockets.PING_EVERY + hub.BEAT_EVERY < waits
 
 
 def test_without_daphne(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
-"""Daphne, told to let everybody have a turn, to go a short way with short texts, and to make no line in vain."""
+"""Daphne, told to let everybody have a turn, to go a short way with short texts, and to do nothing in vain."""
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from twisted.internet import tcp
@@ -20,6 +22,10 @@ def tune_daphne() -> None:
     Let its sockets read and write short texts by ``ShortTextProtocol``, for a third of what a view costs a server. A
     protocol of your own is left alone.
 
+    Let it look through its sockets each second without the garbage collector. The pairs that it lists them in would
+    count as memory that stays: with 5,000 sockets all there is was walked every 25 s, for 0.45 s in which nobody is
+    served.
+
     And let what it tells its log of each frame be formatted where that is written: autobahn, its WebSocket library,
     colours names and lengths before it knows, and sets out its options for each socket that opens. Another server is
     left alone.
@@ -30,11 +36,28 @@ def tune_daphne() -> None:
         from djinsight.live.protocol import ShortTextProtocol  # loads Daphne, which another server does without
 
         daphne.WebSocketFactory.protocol = ShortTextProtocol
+    daphne = sys.modules.get("daphne.server")
+    if daphne is not None and not hasattr(daphne.Server.application_checker, "__wrapped__"):
+        daphne.Server.application_checker = _without_collector(daphne.Server.application_checker)
     for name in ("autobahn.websocket.protocol", "autobahn.twisted.websocket"):
         module = sys.modules.get(name)
         for formatter, plain in _PLAIN.items():
             if hasattr(module, formatter):
                 setattr(module, formatter, plain)
+
+
+def _without_collector(look: Callable[[Any], None]) -> Callable[[Any], None]:
+    @wraps(look)
+    def without(server: Any) -> None:
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            look(server)
+        finally:
+            if was_on:
+                gc.enable()
+
+    return without
 
 
 def _as_it_is(value: Any) -> Any:
