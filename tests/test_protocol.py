@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Iterator
 from itertools import cycle, pairwise
 from typing import Any, NamedTuple
@@ -38,6 +39,8 @@ class Site:
     root_path = ""
     proxy_forwarded_address_header = None
     ping_interval = 20
+    websocket_timeout = -1
+    websocket_connect_timeout = 5
 
     def protocol_connected(self, protocol: WebSocketProtocol) -> None: ...
 
@@ -63,7 +66,7 @@ class Transport(StringTransport):
 class Side:
     """A server's end of an open socket."""
 
-    def __init__(self, kind: type[WebSocketProtocol], limit: int = 0) -> None:
+    def __init__(self, kind: type[WebSocketProtocol], limit: int = 0, accepts: bool = True) -> None:
         factory = WebSocketFactory(Site())
         factory.protocol = kind
         factory.setProtocolOptions(
@@ -74,7 +77,8 @@ class Side:
         self.transport = Transport()
         self.protocol.makeConnection(self.transport)
         self.protocol.dataReceived(HANDSHAKE)
-        self.protocol.handle_reply({"type": "websocket.accept"})
+        if accepts:
+            self.protocol.handle_reply({"type": "websocket.accept"})
         self.transport.clear()
         self.received()
 
@@ -221,6 +225,44 @@ def test_short_texts_do_not_go_through_autobahn(monkeypatch: pytest.MonkeyPatch)
     assert [len(message["text"]) for message in side.received()] == [2, 125, 126, SHORT]
     side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
     assert side.sent() == b"\x81\x05hello"
+
+
+@pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
+@pytest.mark.parametrize(
+    ("opened", "heard", "timeout", "pings", "closes"),
+    [
+        (30, 19, -1, False, False),
+        (30, 21, -1, True, False),
+        (30, 19, 40, False, False),
+        (30, 19, 20, False, True),
+        (30, 21, 20, False, True),
+        (30, 19, 0, False, True),
+    ],
+)
+def test_what_is_due(
+    kind: type[WebSocketProtocol],
+    opened: int,
+    heard: int,
+    timeout: int,
+    pings: bool,
+    closes: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Site, "websocket_timeout", timeout)
+    side, now = Side(kind), time.time()
+    side.protocol.socket_opened, side.protocol.last_ping = now - opened, now - heard
+    side.protocol.check_timeouts()
+    assert side.waits_for_a_pong() is pings
+    assert (side.protocol.state == WebSocketProtocol.STATE_CLOSING) is closes
+
+
+@pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
+@pytest.mark.parametrize(("opened", "rejected"), [(4, False), (6, True)])
+def test_a_handshake_that_is_not_answered(kind: type[WebSocketProtocol], opened: int, rejected: bool) -> None:
+    side = Side(kind, accepts=False)
+    side.protocol.socket_opened = time.time() - opened
+    side.protocol.check_timeouts()
+    assert (b"403" in side.sent()) is rejected
 
 
 @pytest.mark.parametrize("gone", ASKED)

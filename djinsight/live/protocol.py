@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from struct import Struct
 
 from daphne.ws_protocol import WebSocketProtocol
@@ -79,6 +80,13 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
             self.transport.write(bytes((TEXT, length)) + payload)
         else:
             self.transport.write(_long_header(TEXT, TWO_BYTES, length) + payload)
+
+    def check_timeouts(self) -> None:
+        """Called every two seconds of each socket, and of nearly all of them nothing is due."""
+        now, server = time.time(), self.server
+        due = now - self.last_ping > server.ping_interval or 0 <= server.websocket_timeout < now - self.socket_opened
+        if due or self.state != self.STATE_OPEN:
+            super().check_timeouts()
 
     def _is_between_messages(self) -> bool:
         """Whether autobahn waits for nothing: neither for the rest of what has begun, nor for a sign of life."""
