@@ -122,13 +122,13 @@ def test_takes_away_what_is_over(site: Server) -> None:
     tune_daphne()
     tune_daphne()  # twice is once
     assert not hasattr(Server.application_checker.__wrapped__, "__wrapped__")
-    over, failed, *_ = site.connections.values()
+    over, cancelled, *_ = site.connections.values()
     over["application_instance"].set_result(None)
     over["disconnected"] = 1.0
-    failed["application_instance"].cancel()
+    cancelled["application_instance"].cancel()
     site.application_checker()
     assert len(site.connections) == 4999
-    assert "application_instance" not in failed
+    assert "application_instance" not in cancelled
 
 
 def test_collects_again_after_an_error(site: Server) -> None:

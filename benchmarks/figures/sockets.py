@@ -91,7 +91,6 @@ def idle(run: Run) -> list[Figure]:
     no_pings = ("--ping-interval", "86400")
     whole = {
         "%": lambda: _held(run, processes.daphne(SITE, log=run.log)),
-        "% without Daphne's pings": lambda: _held(run, processes.daphne(SITE, log=run.log, options=no_pings)),
         "bare %": lambda: _bare(run, processes.daphne(BARE, log=run.log)),
         "bare % without any pings": lambda: _bare(run, processes.daphne(BARE, log=run.log, options=no_pings)),
     }
