@@ -25,11 +25,8 @@ from djinsight.live import hub, sockets
 from djinsight.live.daphne import READ, tune_daphne
 from djinsight.live.protocol import ShortTextProtocol
 from tests.processes import ROOT
+from tests.sides import HANDSHAKE
 
-HANDSHAKE = (
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 FRAME = b"\x81\x85\x00\x00\x00\x00hello"  # of a client, with a mask of zeros
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Iterable, Iterator
 from itertools import cycle, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from autobahn.exception import Disconnected, PayloadExceededError
 from autobahn.websocket import protocol as autobahn
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from daphne.ws_protocol import WebSocketProtocol
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from twisted.internet.testing import StringTransport
 
 from djinsight.live import protocol
 from djinsight.live.protocol import ASKED, SHORT, ShortTextProtocol
+from tests.sides import Side, Site
 
-HANDSHAKE = (
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 TEXT_BEGINS, GOES_ON, ENDS = 0x01, 0x00, 0x80
 MASK, NO_MASK, ZEROS = b"\x01\x42\x83\xc4", b"", bytes(4)
@@ -31,73 +26,6 @@ MASK, NO_MASK, ZEROS = b"\x01\x42\x83\xc4", b"", bytes(4)
 fuzzed = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")), deadline=None, derandomize=bool(os.environ.get("CI"))
 )
-
-
-class Site:
-    """What a socket asks of its server."""
-
-    root_path = ""
-    proxy_forwarded_address_header = None
-    ping_interval = 20
-    websocket_timeout = -1
-    websocket_connect_timeout = 5
-
-    def protocol_connected(self, protocol: WebSocketProtocol) -> None: ...
-
-    protocol_disconnected = protocol_connected
-
-    def create_application(self, protocol: WebSocketProtocol, scope: dict[str, Any]) -> asyncio.Queue[dict[str, Any]]:
-        return asyncio.Queue()
-
-    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None: ...
-
-
-class Transport(StringTransport):
-    """As that of a connection: it can be cut, and has no producer to begin with."""
-
-    aborted = False
-
-    def unregisterProducer(self) -> None: ...
-
-    def abortConnection(self) -> None:
-        self.aborted = True
-
-
-class Side:
-    """A server's end of an open socket."""
-
-    def __init__(self, kind: type[WebSocketProtocol], limit: int = 0, accepts: bool = True) -> None:
-        factory = WebSocketFactory(Site())
-        factory.protocol = kind
-        factory.setProtocolOptions(
-            autoPingTimeout=30, openHandshakeTimeout=0, maxMessagePayloadSize=limit, maxFramePayloadSize=limit
-        )
-        self.protocol = factory.buildProtocol(None)
-        self.protocol._raw_query_string = b""
-        self.transport = Transport()
-        self.protocol.makeConnection(self.transport)
-        self.protocol.dataReceived(HANDSHAKE)
-        if accepts:
-            self.protocol.handle_reply({"type": "websocket.accept"})
-        self.transport.clear()
-        self.received()
-
-    def received(self) -> list[dict[str, Any]]:
-        """What the application has been told since the last time."""
-        queue = self.protocol.application_queue
-        return [queue.get_nowait() for _ in range(queue.qsize())]
-
-    def sent(self) -> bytes:
-        """What has gone to the client since the last time."""
-        sent: bytes = self.transport.value()
-        self.transport.clear()
-        return sent
-
-    def state(self) -> tuple[int, bool, bool]:
-        return self.protocol.state, self.transport.disconnecting, self.transport.aborted
-
-    def waits_for_a_pong(self) -> bool:
-        return self.protocol.autoPingTimeoutCall is not None
 
 
 def sides(limit: int = 0) -> tuple[Side, Side]:

@@ -6,6 +6,10 @@ import time
 from struct import Struct
 
 from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from djinsight.live import outbox
 
 SHORT = 4096  # bytes of a text that goes the short way; djinsight takes no longer ones
 TEXT = 0x81  # the first byte of a text in one frame, without extensions (RFC 6455, 5.2)
@@ -44,6 +48,11 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
         super().onOpen()
         if all(hasattr(self, name) for name in ASKED):
             self.longest = min(SHORT, self.maxFramePayloadSize or SHORT, self.maxMessagePayloadSize or SHORT)
+        outbox.add(self.transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        outbox.remove(self.transport)
+        super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         """What has come of a connection: from a whole frame to a part of one, and the next ones."""

@@ -1,0 +1,252 @@
+"""The outbox: what a connection writes is there after a turn of the loop, and nothing else is different."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import weakref
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import tcp
+from twisted.internet.address import IPv4Address
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.python.failure import Failure
+
+from djinsight.live import outbox
+from djinsight.live.protocol import ShortTextProtocol
+from tests.sides import Side
+
+MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes of a connection that is not read
+
+
+class Ended(Protocol):
+    """Knows why its connection is over."""
+
+    def __init__(self) -> None:
+        self.why: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.why.set_result(reason)
+
+
+class Connection(tcp.Connection):
+    logstr = "a connection"
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 1)
+
+    getHost = getPeer
+
+
+class Pair:
+    """Both ends of a connection; the server's has been added to the outbox."""
+
+    def __init__(self, reactor: Any, protocol: Any = None, adds: bool = True) -> None:
+        ours, self.client = socket.socketpair()
+        ours.setblocking(False)
+        self.client.setblocking(False)
+        self.protocol = protocol or Ended()
+        self.reactor = reactor
+        self.connection = Connection(ours, self.protocol, reactor)
+        self.connection.connected = 1
+        self.protocol.makeConnection(self.connection)
+        self.connection.startReading()
+        if adds:
+            outbox.add(self.connection)
+
+    def waits_for_epoll(self) -> bool:
+        return self.connection in self.reactor.getWriters()
+
+    def is_there(self) -> bytes:
+        """What the client can read at once."""
+        try:
+            return self.client.recv(1024)
+        except BlockingIOError:
+            return b""
+
+    async def read(self, number: int) -> bytes:
+        data = bytearray()
+        while len(data) < number:
+            part = await asyncio.get_running_loop().sock_recv(self.client, 1 << 20)
+            assert part, f"expected {number} bytes but the connection ended after {len(data)}"
+            data += part
+        return bytes(data)
+
+    async def ends(self) -> Failure:
+        async with asyncio.timeout(5):
+            why: Failure = await self.protocol.why
+            return why
+
+
+@pytest.fixture
+async def reactor() -> Any:
+    reactor = AsyncioSelectorReactor(asyncio.get_running_loop())
+    yield reactor
+    for each in reactor.removeAll():
+        each.connectionLost(Failure(ConnectionDone()))
+
+
+@pytest.fixture
+async def pair(reactor: AsyncioSelectorReactor) -> Any:
+    pair = Pair(reactor)
+    with closing(pair.client):
+        yield pair
+
+
+async def turn() -> None:
+    await asyncio.sleep(0)
+
+
+async def test_after_a_turn_of_the_loop(pair: Pair) -> None:
+    pair.connection.write(b"one ")
+    pair.connection.write(b"and another")
+    assert not pair.waits_for_epoll()
+    assert pair.is_there() == b""
+    await turn()
+    assert pair.is_there() == b"one and another"
+    assert not pair.waits_for_epoll()
+    pair.connection.write(b", later")
+    await turn()
+    assert pair.is_there() == b", later"
+
+
+async def test_without_it_epoll_is_asked_each_time(reactor: AsyncioSelectorReactor) -> None:
+    """Otherwise what is above would say nothing."""
+    pair = Pair(reactor, adds=False)
+    with closing(pair.client):
+        pair.connection.write(b"one")
+        assert pair.waits_for_epoll()
+        assert await pair.read(3) == b"one"
+
+
+async def test_a_client_that_does_not_read(pair: Pair) -> None:
+    pair.connection.write(MUCH)
+    await turn()
+    assert pair.waits_for_epoll()
+    pair.connection.write(b"the end")
+    await turn()
+    assert await pair.read(len(MUCH) + 7) == MUCH + b"the end"
+    assert not pair.waits_for_epoll()
+    pair.connection.write(b"and again")
+    await turn()
+    assert pair.is_there() == b"and again"
+
+
+async def test_closed_after_the_last_word(pair: Pair) -> None:
+    pair.connection.write(b"good bye")
+    pair.connection.loseConnection()
+    assert await pair.read(8) == b"good bye"
+    assert await asyncio.get_running_loop().sock_recv(pair.client, 1) == b""
+    assert (await pair.ends()).check(ConnectionDone)
+
+
+async def test_closed_while_the_client_does_not_read(pair: Pair) -> None:
+    pair.connection.write(MUCH)
+    await turn()
+    pair.connection.loseConnection()
+    assert await pair.read(len(MUCH)) == MUCH
+    assert (await pair.ends()).check(ConnectionDone)
+
+
+async def test_aborted_before_it_is_written(pair: Pair) -> None:
+    pair.connection.write(b"never mind")
+    pair.connection.abortConnection()
+    await pair.ends()
+    await turn()
+    assert pair.is_there() == b""
+
+
+async def test_a_client_that_is_gone(pair: Pair) -> None:
+    pair.connection.stopReading()  # it is to be found by writing
+    pair.client.close()
+    pair.connection.write(b"anybody there?")
+    assert (await pair.ends()).check(ConnectionLost)
+
+
+async def test_lost_before_it_is_written(pair: Pair, reactor: AsyncioSelectorReactor) -> None:
+    other = Pair(reactor)
+    with closing(other.client):
+        pair.connection.write(b"anybody there?")
+        other.connection.write(b"yes")
+        pair.connection.connectionLost(Failure(ConnectionLost()))
+        await turn()
+        assert other.is_there() == b"yes"
+        assert not pair.waits_for_epoll()
+
+
+async def test_one_that_fails_does_not_stop_the_others(pair: Pair, reactor: AsyncioSelectorReactor) -> None:
+    class Broken(Exception):
+        pass
+
+    def broken() -> None:
+        raise Broken
+
+    other = Pair(reactor)
+    with closing(other.client):
+        pair.connection.doWrite = broken
+        pair.connection.write(b"one")
+        other.connection.write(b"another")
+        await turn()
+        assert other.is_there() == b"another"
+        assert (await pair.ends()).check(Broken)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_one_that_is_over_is_forgotten(reactor: AsyncioSelectorReactor, no_collector: None) -> None:
+    """By the last who knows it, not by the collector at some time."""
+    pair = Pair(reactor)
+    with closing(pair.client):
+        connection = weakref.ref(pair.connection)
+        outbox.remove(pair.connection)
+        pair.connection.connectionLost(Failure(ConnectionLost()))
+        del pair.connection, pair.protocol
+        assert connection() is None
+
+
+async def test_of_a_reactor_without_an_event_loop() -> None:
+    pair = Pair(MemoryReactor())
+    with closing(pair.client), closing(pair.connection.socket):
+        assert "startWriting" not in vars(pair.connection)
+
+
+async def test_of_a_transport_above_another() -> None:
+    """As that of TLS."""
+    transport = StringTransport()
+    outbox.add(transport)
+    assert "startWriting" not in vars(transport)
+    outbox.remove(transport)
+
+
+async def test_a_socket_of_daphne(reactor: AsyncioSelectorReactor) -> None:
+    pair = Pair(reactor)
+    with closing(pair.client):
+        side = Side(ShortTextProtocol, transport=pair.connection)
+        assert (await pair.read(12)).startswith(b"HTTP/1.1 101")
+        side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
+        assert not pair.waits_for_epoll()
+        await turn()
+        assert pair.is_there().endswith(b"\x81\x05hello")
+        side.protocol.connectionLost(Failure(ConnectionDone()))
+        assert "startWriting" not in vars(pair.connection)
+
+
+async def test_a_socket_of_daphne_as_it_comes(reactor: AsyncioSelectorReactor) -> None:
+    pair = Pair(reactor, adds=False)
+    with closing(pair.client):
+        Side(WebSocketProtocol, transport=pair.connection)
+        assert "startWriting" not in vars(pair.connection)
