@@ -54,9 +54,10 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             while (message := await receive())["type"] == "websocket.receive":
                 if self.socket.closed:
                     continue  # what it still sends must not pile up in the server until it is gone
-                self.socket.took(loop.time())
+                now = loop.time()
+                self.socket.took(now)
                 if not self.socket.closed:
-                    self.on_frame(message.get("text"))
+                    self.on_frame(message.get("text"), now)
         except asyncio.CancelledError:
             if not self.socket.closed:
                 raise
@@ -64,8 +65,11 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             self.socket.closed = True
             self.hub.leave(self.socket)
 
-    def on_frame(self, text: str | None) -> None:
-        """Answer one frame. Never waits: what Redis has to say comes back through ``acknowledge`` and the hub."""
+    def on_frame(self, text: str | None, now: float) -> None:
+        """Answer one frame, which came at ``now`` in the loop's time.
+
+        Never waits: what Redis has to say comes back through ``acknowledge`` and the hub.
+        """
         try:
             if text is None:
                 raise Rejected(Reason.BINARY)
@@ -73,11 +77,11 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             if isinstance(message, Beacon):
                 self.on_view(message)
             elif isinstance(message, Subscribe):
-                self.on_subscribe(message)
+                self.on_subscribe(message, now)
             elif isinstance(message, Unsubscribe):
                 self.hub.unsubscribe(self.socket, message.refs)
             elif isinstance(message, Pong):
-                self.socket.pong(message.n, asyncio.get_running_loop().time())
+                self.socket.pong(message.n, now)
         except Rejected as error:
             self.reject(error)
 
@@ -90,13 +94,13 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         self.hub.recorder.submit(View(view, self.visitor), self.acknowledge)
         self.socket.in_flight += 1
 
-    def on_subscribe(self, message: Subscribe) -> None:
+    def on_subscribe(self, message: Subscribe, now: float) -> None:
         for reason in message.refused:
             self.reject(Rejected(reason))
         if self.socket.closed:
             return
         if message.until is not None:
-            ends_at = asyncio.get_running_loop().time() + message.until - time.time()
+            ends_at = now + message.until - time.time()
             self.socket.ends_at = min(self.socket.ends_at, ends_at)
         room = MAX_SUBSCRIPTIONS - len(self.socket.refs)
         new = [ref for ref in message.refs if ref not in self.socket.refs]
