@@ -214,11 +214,13 @@ class Hub:
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_EVERY)
         loop, pinged = asyncio.get_running_loop(), 0
+        now = loop.time()
         for socket in list(self.sockets):
-            pinged += socket.beat(loop.time())
+            pinged += socket.beat(now)
             if pinged == PING_AT_ONCE:  # a view is not to wait until thousands are pinged
                 pinged = 0
                 await asyncio.sleep(0)
+                now = loop.time()
 
     def _counted(self, snapshots: Sequence[Snapshot]) -> None:
         """What was counted here: to the pages of this process at once, to those of others through Redis."""
