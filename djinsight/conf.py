@@ -7,6 +7,7 @@ default and the check that says what is wrong with a value. ``djinsight.checks``
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Generic, TypeVar, overload
@@ -21,6 +22,7 @@ MAX_SHARDS = 64
 MAX_EXPIRATION = 10 * 366 * 24 * 3600  # seconds; a key a day of it is named where an object is deleted
 MAX_BATCH = 30_000  # rows; SQLite may take no more than 32,766 values in a statement
 MAX_DAYS = 36_500  # of the calendar, back from today
+REDIS_CACHES = {"django_redis.": ",", "django.core.cache.backends.redis.": "[,;]"}  # what separates their locations
 UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
 
 
@@ -158,13 +160,14 @@ class Conf:
 
 
 def _cache_location() -> str:
-    """Where ``CACHES["default"]`` is django-redis, its location, else the Redis of this machine."""
+    """Where ``CACHES["default"]`` is in Redis, by django-redis or Django itself, its location, else this machine's."""
     cache = getattr(settings, "CACHES", {}).get("default", {})
-    if str(cache.get("BACKEND", "")).startswith("django_redis.") and cache.get("LOCATION"):
-        location = cache["LOCATION"]
-        # Several locations (a list, or with commas) are a primary and its replicas: only the primary takes writes.
-        primary: str = location.split(",")[0] if isinstance(location, str) else location[0]
-        return primary
+    location = cache.get("LOCATION")
+    for module, separators in REDIS_CACHES.items():
+        if location and str(cache.get("BACKEND", "")).startswith(module):
+            # Several locations (a list, or in one text) are a primary and its replicas: only the primary takes writes.
+            primary: str = re.split(separators, location)[0] if isinstance(location, str) else location[0]
+            return primary
     return "redis://127.0.0.1:6379/0"
 
 

@@ -100,6 +100,7 @@ def test_read_at_every_access(settings: Any) -> None:
 # The servers
 
 DJANGO_REDIS = "django_redis.cache.RedisCache"
+DJANGO = "django.core.cache.backends.redis.RedisCache"
 LOCAL = ["redis://127.0.0.1:6379/0"]
 
 
@@ -124,6 +125,13 @@ LOCAL = ["redis://127.0.0.1:6379/0"]
             {"BACKEND": DJANGO_REDIS, "LOCATION": "redis://primary/1,redis://replica/1"},
             ["redis://primary/1"],
             id="the cache's primary in one text",
+        ),
+        pytest.param(None, {"BACKEND": DJANGO, "LOCATION": "redis://b/1"}, ["redis://b/1"], id="Django's own cache"),
+        pytest.param(
+            None,
+            {"BACKEND": DJANGO, "LOCATION": "redis://primary/1;redis://replica/1"},
+            ["redis://primary/1"],
+            id="the primary of Django's own cache",
         ),
         pytest.param(None, {"BACKEND": DJANGO_REDIS, "LOCATION": ""}, LOCAL, id="a cache without location"),
         pytest.param(
