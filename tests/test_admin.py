@@ -87,6 +87,13 @@ def test_every_table_can_be_read_and_not_written(model: Any, rows: Any, admin_cl
     assert list(model.objects.values()) == before
 
 
+@pytest.mark.parametrize("model", TABLES)
+def test_what_nobody_changes_has_no_history(model: Any, rows: Any, admin_client: Any) -> None:
+    page = admin_client.get(url_of(model, model.objects.first().pk)).content
+    assert b"/history/" not in page
+    assert b"object-tools" not in page
+
+
 @pytest.mark.parametrize("model", TABLES[:3])
 def test_rows_name_and_link_their_object(model: Any, rows: Any, admin_client: Any) -> None:
     page = admin_client.get(url_of(model)).content.decode()
