@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Client, Clients
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, SITE
+from benchmarks.figures.counting import BARE, SITE, TUNED, compared
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 from djinsight.beacons import tokens
@@ -24,6 +24,8 @@ COUNTERS = (
 BEGIN = b'{"type":"counters"'
 VIEWS_A_SECOND = 1000
 SENDERS = 50
+# Without the bound of ten updates a second, which is there so that this is never needed.
+AT_ONCE_AGAIN = {"BENCHMARK_PUSH_INTERVAL": "0.001"}
 FASTEST = 100_000  # frames a second, more than any server here sends
 AT_ONCE = 250
 
@@ -102,29 +104,45 @@ def flooded(run: Run, server: Server, number: int) -> Callable[[], float]:
     return measure
 
 
-def _fanout(run: Run, start: Callable[..., Server], target: float | None) -> list[Figure]:
+def daphne(run: Run) -> list[Figure]:
     figures = []
-    # Without the bound of ten updates a second, which is there so that this is never needed.
-    env = {"BENCHMARK_PUSH_INTERVAL": "0.001"}
-    with start(SITE, log=run.log, **env) as site, start(BARE, log=run.log) as bare:
-        for number in (run.size(500, 50), run.size(5000, 100)):
-            samples = medians.in_turn(
-                {"frames/s": pushed(run, site, number), "bare frames/s": flooded(run, bare, number)}, run.rounds
-            )
-            value = medians.ratio(samples, "frames/s", "bare frames/s")
-            name = f"counter frames a second to {number:,} subscribers"
+    loop = "a loop that sends, same Daphne"
+    with (
+        processes.daphne(SITE, log=run.log, **AT_ONCE_AGAIN) as site,
+        processes.daphne(BARE, log=run.log) as bare,
+        processes.daphne(TUNED, log=run.log) as tuned,
+    ):
+        for number in _numbers(run):
+            measures = {
+                "frames/s": pushed(run, site, number),
+                "bare frames/s": flooded(run, bare, number),
+                "tuned frames/s": flooded(run, tuned, number),
+            }
+            samples = medians.in_turn(measures, run.rounds)
+            name = _name(number)
+            figures.append(compared(name, loop, samples, "frames/s", "bare frames/s", 0.85))
+            figures.append(compared(name, f"{loop} tuned alike", samples, "frames/s", "tuned frames/s"))
+    return figures
+
+
+def uvicorn(run: Run) -> list[Figure]:
+    figures = []
+    with processes.uvicorn(SITE, log=run.log, **AT_ONCE_AGAIN) as site, processes.uvicorn(BARE, log=run.log) as bare:
+        for number in _numbers(run):
+            measures = {"frames/s": pushed(run, site, number), "bare frames/s": flooded(run, bare, number)}
+            samples = medians.in_turn(measures, run.rounds)
             figures.append(
-                Figure(name, f"a loop that sends, same {start.__name__}", value, least=target, samples=samples)
+                compared(_name(number), "a loop that sends, same uvicorn", samples, "frames/s", "bare frames/s")
             )
     return figures
 
 
-def daphne(run: Run) -> list[Figure]:
-    return _fanout(run, processes.daphne, 0.85)
+def _numbers(run: Run) -> tuple[int, int]:
+    return run.size(500, 50), run.size(5000, 100)
 
 
-def uvicorn(run: Run) -> list[Figure]:
-    return _fanout(run, processes.uvicorn, None)
+def _name(number: int) -> str:
+    return f"counter frames a second to {number:,} subscribers"
 
 
 def hot_object(run: Run) -> list[Figure]:
