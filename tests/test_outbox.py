@@ -8,6 +8,8 @@ import socket
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
+from contextvars import ContextVar
+from errno import ENOSPC
 from typing import Any
 
 import pytest
@@ -75,10 +77,14 @@ class Pair:
     async def read(self, number: int) -> bytes:
         data = bytearray()
         while len(data) < number:
-            part = await asyncio.get_running_loop().sock_recv(self.client, 1 << 20)
+            part = await self.received()
             assert part, f"expected {number} bytes but the connection ended after {len(data)}"
             data += part
         return bytes(data)
+
+    async def received(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await asyncio.get_running_loop().sock_recv(self.client, 1 << 20)
 
     async def ends(self) -> Failure:
         async with asyncio.timeout(5):
@@ -144,8 +150,57 @@ async def test_closed_after_the_last_word(pair: Pair) -> None:
     pair.connection.write(b"good bye")
     pair.connection.loseConnection()
     assert await pair.read(8) == b"good bye"
-    assert await asyncio.get_running_loop().sock_recv(pair.client, 1) == b""
+    assert await pair.received() == b""
     assert (await pair.ends()).check(ConnectionDone)
+
+
+async def test_closed_with_the_last_word_that_the_kernel_takes(pair: Pair) -> None:
+    """Epoll would wait with it until the client reads."""
+    pair.connection.write(MUCH[:100_000])
+    pair.connection.loseConnection()
+    assert (await pair.ends()).check(ConnectionDone)
+
+
+async def test_a_client_that_does_not_read_is_not_tried_each_time(pair: Pair) -> None:
+    pair.connection.write(MUCH)
+    await turn()
+    tries: list[None] = []
+    pair.connection.doWrite = lambda: tries.append(None)
+    pair.connection.write(b"more")
+    await turn()
+    assert not tries
+    assert pair.waits_for_epoll()
+
+
+async def test_what_is_written_while_it_writes(pair: Pair) -> None:
+    class Producer:
+        left = 3
+
+        def resumeProducing(self) -> None:
+            self.left -= 1
+            if self.left < 0:
+                pair.connection.unregisterProducer()
+            else:
+                pair.connection.write(b"a part ")
+
+        def stopProducing(self) -> None: ...
+
+    pair.connection.registerProducer(Producer(), False)
+    assert await pair.read(21) == b"a part " * 3
+
+
+async def test_in_nobodys_context(pair: Pair) -> None:
+    """What one of a turn has said of itself is not said of the others."""
+    who = ContextVar("who", default="nobody")
+    said = asyncio.get_running_loop().create_future()
+    pair.connection.doWrite = lambda: said.set_result(who.get())
+
+    async def somebody() -> None:
+        who.set("somebody")
+        pair.connection.write(b"hello")
+
+    await asyncio.create_task(somebody())
+    assert await said == "nobody"
 
 
 async def test_closed_while_the_client_does_not_read(pair: Pair) -> None:
@@ -171,7 +226,9 @@ async def test_a_client_that_is_gone(pair: Pair) -> None:
     assert (await pair.ends()).check(ConnectionLost)
 
 
-async def test_lost_before_it_is_written(pair: Pair, reactor: AsyncioSelectorReactor) -> None:
+async def test_lost_before_it_is_written(
+    pair: Pair, reactor: AsyncioSelectorReactor, caplog: pytest.LogCaptureFixture
+) -> None:
     other = Pair(reactor)
     with closing(other.client):
         pair.connection.write(b"anybody there?")
@@ -179,10 +236,13 @@ async def test_lost_before_it_is_written(pair: Pair, reactor: AsyncioSelectorRea
         pair.connection.connectionLost(Failure(ConnectionLost()))
         await turn()
         assert other.is_there() == b"yes"
+        assert not caplog.records
         assert not pair.waits_for_epoll()
 
 
-async def test_one_that_fails_does_not_stop_the_others(pair: Pair, reactor: AsyncioSelectorReactor) -> None:
+async def test_one_that_fails_does_not_stop_the_others(
+    pair: Pair, reactor: AsyncioSelectorReactor, caplog: pytest.LogCaptureFixture
+) -> None:
     class Broken(Exception):
         pass
 
@@ -197,6 +257,22 @@ async def test_one_that_fails_does_not_stop_the_others(pair: Pair, reactor: Asyn
         await turn()
         assert other.is_there() == b"another"
         assert (await pair.ends()).check(Broken)
+        assert [record.name for record in caplog.records] == ["djinsight.live"]
+
+
+async def test_one_that_epoll_does_not_take_does_not_stop_the_others(
+    pair: Pair, reactor: AsyncioSelectorReactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(writer: Any) -> None:
+        raise OSError(ENOSPC, "too many are watched")
+
+    other = Pair(reactor)
+    with closing(other.client):
+        monkeypatch.setattr(reactor, "addWriter", full)
+        pair.connection.write(MUCH)
+        other.connection.write(b"another")
+        await turn()
+        assert other.is_there() == b"another"
 
 
 @pytest.fixture
@@ -233,7 +309,7 @@ async def test_of_a_transport_above_another() -> None:
 
 
 async def test_a_socket_of_daphne(reactor: AsyncioSelectorReactor) -> None:
-    pair = Pair(reactor)
+    pair = Pair(reactor, adds=False)
     with closing(pair.client):
         side = Side(ShortTextProtocol, transport=pair.connection)
         assert (await pair.read(12)).startswith(b"HTTP/1.1 101")
@@ -242,6 +318,7 @@ async def test_a_socket_of_daphne(reactor: AsyncioSelectorReactor) -> None:
         await turn()
         assert pair.is_there().endswith(b"\x81\x05hello")
         side.protocol.connectionLost(Failure(ConnectionDone()))
+        assert [message["type"] for message in side.received()] == ["websocket.disconnect"]
         assert "startWriting" not in vars(pair.connection)
 
 
