@@ -43,7 +43,7 @@ def viewed(obj: Any, number: int = 3) -> ObjectRef:
 
 def rows(ref: ObjectRef) -> list[int]:
     """The rows of ``ref`` in each table of sums."""
-    content_type = ContentType.objects.get_by_natural_key(*ref[:2])
+    content_type = ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name)
     return [table.objects.filter(content_type=content_type, object_id=ref.pk).count() for table in SUMS]
 
 

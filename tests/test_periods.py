@@ -55,7 +55,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, when: str, zone: str = "Europe/Pr
 
 def summarised(ref: ObjectRef, views: dict[str, int], before: int = 0) -> None:
     """Persisted views of ``ref`` by day, and ``before`` those days."""
-    key = {"content_type": ContentType.objects.get_by_natural_key(*ref[:2]), "object_id": ref.pk}
+    key = {"content_type": ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name), "object_id": ref.pk}
     for day, total in views.items():
         PageViewSummary.objects.create(**key, date=day, total_views=total, unique_views=1)
     PageViewStatistics.objects.create(**key, total_views=sum(views.values()) + before, unique_views=1)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 def key(obj: Any) -> dict[str, Any]:
     ref = ObjectRef.of(obj)
-    return {"content_type": ContentType.objects.get_by_natural_key(*ref[:2]), "object_id": ref.pk}
+    return {"content_type": ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name), "object_id": ref.pk}
 
 
 def viewed(obj: Any, *views: int) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,6 +36,23 @@ def test_round_trip(obj: Any, text: str) -> None:
     ref = ObjectRef.of(obj)
     assert str(ref) == text
     assert ObjectRef.parse(text) == ref
+
+
+def test_its_parts() -> None:
+    ref = ObjectRef.parse("blog.term:a:b c.d")
+    assert (ref.app_label, ref.model_name, ref.pk) == ("blog", "term", "a:b c.d")
+
+
+def test_found_by_its_name() -> None:
+    """As a message of the channel layer has it."""
+    assert {ObjectRef("blog", "article", "5"): 1}["blog.article:5"] == 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda ref: pickle.loads(pickle.dumps(ref))])
+def test_copied_with_its_parts(copied: Callable[[ObjectRef], ObjectRef]) -> None:
+    """The channel layer in memory copies its messages."""
+    ref = copied(ObjectRef("blog", "article", "5"))
+    assert (ref, ref.model_name, ref.pk) == ("blog.article:5", "article", "5")
 
 
 @pytest.mark.parametrize(

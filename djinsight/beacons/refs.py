@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from djinsight.exceptions import InvalidRef
 
@@ -13,15 +13,25 @@ MAX_LENGTH = 200
 _SHAPE = re.compile(r"([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*):([^\x00-\x1f\x7f\ud800-\udfff]+)", re.DOTALL)
 
 
-class ObjectRef(NamedTuple):
-    """One object of any primary key type (int, UUID, string), by its model's label and its key as text."""
+class ObjectRef(str):
+    """One object of any primary key type (int, UUID, string): ``"blog.article:5"``, and the parts of it.
+
+    A text, so that what is kept of objects by their refs is found by a hash that is made once, and by their names.
+    """
+
+    __slots__ = ("app_label", "model_name", "pk")
 
     app_label: str
     model_name: str
     pk: str
 
-    def __str__(self) -> str:
-        return f"{self.app_label}.{self.model_name}:{self.pk}"
+    def __new__(cls, app_label: str, model_name: str, pk: str) -> Self:
+        ref = super().__new__(cls, f"{app_label}.{model_name}:{pk}")
+        ref.app_label, ref.model_name, ref.pk = app_label, model_name, pk
+        return ref
+
+    def __getnewargs__(self) -> tuple[str, str, str]:  # type: ignore[override]
+        return self.app_label, self.model_name, self.pk
 
     @classmethod
     def parse(cls, text: str) -> ObjectRef:

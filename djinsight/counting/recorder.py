@@ -260,7 +260,7 @@ class Call:
             round(BURST * 1_000_000),
             len(objects),
             len(visitors),
-            *map(str, objects),
+            *objects,
             *map(entries.encode_visitor, visitors),
             *listed,
         ]

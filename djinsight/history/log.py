@@ -46,9 +46,9 @@ def _columns(connection: Any) -> str:
 
 def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int], adapt: Any) -> Iterator[Row]:
     at, timestamp = None, None
-    for _, _, (app_label, model_name, pk), ms, _, unique, _, detail in entries:
+    for _, _, ref, ms, _, unique, _, detail in entries:
         if detail is None:
             continue
         if ms != at:  # views that were counted together share their time
             at, timestamp = ms, adapt(days.to_datetime(ms))
-        yield types[app_label, model_name], pk, *detail, timestamp, unique
+        yield types[ref.app_label, ref.model_name], ref.pk, *detail, timestamp, unique

@@ -43,7 +43,7 @@ class Hub:
         self.publisher = Publisher()
         self.recorder = Recorder(self._counted)
         self.sockets: set[Socket] = set()
-        self.topics: dict[str, Topic] = {}
+        self.topics: dict[str, Topic] = {}  # by the names of their refs
         self._joined = False  # whether this hub's channel is in the group: where anything is watched
         self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
@@ -72,10 +72,9 @@ class Hub:
         known: dict[ObjectRef, str] = {}
         for ref in refs:
             socket.refs.add(ref)
-            name = str(ref)
-            topic = self.topics.get(name)
+            topic = self.topics.get(ref)
             if topic is None:
-                topic = self.topics[name] = Topic(ref)
+                topic = self.topics[ref] = Topic(ref)
             topic.sockets.add(socket)
             if self._joined and topic.snapshot is not None:
                 known[ref] = topic.counter
@@ -89,14 +88,14 @@ class Hub:
         """Stop sending ``socket`` the counters of ``refs``."""
         for ref in refs:
             socket.refs.discard(ref)
-            topic = self.topics.get(str(ref))
+            topic = self.topics.get(ref)
             if topic is None:
                 continue
             topic.sockets.discard(socket)
             topic.waiting.discard(socket)
             if not topic.sockets:
-                del self.topics[str(ref)]
-                self._dirty.pop(str(ref), None)
+                del self.topics[ref]
+                self._dirty.pop(ref, None)
                 if not self.topics:
                     self._changed.set()
 
@@ -182,7 +181,7 @@ class Hub:
             for socket in topic.waiting:
                 answers.setdefault(socket, []).append(topic)
             if topic.waiting == topic.sockets:
-                self._dirty.pop(str(topic.ref), None)  # everybody has it with the answer
+                self._dirty.pop(topic.ref, None)  # everybody has it with the answer
             topic.waiting.clear()
         for _ in pushed(answers):
             await asyncio.sleep(0)
@@ -225,18 +224,17 @@ class Hub:
     def _counted(self, snapshots: Sequence[Snapshot]) -> None:
         """What was counted here: to the pages of this process at once, to those of others through Redis."""
         for snapshot in snapshots:
-            topic = self.topics.get(str(snapshot.ref))
+            topic = self.topics.get(snapshot.ref)
             if topic is not None:
                 self._update(topic, snapshot)
         self.publisher.publish(snapshots)
 
     def _update(self, topic: Topic, snapshot: Snapshot) -> None:
-        name = str(topic.ref)
-        if self.topics.get(name) is not topic:
+        if self.topics.get(topic.ref) is not topic:
             return  # read for sockets that are gone; those that came since have a topic of their own
         if not topic.update(snapshot):
             return
-        self._dirty[name] = topic
+        self._dirty[topic.ref] = topic
         if self._next_flush is None:
             self._flush_later()
 

@@ -46,10 +46,11 @@ class Publisher:
         """Broadcast ``snapshots``, soon."""
         self._wake(asyncio.get_running_loop().time())
         for snapshot in snapshots:
-            waiting = self._held if snapshot.ref in self._resting else self._due
-            before = waiting.get(snapshot.ref)
+            ref = snapshot.ref
+            waiting = self._held if ref in self._resting else self._due
+            before = waiting.get(ref)
             if before is None or snapshot.version > before.version:
-                waiting[snapshot.ref] = snapshot
+                waiting[ref] = snapshot
         while len(self._due) + len(self._held) > MAX_PENDING:
             longest = self._held or self._due
             del longest[next(iter(longest))]
@@ -105,7 +106,7 @@ class Publisher:
 
     async def _send(self, now: float) -> None:
         refs = list(self._due)[:MAX_TOGETHER]
-        counters = [(str(ref), *self._due.pop(ref)[1:]) for ref in refs]
+        counters = [tuple(self._due.pop(ref)) for ref in refs]
         self._resting.update(refs)
         self._rests.append((now, refs))
         try:
