@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from djinsight.live import outbox
 from djinsight.live.protocol import ShortTextProtocol
 from tests.sides import Side
+from tests.turns import settled
 
 MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes of a connection that is not read
 
@@ -107,20 +108,16 @@ async def pair(reactor: AsyncioSelectorReactor) -> Any:
         yield pair
 
 
-async def turn() -> None:
-    await asyncio.sleep(0)
-
-
 async def test_after_a_turn_of_the_loop(pair: Pair) -> None:
     pair.connection.write(b"one ")
     pair.connection.write(b"and another")
     assert not pair.waits_for_epoll()
     assert pair.is_there() == b""
-    await turn()
+    await settled(1)
     assert pair.is_there() == b"one and another"
     assert not pair.waits_for_epoll()
     pair.connection.write(b", later")
-    await turn()
+    await settled(1)
     assert pair.is_there() == b", later"
 
 
@@ -135,14 +132,14 @@ async def test_without_it_epoll_is_asked_each_time(reactor: AsyncioSelectorReact
 
 async def test_a_client_that_does_not_read(pair: Pair) -> None:
     pair.connection.write(MUCH)
-    await turn()
+    await settled(1)
     assert pair.waits_for_epoll()
     pair.connection.write(b"the end")
-    await turn()
+    await settled(1)
     assert await pair.read(len(MUCH) + 7) == MUCH + b"the end"
     assert not pair.waits_for_epoll()
     pair.connection.write(b"and again")
-    await turn()
+    await settled(1)
     assert pair.is_there() == b"and again"
 
 
@@ -163,11 +160,11 @@ async def test_closed_with_the_last_word_that_the_kernel_takes(pair: Pair) -> No
 
 async def test_a_client_that_does_not_read_is_not_tried_each_time(pair: Pair) -> None:
     pair.connection.write(MUCH)
-    await turn()
+    await settled(1)
     tries: list[None] = []
     pair.connection.doWrite = lambda: tries.append(None)
     pair.connection.write(b"more")
-    await turn()
+    await settled(1)
     assert not tries
     assert pair.waits_for_epoll()
 
@@ -205,7 +202,7 @@ async def test_in_nobodys_context(pair: Pair) -> None:
 
 async def test_closed_while_the_client_does_not_read(pair: Pair) -> None:
     pair.connection.write(MUCH)
-    await turn()
+    await settled(1)
     pair.connection.loseConnection()
     assert await pair.read(len(MUCH)) == MUCH
     assert (await pair.ends()).check(ConnectionDone)
@@ -215,7 +212,7 @@ async def test_aborted_before_it_is_written(pair: Pair) -> None:
     pair.connection.write(b"never mind")
     pair.connection.abortConnection()
     await pair.ends()
-    await turn()
+    await settled(1)
     assert pair.is_there() == b""
 
 
@@ -234,7 +231,7 @@ async def test_lost_before_it_is_written(
         pair.connection.write(b"anybody there?")
         other.connection.write(b"yes")
         pair.connection.connectionLost(Failure(ConnectionLost()))
-        await turn()
+        await settled(1)
         assert other.is_there() == b"yes"
         assert not caplog.records
         assert not pair.waits_for_epoll()
@@ -254,7 +251,7 @@ async def test_one_that_fails_does_not_stop_the_others(
         pair.connection.doWrite = broken
         pair.connection.write(b"one")
         other.connection.write(b"another")
-        await turn()
+        await settled(1)
         assert other.is_there() == b"another"
         assert (await pair.ends()).check(Broken)
         assert [record.name for record in caplog.records] == ["djinsight.live"]
@@ -271,7 +268,7 @@ async def test_one_that_epoll_does_not_take_does_not_stop_the_others(
         monkeypatch.setattr(reactor, "addWriter", full)
         pair.connection.write(MUCH)
         other.connection.write(b"another")
-        await turn()
+        await settled(1)
         assert other.is_there() == b"another"
 
 
@@ -315,7 +312,7 @@ async def test_a_socket_of_daphne(reactor: AsyncioSelectorReactor) -> None:
         assert (await pair.read(12)).startswith(b"HTTP/1.1 101")
         side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
         assert not pair.waits_for_epoll()
-        await turn()
+        await settled(1)
         assert pair.is_there().endswith(b"\x81\x05hello")
         side.protocol.connectionLost(Failure(ConnectionDone()))
         assert [message["type"] for message in side.received()] == ["websocket.disconnect"]

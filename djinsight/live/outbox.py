@@ -47,7 +47,7 @@ class Outbox:
             try:
                 _write(connection)
             except Exception:
-                logger.exception("a connection could not be left to the reactor")
+                logger.exception("a connection could not be ended, or left to the reactor")
 
 
 def _write(connection: Any) -> None:
@@ -59,8 +59,6 @@ def _write(connection: Any) -> None:
     except Exception as error:
         logger.exception("a connection could not be written to")
         failed = error
-    if not connection.connected:
-        return
     if failed is not None:
         connection.connectionLost(Failure(failed))  # type: ignore[no-untyped-call]
     elif connection.dataBuffer:
