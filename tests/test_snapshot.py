@@ -102,9 +102,9 @@ def test_counter(each: Snapshot, counter: dict[str, Any]) -> None:
     [
         (b"", None),
         (None, None),
-        ([12, 7, 3, b"1772319600000", b"1772319600123"], Snapshot(REF, 12, 7, 3, 1772319600000, 1772319600123, TODAY)),
-        ([0, 0, 0, b"", b""], Snapshot(REF, 0, 0, 0, None, None, TODAY)),
-        ([1, 1, 0, b"0", b"0"], Snapshot(REF, 1, 1, 0, 0, 0, TODAY)),
+        ([12, 7, 3, 1772319600000, 1772319600123], Snapshot(REF, 12, 7, 3, 1772319600000, 1772319600123, TODAY)),
+        ([0, 0, 0, None, None], Snapshot(REF, 0, 0, 0, None, None, TODAY)),
+        ([1, 1, 0, 0, 0], Snapshot(REF, 1, 1, 0, 0, 0, TODAY)),
     ],
     ids=["not loaded", "nothing", "viewed", "never viewed", "the first moment"],
 )

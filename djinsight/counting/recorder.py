@@ -233,6 +233,9 @@ class Call:
         bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
         stamp = self.moment.stamp
         self.refs = list(objects)
+        of_objects: list[str] = []
+        for ref in objects:
+            of_objects += names.of_ref(ref, stamp)
         self.keys: list[str] = [
             names.events,
             names.meta,
@@ -240,7 +243,7 @@ class Call:
             names.view_ids(bucket),
             names.view_ids(bucket - 1),
             names.view_ids(bucket + 1),
-            *(key for ref in objects for key in names.of_ref(ref, stamp)),
+            *of_objects,
             *(names.of_visitor(visitor.key) for visitor in visitors),
             *(names.of_rate(visitor.key) for visitor in visitors if by_visitor),
             *(names.of_rate(network) for network in networks),

@@ -66,11 +66,11 @@ class Publisher:
     def _wake(self, now: float) -> None:
         """What has rested for an interval is due where there is something newer."""
         while self._rests and now - self._rests[0][0] >= conf.push_interval:
-            for ref in self._rests.popleft()[1]:
-                self._resting.discard(ref)
-                snapshot = self._held.pop(ref, None)
-                if snapshot is not None:
-                    self._due[ref] = snapshot
+            rested = self._rests.popleft()[1]
+            self._resting.difference_update(rested)
+            for ref in rested:
+                if ref in self._held:
+                    self._due[ref] = self._held.pop(ref)
 
     def _ready_at(self) -> float:
         """When the next broadcast may go."""
@@ -106,7 +106,7 @@ class Publisher:
 
     async def _send(self, now: float) -> None:
         refs = list(self._due)[:MAX_TOGETHER]
-        counters = [tuple(self._due.pop(ref)) for ref in refs]
+        counters = [self._due.pop(ref) for ref in refs]
         self._resting.update(refs)
         self._rests.append((now, refs))
         try:

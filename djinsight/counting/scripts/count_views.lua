@@ -17,7 +17,8 @@
 --       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id and payload, with a
 --       space between them
 -- Reply { a code for each view,
---         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }
+--         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }: integers,
+--         first and last nil where it was never viewed
 --       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
 --
 -- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
@@ -206,7 +207,7 @@ local function count(object)
   end
   local n = views[object]
   if not n then
-    return today_total and { total, unique, today_total, times[2], times[3] } or ''
+    return today_total and { total, unique, today_total, tonumber(times[2]) or false, tonumber(times[3]) or false } or ''
   end
   total = redis.call('INCRBY', counter, n)
   if uniques[object] > 0 then
@@ -222,7 +223,7 @@ local function count(object)
     redis.call('HSET', viewed, 'first', first, 'day', math.max(today, counted_day))
   end
   redis.call('HSET', viewed, 'last', now)
-  return { total, unique, today_total, first, now }
+  return { total, unique, today_total, tonumber(first) or false, tonumber(now) }
 end
 
 local counters = {}

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 meta   then 4 for each object: counter, unique_counter, day, viewed
 -- ARGV  1 number of today
--- Reply for each object { total, unique, today, first, last }, or '' where its counters are not loaded
+-- Reply for each object { total, unique, today, first, last }, or '' where its counters are not loaded: integers, first
+--       and last nil where it was never viewed
 
 local today_number = tonumber(ARGV[1])
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
@@ -15,7 +16,7 @@ local function read(k)
     return ''  -- not a new day: its counter was evicted
   end
   if epoch and times[1] == epoch and total and unique and today then
-    return { total, unique, today, times[2], times[3] }
+    return { total, unique, today, tonumber(times[2]) or false, tonumber(times[3]) or false }
   end
   return ''
 end
