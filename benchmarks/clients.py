@@ -6,8 +6,9 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
-from benchmarks import wire
+from benchmarks import cores, wire
 
 AT_ONCE = 64  # handshakes on their way
 ANSWER_WITHIN = 30.0  # seconds without anything to read
@@ -51,9 +52,10 @@ class Client:
 
 
 class Clients:
-    """Open sockets and who of them has something to read."""
+    """Open sockets and who of them has something to read. While they are open, this process goes before others."""
 
     def __init__(self) -> None:
+        self._first = ExitStack()
         self._poll = select.epoll()
         self._by_number: dict[int, Client] = {}
 
@@ -64,9 +66,11 @@ class Clients:
         return len(self._by_number)
 
     def __enter__(self) -> Clients:
+        self._first.enter_context(cores.first())
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._first.close()
         for client in self:
             client.sock.close()
         self._by_number.clear()

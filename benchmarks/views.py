@@ -23,12 +23,9 @@ def ref(number: int) -> ObjectRef:
     return ObjectRef("site", "article", str(number))
 
 
-def beacons(number: int, objects: int = OBJECTS) -> list[bytes]:
-    """So many views of so many articles, each with an id of its own."""
-    of = [
-        (tokens.mint("view", ref(pk)), f"/articles/a-title-of-usual-length-{pk}/")
-        for pk in range(1, min(objects, number) + 1)
-    ]
+def beacons(number: int, articles: Sequence[int] = range(1, OBJECTS + 1)) -> list[bytes]:
+    """So many views, of these articles in turn, each with an id of its own."""
+    of = [(tokens.mint("view", ref(pk)), f"/articles/a-title-of-usual-length-{pk}/") for pk in articles]
     frames = []
     for n in range(number):
         token, url = of[n % len(of)]
@@ -57,7 +54,7 @@ class Answered:
 
 def keep_in_flight(
     clients: Clients,
-    frames: Sequence[bytes],
+    frames: Sequence[Sequence[bytes]],
     each: int,
     seconds: float,
     answer: bytes = b'{"type":"counted"',
@@ -65,16 +62,18 @@ def keep_in_flight(
 ) -> Answered:
     """Keep ``each`` frames on their way on every socket: a frame goes out for each answer that comes.
 
-    ``answer`` is how an answer begins. The first part of the time is to warm up and is not counted, and goes on until
-    there were ``warm`` answers. Raises RuntimeError where the frames do not last.
+    The sockets take from the parts of ``frames`` in turn: all from one, or each from its own. ``answer`` is how an
+    answer begins. The first part of the time is to warm up and is not counted, and goes on until there were ``warm``
+    answers. Raises RuntimeError where the frames do not last.
     """
-    waiting = deque(frames)
+    queues = [deque(part) for part in frames]
+    waiting = {client: queues[n % len(queues)] for n, client in enumerate(clients)}
     began = time.perf_counter()
     counting_from, until = began + seconds * WARM_UP, began + seconds * (1 + WARM_UP)
     answers = refused = 0
     counting = False
     for client in clients:
-        client.send(b"".join(waiting.popleft() for _ in range(each)))
+        _send(client, waiting[client], each)
     while (now := time.perf_counter()) < until:
         if not counting and now >= counting_from:
             if answers < warm:
@@ -91,9 +90,9 @@ def keep_in_flight(
                     refused += 1
             if done:
                 answers += done
-                if len(waiting) < done:
-                    raise RuntimeError(f"expected more than {len(frames)} frames for {seconds} s")
-                _send(client, waiting, done)
+                if len(waiting[client]) < done:
+                    raise RuntimeError(f"expected more than {sum(map(len, frames))} frames for {seconds} s")
+                _send(client, waiting[client], done)
     took = time.perf_counter() - counting_from
     _settle(clients)
     return Answered(answers - refused, refused, took)

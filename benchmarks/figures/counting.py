@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks import medians, processes, views
 from benchmarks.clients import Clients
@@ -33,14 +33,22 @@ def seconds(run: Run) -> float:
 
 
 def rate(
-    run: Run, server: Server, path: str, answer: bytes = b'{"type":"counted"', objects: int = views.OBJECTS
+    run: Run,
+    server: Server,
+    path: str,
+    answer: bytes = b'{"type":"counted"',
+    read: Sequence[Sequence[int]] = (range(1, views.OBJECTS + 1),),
+    enough: int = ENOUGH,
 ) -> Callable[[], float]:
-    """Measures the answers a second on ``path`` of ``server``."""
-    warm = 2 * objects  # every object was viewed, and its counters are loaded
-    number = int(ENOUGH * seconds(run) * (1 + views.WARM_UP)) + warm
+    """Measures the answers a second on ``path`` of ``server``.
+
+    ``read`` are the articles that the visitors view, of all of them together or of each.
+    """
+    warm = 6 * sum(map(len, read))  # every one was viewed by who reads it, and its counters are loaded
+    number = (int(enough * seconds(run) * (1 + views.WARM_UP)) + warm) // len(read)
 
     def measure() -> float:
-        frames = views.beacons(number, objects)
+        frames = [views.beacons(number, articles) for articles in read]
         with Clients() as clients:
             clients.open(server.port, path, SOCKETS, views.visitor)
             answered = views.keep_in_flight(clients, frames, IN_FLIGHT, seconds(run), answer, warm)

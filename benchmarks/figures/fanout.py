@@ -69,7 +69,7 @@ def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
     seconds = _seconds(run, number)
 
     def measure() -> float:
-        waiting = views.beacons(int(2 * FASTEST / number * seconds) + 2, objects=1)
+        waiting = views.beacons(int(2 * FASTEST / number * seconds) + 2, [1])
         with subscribers(server, number) as clients:
             viewer = next(iter(clients))
             viewer.send(waiting.pop())

@@ -13,6 +13,9 @@ from benchmarks.figures.history import empty, persisted
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 
+PAGES = 100  # articles a visitor reads at most
+ENOUGH_VIEWS = 100_000  # a second; twice as many as it takes, as each visitor has its own
+
 
 def growth(run: Run) -> list[Figure]:
     """What a view, a frame and a persisted view cost with 10 and 100 times as many."""
@@ -56,7 +59,13 @@ def _inverse(measure: Callable[[], float]) -> Callable[[], float]:
 
 
 def _cost_of_view(run: Run, site: Server, objects: int) -> Callable[[], float]:
-    return _inverse(rate(run, site, SOCKET_PATH, objects=objects))
+    return _inverse(rate(run, site, SOCKET_PATH, read=_read(objects), enough=ENOUGH_VIEWS))
+
+
+def _read(objects: int) -> list[list[int]]:
+    """The articles of each visitor, neighbours of those of the next: with more objects, not more of each."""
+    own = min(objects, PAGES)
+    return [[1 + (n * objects // SOCKETS + i) % objects for i in range(own)] for n in range(SOCKETS)]
 
 
 def two_processes(run: Run) -> list[Figure]:
@@ -100,7 +109,7 @@ def _per_core(
     run: Run, servers: list[Server], sockets: int, path: str = SOCKET_PATH, answer: bytes = b'{"type":"counted"'
 ) -> float:
     """Answers a second of processor time, with so many sockets each."""
-    frames = views.beacons(int(ENOUGH * run.seconds * (1 + views.WARM_UP)))
+    frames = [views.beacons(int(ENOUGH * run.seconds * (1 + views.WARM_UP)))]
     with Clients() as clients:
         for server in servers:
             clients.open(server.port, path, sockets, views.visitor)

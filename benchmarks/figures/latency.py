@@ -53,7 +53,7 @@ def _seen(counting: Server, watched: Server, number: int) -> list[float]:
     with subscribers(watched, 1) as clients:
         (watcher,) = clients
         (viewer,) = clients.open(counting.port, SOCKET_PATH, 1, lambda n: views.visitor(1))
-        frames = views.beacons(number + 1, objects=1)
+        frames = views.beacons(number + 1, [1])
         _until(clients, viewer, frames.pop(), watcher, BEGIN)  # the first loads the counters
         return [_until(clients, viewer, frame, watcher, BEGIN) for frame in frames]
 
