@@ -6,7 +6,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 
 from benchmarks import cores, wire
 
@@ -52,10 +52,13 @@ class Client:
 
 
 class Clients:
-    """Open sockets and who of them has something to read. While they are open, this process goes before others."""
+    """Open sockets and who of them has something to read.
 
-    def __init__(self) -> None:
-        self._first = ExitStack()
+    While they are open, this process runs before what shares its core; not so where ``first`` is false.
+    """
+
+    def __init__(self, *, first: bool = True) -> None:
+        self._first: AbstractContextManager[None] = cores.first() if first else nullcontext()
         self._poll = select.epoll()
         self._by_number: dict[int, Client] = {}
 
@@ -66,11 +69,11 @@ class Clients:
         return len(self._by_number)
 
     def __enter__(self) -> Clients:
-        self._first.enter_context(cores.first())
+        self._first.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._first.close()
+        self._first.__exit__(None, None, None)
         for client in self:
             client.sock.close()
         self._by_number.clear()
