@@ -65,6 +65,7 @@ def started(*, quick: bool, postgresql: bool) -> Iterator[Run]:
     cores.allow_many_sockets()
     cores.pin(cores.LOAD)
     with ExitStack() as stack:
+        stack.enter_context(cores.awake())
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="djinsight-benchmarks-")))
         server = start_redis(data=data)
         stack.callback(server.stop)
