@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import harmonic_mean
 
 from benchmarks import cores, medians, processes, views
 from benchmarks.clients import Clients
@@ -78,35 +77,33 @@ def two_processes(run: Run) -> list[Figure]:
         processes.daphne(BARE, **env) as bare,
         processes.daphne(BARE, core=cores.LOAD, **env) as other_bare,
     ):
-        sites, bares, echo = [site, other], [bare, other_bare], b'{"type":"view"'
+        sites, echo = [site, other], b'{"type":"view"'
         one, two, halves = "one, views per cpu s", "two, views per cpu s", "two with half each, views per cpu s"
+        beside = "one beside the load, views per cpu s"
         one_bare, two_bare = "one, echoes per cpu s", "two, echoes per cpu s"
         samples = medians.in_turn(
             {
-                one: lambda: _either(lambda each: _per_core(run, [each], SOCKETS), sites),
+                one: lambda: _per_core(run, [site], SOCKETS),
+                beside: lambda: _per_core(run, [other], SOCKETS),
                 two: lambda: _per_core(run, sites, SOCKETS),
                 halves: lambda: _per_core(run, sites, SOCKETS // 2),
-                one_bare: lambda: _either(lambda each: _per_core(run, [each], SOCKETS, "/echo", echo), bares),
-                two_bare: lambda: _per_core(run, bares, SOCKETS, "/echo", echo),
+                one_bare: lambda: _per_core(run, [bare], SOCKETS, "/echo", echo),
+                two_bare: lambda: _per_core(run, [bare, other_bare], SOCKETS, "/echo", echo),
             },
             run.size(9, 1),
         )
 
     def figure(what: str, of: str, against: str, least: float | None = None, note: str = "") -> Figure:
         value, both = medians.ratio(samples, of, against), {name: samples[name] for name in (against, of)}
-        return Figure(what, "one process, on either core", value, least=least, samples=both, note=note)
+        return Figure(what, "one process", value, least=least, samples=both, note=note)
 
     note = "by the processor time of the servers: load and Redis share the second core"
     return [
         figure("views a second of processor time, two processes", two, one, 0.9, note),
         figure("the same, with half of the sockets each", halves, one),
+        figure("the same, one process that has the core of load and Redis", beside, one),
         figure("echoes a second of processor time, two processes", two_bare, one_bare),
     ]
-
-
-def _either(measure: Callable[[Server], float], servers: list[Server]) -> float:
-    """What one of ``servers`` does a second of processor time, the mean of all: on the load's core it is less."""
-    return harmonic_mean(measure(server) for server in servers)
 
 
 def _per_core(

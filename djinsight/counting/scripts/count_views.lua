@@ -207,7 +207,8 @@ local function count(object)
   end
   local n = views[object]
   if not n then
-    return today_total and { total, unique, today_total, tonumber(times[2]) or false, tonumber(times[3]) or false } or ''
+    local first, last = tonumber(times[2]) or false, tonumber(times[3]) or false
+    return today_total and { total, unique, today_total, first, last } or ''
   end
   total = redis.call('INCRBY', counter, n)
   if uniques[object] > 0 then

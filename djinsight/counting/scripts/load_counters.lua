@@ -6,8 +6,8 @@
 --       4 epoch in which the caller has read the stream ('' for none yet)   5 id up to which it has
 --       6 number of today   7 when today began and 8 ends (Unix ms)   9 lifetime of a day's counter (s)
 --       then 6 for each object: ref, total, unique, today, first, last: the database's, plus the stream's up to ARGV 5
--- Reply { total, unique, today, first, last } for each object: integers, first and last nil where it was never viewed; or
---       'stale' where the database has been written since it was read, or is about to be, or Redis has begun another
+-- Reply { total, unique, today, first, last } for each object: integers, first and last nil where it was never viewed;
+--       or 'stale' where the database has been written since it was read, or is about to be, or Redis has begun another
 --       epoch since
 --
 -- What is in the stream or among the shed and cannot be read is somebody else's, and counts nothing.
