@@ -80,6 +80,16 @@ async def test_only_the_object_itself_waits_for_a_long_interval(
     assert broadcasts(redis_client) == 4
 
 
+async def test_what_has_rested_goes_with_its_next_view(layer: Any, redis_client: redis.Redis, settings: Any) -> None:
+    settings.DJINSIGHT_PUSH_INTERVAL = 1e-6
+    publisher = Publisher()
+    redis_client.config_resetstat()
+    first, second = viewed(2, 1)
+    for snapshots in ([first], [second], viewed(1, 2)):  # with the second the first has rested
+        await broadcast(publisher, snapshots)
+    assert broadcasts(redis_client) == 3
+
+
 async def test_what_is_new_does_not_wait_for_what_rests(layer: Any, settings: Any) -> None:
     settings.DJINSIGHT_PUSH_INTERVAL = 3600.0
     publisher = Publisher()

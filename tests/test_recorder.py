@@ -155,6 +155,17 @@ async def test_the_same_id_twice_in_a_batch(recording: Recorder, ref: ObjectRef)
     assert (await totals.aread([ref]))[ref].total_views == 1
 
 
+async def test_a_view_sent_again_tells_the_counters_as_they_are(
+    recording: Recorder, updates: Updates, ref: ObjectRef
+) -> None:
+    await warm(recording, ref)
+    for _ in range(2):
+        await recording.record(view(ref, id=view_id(5)))
+    await recording.aclose()
+    first, again = updates
+    assert (first.total_views, again) == (1, first)
+
+
 async def test_scripts_that_redis_forgot(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis) -> None:
     for _ in range(3):
         redis_client.script_flush()
