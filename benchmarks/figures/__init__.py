@@ -48,5 +48,6 @@ BENCHMARKS = {
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
     "script": Benchmark("script:size", "the size of djinsight.js"),
     "growth": Benchmark("growth:growth", "the same with 10 and 100 times as much"),
-    "two-processes": Benchmark("growth:two_processes", "two Daphne processes on one Redis"),
+    "two-processes": Benchmark("two_processes:on_two_cores", "two Daphne processes on one Redis"),
+    "two-on-a-core": Benchmark("two_processes:on_one_core", "two Daphne processes on one Redis, on the core of one"),
 }

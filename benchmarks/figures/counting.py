@@ -15,6 +15,8 @@ IN_FLIGHT = 4
 ROUNDS = 15
 SECONDS = 0.5  # short, as the machine changes its speed from one second to the next
 ENOUGH = 120_000  # frames a second, more than any server here takes
+PAGES = 100  # articles a visitor reads at most
+MANY = 5000  # articles, a hundred times as many as else
 BARE = "benchmarks.site.bare:application"
 TUNED = "benchmarks.site.tuned:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
@@ -38,19 +40,21 @@ def rate(
     path: str,
     answer: bytes = b'{"type":"counted"',
     read: Sequence[Sequence[int]] = (range(1, views.OBJECTS + 1),),
-    enough: int = ENOUGH,
+    beside: Server | None = None,
 ) -> Callable[[], float]:
-    """Measures the answers a second on ``path`` of ``server``.
+    """Measures the answers a second on ``path`` of ``server``, and of the one ``beside``, with as many sockets again.
 
     ``read`` are the articles that the visitors view, of all of them together or of each.
     """
     warm = 6 * sum(map(len, read))  # every one was viewed by who reads it, and its counters are loaded
-    number = (int(enough * seconds(run) * (1 + views.WARM_UP)) + warm) // len(read)
+    number = (int(ENOUGH * seconds(run) * (1 + views.WARM_UP)) + warm) // len(read)
 
     def measure() -> float:
         frames = [views.beacons(number, articles) for articles in read]
         with Clients() as clients:
-            clients.open(server.port, path, SOCKETS, views.visitor)
+            for each in (server, beside):
+                if each is not None:
+                    clients.open(each.port, path, SOCKETS, views.visitor)
             answered = views.keep_in_flight(clients, frames, IN_FLIGHT, seconds(run), answer, warm)
         if answered.refused:
             raise RuntimeError(f"expected no refused view but got {answered.refused}")
@@ -60,8 +64,18 @@ def rate(
     return measure
 
 
-def echo(run: Run, server: Server) -> Callable[[], float]:
-    return rate(run, server, "/echo", b'{"type":"view"')
+def rate_of(run: Run, server: Server, path: str, objects: int) -> Callable[[], float]:
+    """The same with so many articles, of which each visitor reads neighbours of those of the next.
+
+    With more objects there are not more of each visitor.
+    """
+    own = min(objects, PAGES)
+    read = [[1 + (n * objects // SOCKETS + i) % objects for i in range(own)] for n in range(SOCKETS)]
+    return rate(run, server, path, read=read)
+
+
+def echo(run: Run, server: Server, beside: Server | None = None) -> Callable[[], float]:
+    return rate(run, server, "/echo", b'{"type":"view"', beside=beside)
 
 
 def compared(
@@ -84,6 +98,7 @@ def daphne(run: Run) -> list[Figure]:
                 "views/s": rate(run, site, SOCKET_PATH),
                 "echoes/s": echo(run, bare),
                 "tuned echoes/s": echo(run, tuned),
+                "views/s of many": rate_of(run, site, SOCKET_PATH, MANY),
             },
             rounds(run),
         )
@@ -91,6 +106,7 @@ def daphne(run: Run) -> list[Figure]:
     return [
         compared(name, "frames echoed, same Daphne", samples, "views/s", "echoes/s", 0.8),
         compared(name, "frames echoed, same Daphne tuned alike", samples, "views/s", "tuned echoes/s"),
+        compared(f"{name}, of {MANY:,} objects", "frames echoed, same Daphne", samples, "views/s of many", "echoes/s"),
     ]
 
 

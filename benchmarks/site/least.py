@@ -3,6 +3,8 @@
 A view is answered when Redis has it, one script call for all that wait. Nothing else that counting needs: no token is
 looked at, no double recognised, no visitor is known, nobody is told the number, and nothing is bounded. Daphne is told
 what ``asgi_example.py`` tells it.
+
+On ``/`` all views are added to one number, on ``/objects`` to one of each URL.
 """
 
 import asyncio
@@ -18,17 +20,19 @@ from djinsight.live.daphne import tune_daphne
 tune_daphne()
 
 COUNT = """
-local views = 0
 for url in ARGV[1]:gmatch('%S+') do
   redis.call('XADD', KEYS[1], '*', 'url', url)
-  views = views + 1
 end
-return redis.call('INCRBY', KEYS[2], views)
+local numbers = {}
+for i = 2, #KEYS do
+  numbers[i - 1] = redis.call('INCRBY', KEYS[i], ARGV[i])
+end
+return numbers
 """
 A_CALL = 512  # views
 
 decode = json.JSONDecoder().raw_decode
-waiting: list[tuple[str, str, Any]] = []
+waiting: list[tuple[str, str, str, Any]] = []
 commits: list[asyncio.Task[None]] = []
 
 
@@ -37,9 +41,10 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         raise NotImplementedError(f"expected a websocket but got {scope['type']}")
     await receive()
     await send({"type": "websocket.accept"})
+    each = scope["path"] == "/objects"
     while (message := await receive())["type"] == "websocket.receive":
         view, _ = decode(message["text"])
-        waiting.append((view["id"], view["url"], send))
+        waiting.append((view["id"], view["url"], view["url"] if each else "number", send))
         if not commits:
             commits.append(asyncio.ensure_future(commit()))
 
@@ -48,8 +53,12 @@ async def commit() -> None:
     while waiting:
         batch = waiting[:A_CALL]
         del waiting[:A_CALL]
-        await script()(keys=["events", "counter"], args=["\n".join(url for _, url, _ in batch)])
-        for view_id, _, send in batch:
+        numbers: dict[str, int] = {}
+        for _, _, number, _ in batch:
+            numbers[number] = numbers.get(number, 0) + 1
+        urls = "\n".join(url for _, url, _, _ in batch)
+        await script()(keys=["events", *numbers], args=[urls, *numbers.values()])
+        for view_id, _, _, send in batch:
             await send({"type": "websocket.send", "text": f'{{"type":"counted","id":"{view_id}","unique":true}}'})
     commits.clear()
 
