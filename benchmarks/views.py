@@ -7,9 +7,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from benchmarks import wire
-from benchmarks.clients import Client, Clients
+from benchmarks.clients import ANSWER_WITHIN, Client, Clients
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 
@@ -64,23 +65,21 @@ def keep_in_flight(
 
     The sockets take from the parts of ``frames`` in turn: all from one, or each from its own. ``answer`` is how an
     answer begins. The first part of the time is to warm up and is not counted, and goes on until there were ``warm``
-    answers. Raises RuntimeError where the frames do not last.
+    answers. Raises RuntimeError where the frames do not last, TimeoutError where nothing is answered.
     """
     queues = [deque(part) for part in frames]
     waiting = {client: queues[n % len(queues)] for n, client in enumerate(clients)}
-    began = time.perf_counter()
-    counting_from, until = began + seconds * WARM_UP, began + seconds * (1 + WARM_UP)
     answers = refused = 0
-    counting = False
+    began, until = time.perf_counter(), inf  # until when is known when it is counted
     for client in clients:
         _send(client, waiting[client], each)
     while (now := time.perf_counter()) < until:
-        if not counting and now >= counting_from:
-            if answers < warm:
-                counting_from, until = now, now + seconds
-            else:
-                counting, counting_from, answers, refused = True, now, 0, 0
-        for client in clients.ready(until - now):
+        if until == inf and now >= began + seconds * WARM_UP and answers >= warm:
+            began, until, answers, refused = now, now + seconds, 0, 0
+        ready = clients.ready(min(until - now, ANSWER_WITHIN))
+        if not ready and until == inf:
+            raise TimeoutError(f"expected answers but none has come for {ANSWER_WITHIN} s")
+        for client in ready:
             done = 0
             for payload in client.receive():
                 if payload.startswith(answer):
@@ -93,7 +92,7 @@ def keep_in_flight(
                 if len(waiting[client]) < done:
                     raise RuntimeError(f"expected more than {sum(map(len, frames))} frames for {seconds} s")
                 _send(client, waiting[client], done)
-    took = time.perf_counter() - counting_from
+    took = time.perf_counter() - began
     _settle(clients)
     return Answered(answers - refused, refused, took)
 

@@ -25,7 +25,7 @@ def test_a_quick_run(tmp_path: Path) -> None:
     done = run("--quick", "--json", str(file), "views")
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
-    figure, _ = found["views"]["figures"]
+    figure, *_ = found["views"]["figures"]
     views, echoes = (values[0] for values in figure["samples"].values())
     assert figure["value"] == views / echoes > 0
     assert figure["name"] in done.stdout

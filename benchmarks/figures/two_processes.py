@@ -67,7 +67,7 @@ def on_one_core(run: Run) -> list[Figure]:
         )
     one = "one process"
     return [
-        compared("views a second of two processes on one core", one, samples, "two, views/s", "one, views/s", 0.9),
+        compared("views a second of two processes on one core", one, samples, "two, views/s", "one, views/s"),
         compared("echoes a second of two processes on one core", one, samples, "two, echoes/s", "one, echoes/s"),
     ]
 
