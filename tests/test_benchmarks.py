@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from benchmarks import report
+import pytest
+
+from benchmarks import report, views
 from benchmarks.figure import Figure
 from benchmarks.figures import BENCHMARKS
 
@@ -72,3 +76,31 @@ def test_what_was_found_before_on_another_machine_stays(tmp_path: Path) -> None:
     assert "| 1 x |  |  | 1, 2026-01-01 |" in page
     assert "| 2 x |  |  | 2, 2026-01-01 |" in page
     assert "| 3 x |" not in page
+
+
+class Standstill:
+    """A client whose answers come each quarter of a second, but the first after five: by a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.steps = iter([5.0, *[0.25] * 20])
+
+    def __iter__(self) -> Iterator[Standstill]:
+        return iter([self])
+
+    def ready(self, within: float) -> list[Standstill]:
+        self.now += next(self.steps, 0.25) if within else 0.0
+        return [self] if within and self.now < 8 else []
+
+    def send(self, data: bytes) -> None:
+        assert data == b"frame"
+
+    def receive(self) -> list[bytes]:
+        return [b'{"type":"counted"}']
+
+
+def test_what_is_counted_begins_with_the_time_also_after_a_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    still: Any = Standstill()
+    monkeypatch.setattr(views, "time", SimpleNamespace(perf_counter=lambda: still.now))
+    answered = views.keep_in_flight(still, [[b"frame"] * 50], 1, 1.0)
+    assert answered == views.Answered(answers=4, refused=0, seconds=1.0)
