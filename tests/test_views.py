@@ -12,6 +12,7 @@ import pytest
 import redis
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connections as databases
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 
@@ -117,6 +118,15 @@ async def test_unique_is_once_a_visitor(site: Site, view_token: str) -> None:
 async def test_on_a_site_that_asks_for_a_login(site: Site, view_token: str, watch_token: str, settings: Any) -> None:
     """Its public pages have the right to count as they have it over the socket: by their tokens."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert await site.view(view_token) == counted()
+    assert await site.counters(watch_token)
+
+
+async def test_on_a_site_with_a_transaction_a_request(
+    site: Site, view_token: str, watch_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django refuses ``ATOMIC_REQUESTS`` to async views."""
+    monkeypatch.setitem(databases["default"].settings_dict, "ATOMIC_REQUESTS", True)
     assert await site.view(view_token) == counted()
     assert await site.counters(watch_token)
 
