@@ -15,6 +15,7 @@ from django.test.utils import isolate_apps
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import connections as connections_
 from djinsight.counting import days, totals
 from djinsight.history import deletion
 from djinsight.history.persist import persist
@@ -256,6 +257,16 @@ def test_with_redis_down(settings: Any, caplog: pytest.LogCaptureFixture) -> Non
     assert rows(ref) == [0, 0, 0]
     messages = [record.getMessage() for record in caplog.records if record.name == "djinsight.history"]
     assert len(messages) == 1
+
+
+def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> None:
+    """It does now, and nobody else would take the counters away: an object with that key later would have them."""
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    assert keys(redis_client, ref)
+    connections_.rest(0)
+    article.delete()
+    assert not keys(redis_client, ref)
 
 
 def test_the_counters_of_every_day_that_redis_keeps(redis_client: redis.Redis, monkeypatch: Any) -> None:

@@ -44,11 +44,11 @@ def test_who_stops_halfway_leaves_no_answer_for_the_next() -> None:
 def test_connections_are_given_back() -> None:
     count_views(REF, 9)
     pool = connections.sync_client(0).connection_pool
-    for _ in range(connections.SYNC_POOL + 1):  # one more than there are
+    for _ in range(connections.POOL + 1):  # one more than there are
         assert len(list(stream.after(0, "0-0", 100))) == 9
         next(unfinished := stream.after(0, "0-0", 100))
         unfinished.close()
-    assert pool.pool.qsize() == connections.SYNC_POOL
+    assert pool.pool.qsize() == connections.POOL
 
 
 def test_redis_refuses() -> None:

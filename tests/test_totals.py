@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from django.db import close_old_connections, connection
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, counters, days, persistence, totals
+from djinsight.counting.keys import shard_of
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import persisted
 from djinsight.history.persist import persist
@@ -165,6 +167,43 @@ def test_redis_down_is_asked_once(refs: list[ObjectRef], settings: Any, caplog: 
     for ref in refs * 5:
         total(ref)
     assert len([record for record in caplog.records if "Redis does not answer" in record.message]) == 1
+
+
+@pytest.fixture
+def apart(transactional_db: None, settings: Any) -> list[ObjectRef]:
+    """An object on a server that answers, viewed seven times, and one on a server that does not."""
+    settings.DJINSIGHT_REDIS_SHARDS = 2
+    settings.DJINSIGHT_REDIS_URL = [settings.CACHES["default"]["LOCATION"], "redis://127.0.0.1:1/0"]
+    found: dict[int, ObjectRef] = {}
+    while len(found) < 2:
+        ref = ObjectRef.of(Article.objects.create(title="x"))
+        found.setdefault(shard_of(ref), ref)
+    count_views(found[0], 7)
+    return [found[0], found[1]]
+
+
+def test_one_server_of_several_is_down(apart: list[ObjectRef]) -> None:
+    up, down = apart
+    assert [each.total_views for each in totals.read([down, up]).values()] == [0, 7]
+    assert total(up) == 7  # that the other one is not asked again changes nothing
+
+
+async def test_one_server_of_several_is_down_on_the_socket_path(apart: list[ObjectRef]) -> None:
+    up, down = apart
+    assert {ref: each.total_views for ref, each in (await totals.aread([down, up])).items()} == {up: 7}
+    with pytest.raises(CountingUnavailable):
+        await totals.aread([down])
+    await connections.aclose()
+
+
+async def test_more_readers_at_once_than_connections(redis_client: redis.Redis, transactional_db: None) -> None:
+    """They wait for each other; nobody hears that Redis does not answer."""
+    ref = ObjectRef("blog", "article", "1")
+    await totals.aread([ref])
+    answers = await asyncio.gather(*(totals.aread([ref]) for _ in range(5 * connections.POOL)))
+    assert [answer[ref].total_views for answer in answers] == [0] * 5 * connections.POOL
+    assert redis_client.info("clients")["connected_clients"] <= connections.POOL + 10
+    await connections.aclose()
 
 
 def test_many_at_once_are_one_round_trip(refs: list[ObjectRef], redis_client: redis.Redis) -> None:

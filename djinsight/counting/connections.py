@@ -21,7 +21,7 @@ from redis.retry import Retry
 from djinsight.conf import conf
 
 SOCKET_PATH_TIMEOUT = 2.0  # seconds: a beacon gets its refusal within this time
-SYNC_POOL = 64  # connections: at most one a thread that renders
+POOL = 64  # connections of a loop, or of the threads that render; past it one waits for another's
 REST = 5.0  # seconds in which pages do not ask Redis, as it did not answer
 
 T = TypeVar("T")
@@ -85,12 +85,14 @@ async def aalone(shard: int) -> AsyncIterator[Any]:
             await pool.release(connection)
 
 
-def _pool(shard: int) -> redis.asyncio.ConnectionPool:
+def _pool(shard: int) -> redis.asyncio.BlockingConnectionPool:
     pools = _pools.get()
     url = _url(shard)
     if url not in pools:
-        pool = pools[url] = redis.asyncio.ConnectionPool.from_url(
+        pool = pools[url] = redis.asyncio.BlockingConnectionPool.from_url(
             url,
+            max_connections=POOL,
+            timeout=None,  # that of aalone is for this wait as well
             # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
             retry=AsyncRetry(NoBackoff(), 0),
             socket_timeout=None,  # aalone has one for connecting, sending and reading together
@@ -119,7 +121,7 @@ def sync_client(shard: int) -> Any:
     if url not in _sync_clients:
         pool = redis.BlockingConnectionPool.from_url(
             url,
-            max_connections=SYNC_POOL,
+            max_connections=POOL,
             timeout=conf.redis_timeout,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=conf.redis_timeout,
@@ -148,21 +150,19 @@ def alone(shard: int) -> Iterator[Any]:
         pool.release(connection)
 
 
-def rest() -> None:
-    """Redis did not answer: for a few seconds the numbers of a page need not wait for it one by one."""
-    global _rests_until
-    _rests_until = time.monotonic() + REST
+def rest(shard: int) -> None:
+    """The server of ``shard`` did not answer: for a few seconds pages need not wait for it one by one."""
+    _rest_until[_url(shard)] = time.monotonic() + REST
 
 
-def resting() -> bool:
-    """Whether Redis did not answer a moment ago."""
-    return time.monotonic() < _rests_until
+def resting(shard: int) -> bool:
+    """Whether it did not answer a moment ago."""
+    return time.monotonic() < _rest_until.get(_url(shard), 0.0)
 
 
 def close_sync() -> None:
     """Close the sync clients; the next use opens new ones, of which it is not known that they do not answer."""
-    global _rests_until
-    _rests_until = 0.0
+    _rest_until.clear()
     while _sync_clients:
         _sync_clients.popitem()[1].connection_pool.disconnect()
 
@@ -177,14 +177,14 @@ def _url(shard: int) -> str:
     return urls[shard % len(urls)]
 
 
-async def _aclose_all(pools: dict[str, redis.asyncio.ConnectionPool]) -> None:
+async def _aclose_all(pools: dict[str, redis.asyncio.BlockingConnectionPool]) -> None:
     for each in pools.values():
         await each.aclose()
 
 
-_pools: PerLoop[dict[str, redis.asyncio.ConnectionPool]] = PerLoop(dict, _aclose_all)
+_pools: PerLoop[dict[str, redis.asyncio.BlockingConnectionPool]] = PerLoop(dict, _aclose_all)
 _sync_clients: dict[str, redis.Redis] = {}
-_rests_until = 0.0
+_rest_until: dict[str, float] = {}  # by URL, in the monotonic clock's time
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -17,7 +17,7 @@ import redis
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import connections, days, entries, persistence, scripts, snapshot
-from djinsight.counting.keys import Keys, by_shard, shard_of
+from djinsight.counting.keys import Keys, by_shard
 from djinsight.counting.persistence import TRIES, Persistence
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
@@ -144,17 +144,21 @@ def new_epoch() -> str:
 
 
 def forget(refs: Iterable[ObjectRef]) -> None:
-    """Delete the counters of deleted objects. Raises CountingUnavailable, without asking while Redis is down."""
-    if connections.resting():
-        raise CountingUnavailable("Redis did not answer a moment ago")
+    """Delete the counters of deleted objects. Raises CountingUnavailable where a server does not answer.
+
+    It is asked also where it did not a moment ago: who is to forget them if not this.
+    """
     today = days.now().day
     # A day's counter lives as long as every key that expires.
     stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
-    try:
-        for ref in refs:
-            shard = shard_of(ref)
-            names = {name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)}
-            connections.sync_client(shard).delete(*names)
-    except (redis.RedisError, OSError) as error:
-        connections.rest()
-        raise CountingUnavailable(str(error)) from error
+    failed: Exception | None = None
+    for shard, group in by_shard(refs).items():
+        try:
+            for ref in group:
+                names = {name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)}
+                connections.sync_client(shard).delete(*names)
+        except (redis.RedisError, OSError) as error:
+            connections.rest(shard)
+            failed = error
+    if failed is not None:
+        raise CountingUnavailable(str(failed)) from failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
@@ -20,18 +21,20 @@ logger = logging.getLogger("djinsight.counting")
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """The live numbers of ``refs``: one round trip to Redis, and one look at the database for what it lacks.
 
-    With Redis down the persisted numbers, without asking it again for a few seconds; those that neither has are zeros.
-    Raises nothing of either.
+    Where a server is down the persisted numbers, without asking it again for a few seconds; those that neither has are
+    zeros. Raises nothing of either.
     """
     known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
-    if known and not connections.resting():
+    for shard, group in by_shard(known).items():
+        if connections.resting(shard):
+            continue
         try:
-            known = snapshot.read(known)
-            cold = [ref for ref, each in known.items() if each is None]
+            known.update(snapshot.read(group))
+            cold = [ref for ref in group if known[ref] is None]
             known.update(counters.load(cold) if cold else {})
         except (redis.RedisError, OSError) as error:
             logger.warning("Redis does not answer, showing persisted numbers: %s", error)
-            connections.rest()
+            connections.rest(shard)
         except CountingUnavailable as error:
             logger.warning("%s", error)
     lacking = [ref for ref, each in known.items() if each is None]
@@ -42,12 +45,24 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """The live numbers of ``refs`` on the socket path, without those that the database has to give and does not.
 
-    Raises CountingUnavailable where Redis does not answer.
+    And without those of a server that does not answer. Raises CountingUnavailable where none does.
     """
-    try:
-        known = await snapshot.aread(refs)
-    except (redis.RedisError, OSError) as error:
-        raise CountingUnavailable(str(error)) from error
+    groups = list(by_shard(dict.fromkeys(refs)).values())
+    # Together: one that hangs is waited for once.
+    answers = await asyncio.gather(*map(snapshot.aread, groups), return_exceptions=True)
+    known: dict[ObjectRef, Snapshot | None] = {}
+    failed: BaseException | None = None
+    for answer in answers:
+        if isinstance(answer, (redis.RedisError, OSError)):
+            failed = answer
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            known |= answer
+    if failed is not None:
+        if not known:
+            raise CountingUnavailable(str(failed)) from failed
+        logger.warning("Redis does not answer for some objects: %s", failed)
     warm = {ref: each for ref, each in known.items() if each is not None}
     cold = [ref for ref in known if ref not in warm]
     if not cold:
