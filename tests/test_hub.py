@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import redis
@@ -302,6 +303,51 @@ async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, watch_tok
         channel_layers.backends.clear()
         await view_elsewhere(ref)
         assert (await page.counter(n + 1))["total_views"] == n + 1
+
+
+async def test_a_page_that_opens_while_the_group_is_left(
+    open_socket: Open, watch_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read after the group is joined again: what others count in between would be missed."""
+    first, local, done = await open_socket(), hub.get(), []
+    await first.subscribe(watch_token)
+    layer: Any = get_channel_layer()
+    leave, join, read, left = layer.group_discard, layer.group_add, totals.aread, asyncio.Event()
+
+    async def group_discard(*args: Any) -> None:
+        await leave(*args)
+        await left.wait()
+
+    async def group_add(*args: Any) -> None:
+        await join(*args)
+        done.append("joined")
+
+    async def aread(refs: Any) -> Any:
+        done.append("read")
+        return await read(refs)
+
+    monkeypatch.setattr(layer, "group_discard", group_discard)
+    monkeypatch.setattr(layer, "group_add", group_add)
+    monkeypatch.setattr(totals, "aread", aread)
+    await first.close()
+    second = await open_socket()
+    await second.send({"type": "subscribe", "tokens": [watch_token]})
+    await until(lambda: bool(local.topics))
+    left.set()
+    assert (await second.receive())["type"] == "counters"
+    assert done == ["joined", "read"]
+
+
+async def test_a_page_that_opens_while_the_layer_is_down(
+    open_socket: Open, view_token: str, watch_token: str, settings: Any
+) -> None:
+    """It has the numbers of Redis, which is not the layer's, and those that its own process counts."""
+    down = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": ["redis://127.0.0.1:1/0"]}}
+    settings.CHANNEL_LAYERS = {"default": down}
+    page = await open_socket()
+    assert (await page.subscribe(watch_token))["counters"][0]["total_views"] == 0
+    await page.send({"type": "view", "id": view_id(), "token": view_token})
+    assert (await page.counter(1))["total_views"] == 1
 
 
 async def test_what_cannot_be_loaded_holds_up_nobody_else(

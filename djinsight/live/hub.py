@@ -137,12 +137,18 @@ class Hub:
     async def _keep_up(self) -> None:
         """Join the group or leave it, then answer who waits.
 
-        Joined before read: no update falls between the two.
+        Joined before read: no update falls between the two. Where it cannot be joined they are answered all the same:
+        what others count meanwhile comes with the next reread.
         """
         await self._changed.wait()
         self._changed.clear()
         try:
-            await self._join_or_leave()
+            try:
+                while self._joined is not bool(self.topics):
+                    await self._join_or_leave()
+            except (redis.RedisError, OSError):
+                await self._answer_all()
+                raise
             await self._answer_all()
         except BaseException:
             self._changed.set()
