@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import Error as DatabaseError
 from django.db import router
 from django.db.models import Model, QuerySet
 
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.rows import Key, rows_of
+
+logger = logging.getLogger("djinsight")
 
 
 def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
@@ -30,7 +34,10 @@ def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
 
 
 def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
-    """Those of ``refs`` whose object does not exist in the database that is written to: one query a model."""
+    """Those of ``refs`` whose object does not exist in the database that is written to: one query a model.
+
+    Where that is another one than ours, and does not answer, they are not missing.
+    """
     by_key, _ = rows_of(refs)
     by_type: dict[int, list[ObjectRef]] = {}
     for (type_id, _), ref in by_key.items():
@@ -41,14 +48,21 @@ def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
         if model is None:
             continue  # its app may come back, and its objects with it
         # Not through a manager: one that hides rows would make them look deleted.
-        rows: QuerySet[Any] = QuerySet(model).using(router.db_for_write(model))
-        pks = dict(zip(group, map(_reader(model), (ref.pk for ref in group)), strict=True))
-        there = set(rows.filter(pk__in=[pk for pk in pks.values() if pk is not None]).values_list("pk", flat=True))
-        for ref, pk in pks.items():
-            # The database has the last word on what is equal, as with a collation that ignores case.
-            if pk is None or (pk not in there and not rows.filter(pk=pk).exists()):
-                found.append(ref)
+        alias = router.db_for_write(model)
+        try:
+            found += _missing(group, QuerySet(model).using(alias))
+        except DatabaseError as error:
+            if alias == database.alias():
+                raise
+            logger.warning('the database "%s" does not tell what of %s is deleted: %s', alias, model._meta.label, error)
     return found
+
+
+def _missing(refs: list[ObjectRef], rows: QuerySet[Any]) -> list[ObjectRef]:
+    pks = dict(zip(refs, map(_reader(rows.model), (ref.pk for ref in refs)), strict=True))
+    there = set(rows.filter(pk__in=[pk for pk in pks.values() if pk is not None]).values_list("pk", flat=True))
+    # The database has the last word on what is equal, as with a collation that ignores case.
+    return [ref for ref, pk in pks.items() if pk is None or (pk not in there and not rows.filter(pk=pk).exists())]
 
 
 def display_name(obj: Model) -> str:

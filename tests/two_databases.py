@@ -34,6 +34,7 @@ def main() -> None:
 
     from django.contrib.auth.models import User
     from django.contrib.contenttypes.models import ContentType
+    from django.db import connections
     from django.test import Client
     from django.test.utils import setup_test_environment
 
@@ -69,6 +70,11 @@ def main() -> None:
         sys.stdout.write(f"{query} {page.context['cl'].result_count}\n")
     article.delete()
     sys.stdout.write(f"{PageViewStatistics.objects.count()}\n")
+    count_views(ObjectRef.of(Article.objects.create(title="x")), 2)
+    connections["default"].close()
+    connections["default"].settings_dict["NAME"] = "/nowhere/db.sqlite3"
+    persist.persist()
+    sys.stdout.write(f"{PageViewStatistics.objects.get().total_views}\n")
 
 
 if __name__ == "__main__":
