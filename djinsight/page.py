@@ -59,6 +59,8 @@ class Page:
         if page is None:
             # A template that is included with "only" has the request as an attribute alone.
             request = context.get("request") or getattr(context, "request", None)
+            if not isinstance(request, HttpRequest):
+                request = None  # something else of that name, as in a mail about it
             page = kept[_ATTRIBUTE] = getattr(request, _ATTRIBUTE, None) or cls(request)
             if request is not None:
                 setattr(request, _ATTRIBUTE, page)

@@ -116,6 +116,12 @@ def test_one_page_a_render_without_request() -> None:
     assert Page.of(one) is not Page.of(other)
 
 
+@pytest.mark.parametrize("request_", ["a text", {"id": 5}, 7], ids=repr)
+def test_what_is_called_request_and_is_none(request_: Any) -> None:
+    """A mail about somebody's request has it in its context."""
+    assert Page.of(rendering(request=request_)).request is None
+
+
 def test_a_context_that_is_rendered_again() -> None:
     """For another request: nothing is left of the page before."""
     context, shown = Context(), []
