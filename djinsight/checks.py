@@ -13,6 +13,7 @@ from django.core import checks
 from django.db import router
 from django.db.models import CompositePrimaryKey, Model
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from djinsight import database
 from djinsight.beacons.refs import tracked_model
@@ -56,6 +57,10 @@ def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
     if backend.startswith(("channels_redis.core.", "channels.layers.InMemory")):
         hint = f'Use "{PUBSUB_LAYER}".'
         return [checks.Warning(f"{backend} loses messages or keeps them in its process.", hint, id="djinsight.W001")]
+    try:
+        import_string(backend)
+    except ImportError as error:
+        return [checks.Error(f"There is no such channel layer: {error}.", "Correct its BACKEND.", id="djinsight.E002")]
     return []
 
 

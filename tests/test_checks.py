@@ -47,10 +47,12 @@ def test_e001_names_the_setting_and_what_it_must_be(settings: Any) -> None:
         pytest.param({}, ["djinsight.E002"], id="none"),
         pytest.param({"other": {"BACKEND": PUBSUB}}, ["djinsight.E002"], id="no default"),
         pytest.param({"default": {}}, ["djinsight.E002"], id="no backend"),
+        pytest.param({"default": {"BACKEND": PUBSUB[:-1]}}, ["djinsight.E002"], id="mistyped"),
+        pytest.param({"default": {"BACKEND": "nowhere.Layer"}}, ["djinsight.E002"], id="not installed"),
         pytest.param({"default": {"BACKEND": PUBSUB}}, [], id="pub/sub"),
         pytest.param({"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"}}, ["djinsight.W001"], id="lists"),
         pytest.param({"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}, ["djinsight.W001"], id="memory"),
-        pytest.param({"default": {"BACKEND": "site.layers.OwnLayer"}}, [], id="the site's own"),
+        pytest.param({"default": {"BACKEND": "channels.layers.BaseChannelLayer"}}, [], id="another one"),
     ],
 )
 def test_channel_layer(layers: dict[str, Any], expected: list[str], settings: Any) -> None:

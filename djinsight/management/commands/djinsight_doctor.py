@@ -52,7 +52,10 @@ class Command(BatchCommand):
         tables = list(services.tables())
         there = all(finding.level is Level.FINE for finding in tables)
         tracked = self.tracked(ref) if ref and there else None
-        yield from services.settings()
+        settings = list(services.settings())
+        yield from settings
+        if any(finding.code == "djinsight.E001" for finding in settings):
+            return  # whatever comes next would stumble over it
         yield from tables
         redis_answers = True
         for finding in services.servers():
