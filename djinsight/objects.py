@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import Error as DatabaseError
 from django.db import router
 from django.db.models import Model, QuerySet
 
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.rows import Key, rows_of
-
-logger = logging.getLogger("djinsight")
 
 
 def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
@@ -34,32 +30,27 @@ def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
 
 
 def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
-    """Those of ``refs`` whose object does not exist in the database that is written to: one query a model.
+    """Those of ``refs`` whose object does not exist in the database that is written to: one query a model."""
+    return [ref for rows, group in by_model(refs) for ref in missing_among(rows, group)]
 
-    Where that is another one than ours, and does not answer, they are not missing.
-    """
+
+def by_model(refs: Iterable[ObjectRef]) -> Iterator[tuple[QuerySet[Any], list[ObjectRef]]]:
+    """``refs`` by their models, each with all its rows in the database that is written to."""
     by_key, _ = rows_of(refs)
     by_type: dict[int, list[ObjectRef]] = {}
     for (type_id, _), ref in by_key.items():
         by_type.setdefault(type_id, []).append(ref)
-    found: list[ObjectRef] = []
     for type_id, group in by_type.items():
         model = database.content_types().get_for_id(type_id).model_class()
-        if model is None:
-            continue  # its app may come back, and its objects with it
-        # Not through a manager: one that hides rows would make them look deleted.
-        alias = router.db_for_write(model)
-        try:
-            found += _missing(group, QuerySet(model).using(alias))
-        except DatabaseError as error:
-            if alias == database.alias():
-                raise
-            logger.warning('the database "%s" does not tell what of %s is deleted: %s', alias, model._meta.label, error)
-    return found
+        if model is not None:  # else its app may come back, and its objects with it
+            # Not through a manager: one that hides rows would make them look deleted.
+            yield QuerySet(model).using(router.db_for_write(model)), group
 
 
-def _missing(refs: list[ObjectRef], rows: QuerySet[Any]) -> list[ObjectRef]:
-    pks = dict(zip(refs, map(_reader(rows.model), (ref.pk for ref in refs)), strict=True))
+def missing_among(rows: QuerySet[Any], refs: Iterable[ObjectRef]) -> list[ObjectRef]:
+    """Those of ``refs`` that have none of ``rows``, all of one model."""
+    read = _reader(rows.model)
+    pks = {ref: read(ref.pk) for ref in refs}
     there = set(rows.filter(pk__in=[pk for pk in pks.values() if pk is not None]).values_list("pk", flat=True))
     # The database has the last word on what is equal, as with a collation that ignores case.
     return [ref for ref, pk in pks.items() if pk is None or (pk not in there and not rows.filter(pk=pk).exists())]

@@ -34,10 +34,11 @@ def main() -> None:
 
     from django.contrib.auth.models import User
     from django.contrib.contenttypes.models import ContentType
-    from django.db import connections
+    from django.db import OperationalError, connections
     from django.test import Client
     from django.test.utils import setup_test_environment
 
+    from djinsight import objects
     from djinsight.beacons.refs import ObjectRef
     from djinsight.history import log, persist
     from djinsight.models import PageViewLog, PageViewStatistics
@@ -70,11 +71,16 @@ def main() -> None:
         sys.stdout.write(f"{query} {page.context['cl'].result_count}\n")
     article.delete()
     sys.stdout.write(f"{PageViewStatistics.objects.count()}\n")
-    count_views(ObjectRef.of(Article.objects.create(title="x")), 2)
+    ref = ObjectRef.of(Article.objects.create(title="x"))
+    count_views(ref, 2)
     connections["default"].close()
     connections["default"].settings_dict["NAME"] = "/nowhere/db.sqlite3"
     persist.persist()
     sys.stdout.write(f"{PageViewStatistics.objects.get().total_views}\n")
+    try:
+        objects.missing([ref])
+    except OperationalError:
+        sys.stdout.write("not known\n")
 
 
 if __name__ == "__main__":

@@ -78,10 +78,24 @@ def forget_missing(refs: Sequence[ObjectRef]) -> None:
     may have been on their way.
     """
     for start in range(0, len(refs), conf.batch_size):
-        missing = objects.missing(refs[start : start + conf.batch_size])
+        missing = _missing(refs[start : start + conf.batch_size])
         if missing:
             _delete_rows(missing)
             transaction.on_commit(partial(_forget_counters, missing), using=database.alias())
+
+
+def _missing(refs: Sequence[ObjectRef]) -> list[ObjectRef]:
+    """Not those whose own database does not answer, where it is another one: it is known with their next view."""
+    found: list[ObjectRef] = []
+    for rows, group in objects.by_model(refs):
+        try:
+            found += objects.missing_among(rows, group)
+        except DatabaseError as error:
+            if rows.db == database.alias():
+                raise
+            label = rows.model._meta.label
+            logger.warning('the database "%s" does not tell what of %s is deleted: %s', rows.db, label, error)
+    return found
 
 
 def _delete_rows(refs: Sequence[ObjectRef]) -> None:
