@@ -37,17 +37,17 @@ _STATUS = {
     Reason.UNAVAILABLE: 503,
 }
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_View = TypeVar("_View", bound=Callable[..., Any])
 
 
-def in_no_transaction(view: Decorated) -> Decorated:
+def _in_no_transaction(view: _View) -> _View:
     """``view`` without that of ``ATOMIC_REQUESTS``, of any database: Django refuses one to an async view."""
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
 
 
-@in_no_transaction
+@_in_no_transaction
 @csrf_exempt  # the signed token in the body is what a forged request does not have
 @login_not_required  # nor is there a login for it, as there is none for the socket
 @require_POST
@@ -71,7 +71,7 @@ async def record_page_view(request: HttpRequest) -> HttpResponse:
     return _json(frames.counted(view.view_id, unique))
 
 
-@in_no_transaction
+@_in_no_transaction
 @csrf_exempt
 @login_not_required
 @require_POST

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, connections, models, transaction
+from django.db import connection, models, transaction
+from django.db import connections as databases
 from django.db.models.signals import post_delete
 from django.test.utils import isolate_apps
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections as connections_
-from djinsight.counting import days, totals
+from djinsight.counting import connections, days, totals
 from djinsight.history import deletion
 from djinsight.history.persist import persist
 from djinsight.models import (
@@ -203,7 +203,7 @@ def test_persist_does_not_wait_for_a_deletion() -> None:
         try:
             return persist().views
         finally:
-            connections.close_all()
+            databases.close_all()
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -264,7 +264,7 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
     article = Article.objects.create(title="x")
     ref = viewed(article)
     assert keys(redis_client, ref)
-    connections_.rest(0)
+    connections.rest(0)
     article.delete()
     assert not keys(redis_client, ref)
 
