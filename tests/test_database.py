@@ -21,8 +21,8 @@ from tests.processes import ROOT
 def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
     """What a worker wrote that is killed before its commit is not there twice; the admin finds an object's rows.
 
-    Views are persisted also while the objects' database is down, which does not tell whether they are deleted; who looks
-    for the one object that an older counter is of is not told that they are there.
+    Views are persisted also while the objects' database is down, which does not tell whether they are deleted; who
+    looks for the one object that an older counter is of is not told that they are there.
     """
     command = [sys.executable, "-m", "tests.two_databases"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

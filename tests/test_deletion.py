@@ -16,7 +16,9 @@ from django.test.utils import isolate_apps
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, days, totals
+from djinsight.counting import connections, counters, days, totals
+from djinsight.counting.keys import shard_of
+from djinsight.exceptions import CountingUnavailable
 from djinsight.history import deletion
 from djinsight.history.persist import persist
 from djinsight.models import (
@@ -267,6 +269,25 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
     connections.rest(0)
     article.delete()
     assert not keys(redis_client, ref)
+
+
+def test_a_server_that_is_down_is_asked_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each of its shards: where it hangs, each would take as long again. Those of the others go."""
+    settings.DJINSIGHT_REDIS_SHARDS = 4
+    url = settings.CACHES["default"]["LOCATION"]
+    settings.DJINSIGHT_REDIS_URL = ["redis://127.0.0.1:1/0", url]
+    refs = [ObjectRef("blog", "article", str(n)) for n in range(50)]
+    up = [ref for ref in refs if shard_of(ref) % 2]
+    for ref in up:
+        count_views(ref, 1)
+    totals.read(up)
+    failed: list[int] = []
+    monkeypatch.setattr(connections, "rest", failed.append)
+    with pytest.raises(CountingUnavailable):
+        counters.forget(refs)
+    assert len(failed) == 1
+    with redis.Redis.from_url(url) as client:
+        assert not list(client.scan_iter("djinsight:*counter:*"))
 
 
 def test_the_counters_of_every_day_that_redis_keeps(redis_client: redis.Redis, monkeypatch: Any) -> None:

@@ -151,14 +151,16 @@ def forget(refs: Iterable[ObjectRef]) -> None:
     today = days.now().day
     # A day's counter lives as long as every key that expires.
     stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
-    failed: Exception | None = None
+    down: dict[Any, Exception] = {}  # clients; one may be that of several shards
     for shard, group in by_shard(refs).items():
+        client = connections.sync_client(shard)
+        if client in down:
+            continue
         try:
             for ref in group:
-                names = {name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)}
-                connections.sync_client(shard).delete(*names)
+                client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
         except (redis.RedisError, OSError) as error:
             connections.rest(shard)
-            failed = error
-    if failed is not None:
-        raise CountingUnavailable(str(failed)) from failed
+            down[client] = error
+    for first in down.values():
+        raise CountingUnavailable(str(first)) from first
