@@ -7,13 +7,15 @@ default and the check that says what is wrong with a value. ``djinsight.checks``
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Generic, TypeVar, overload
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.utils.functional import empty
+
+from djinsight import caches
 
 T = TypeVar("T")
 Check = Callable[[Any], "str | None"]
@@ -22,7 +24,10 @@ MAX_SHARDS = 64
 MAX_EXPIRATION = 10 * 366 * 24 * 3600  # seconds; a key a day of it is named where an object is deleted
 MAX_BATCH = 30_000  # rows; SQLite may take no more than 32,766 values in a statement
 MAX_DAYS = 36_500  # of the calendar, back from today
-REDIS_CACHES = {"django_redis.": ",", "django.core.cache.backends.redis.": "[,;]"}  # what separates their locations
+SCHEMES = (
+    *("redis://", "rediss://", "unix://", "valkey://", "valkeys://"),
+    *("redis+sentinel://", "rediss+sentinel://", "valkey+sentinel://", "valkeys+sentinel://"),
+)
 UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
 
 
@@ -72,10 +77,21 @@ def _one_of(*choices: str) -> Check:
 
 def _urls(value: Any) -> str | None:
     urls = [value] if isinstance(value, str) else value
-    schemes = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
-    if isinstance(urls, list | tuple) and urls and all(isinstance(u, str) and u.startswith(schemes) for u in urls):
+    if isinstance(urls, list | tuple) and urls and all(isinstance(url, str) and _is_url(url) for url in urls):
         return None
-    return "a Redis URL (redis://, rediss:// or unix://) or a list of them"
+    return "a Redis URL (redis://, rediss://, unix:// or redis+sentinel://) or a list of them"
+
+
+def _is_url(url: str) -> bool:
+    if not url.startswith(SCHEMES):
+        return False
+    try:
+        parts = urlsplit(url)
+        if "+sentinel" in parts.scheme:
+            return bool(parts.hostname and parse_qs(parts.query).get("master"))
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _read(name: str, default: Any) -> Any:
@@ -137,6 +153,7 @@ class Conf:
     redis_key_prefix = Setting("djinsight:", _prefix)
     redis_expiration = Setting(7 * 24 * 3600, _whole(3600, MAX_EXPIRATION))
     redis_timeout = Setting[float](5, _seconds)
+    page_timeout = Setting[float](1, _seconds)
     redis_shards = Setting(1, _whole(1, MAX_SHARDS))
     stream_max_views = Setting(1_000_000, _whole(1000))
 
@@ -150,25 +167,13 @@ class Conf:
         """The URLs of the Redis servers; shard k lives on server ``k % len(urls)``."""
         value = self.redis_url
         if value is None:
-            value = _cache_location()
+            value = caches.default_url()
         urls = [value] if isinstance(value, str) else list(value)
         # Valkey speaks the same, and redis-py knows only the one name for it.
         return [f"redis{url[6:]}" if url.startswith("valkey") else url for url in urls]
 
     def __iter__(self) -> Iterator[Setting[Any]]:
         return (setting for setting in vars(Conf).values() if isinstance(setting, Setting))
-
-
-def _cache_location() -> str:
-    """Where ``CACHES["default"]`` is in Redis, by django-redis or Django itself, its location, else this machine's."""
-    cache = getattr(settings, "CACHES", {}).get("default", {})
-    location = cache.get("LOCATION")
-    for module, separators in REDIS_CACHES.items():
-        if location and str(cache.get("BACKEND", "")).startswith(module):
-            # Several locations (a list, or in one text) are a primary and its replicas: only the primary takes writes.
-            primary: str = re.split(separators, location)[0] if isinstance(location, str) else location[0]
-            return primary
-    return "redis://127.0.0.1:6379/0"
 
 
 conf = Conf()

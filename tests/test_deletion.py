@@ -16,7 +16,7 @@ from django.test.utils import isolate_apps
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, counters, days, totals
+from djinsight.counting import breakers, counters, days, totals
 from djinsight.counting.keys import shard_of
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import deletion
@@ -266,7 +266,7 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
     article = Article.objects.create(title="x")
     ref = viewed(article)
     assert keys(redis_client, ref)
-    connections.rest(0)
+    breakers.of(0).rest()
     article.delete()
     assert not keys(redis_client, ref)
 
@@ -281,8 +281,8 @@ def test_a_server_that_is_down_is_asked_once(settings: Any, monkeypatch: pytest.
     for ref in up:
         count_views(ref, 1)
     totals.read(up)
-    failed: list[int] = []
-    monkeypatch.setattr(connections, "rest", failed.append)
+    failed: list[breakers.Breaker] = []
+    monkeypatch.setattr(breakers.Breaker, "rest", lambda self: failed.append(self))
     with pytest.raises(CountingUnavailable):
         counters.forget(refs)
     assert len(failed) == 1

@@ -16,7 +16,7 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, days, entries, persistence, scripts, snapshot
+from djinsight.counting import breakers, connections, days, entries, persistence, scripts, snapshot
 from djinsight.counting.keys import Keys, by_shard
 from djinsight.counting.persistence import TRIES, Persistence
 from djinsight.counting.snapshot import Snapshot
@@ -153,14 +153,16 @@ def forget(refs: Iterable[ObjectRef]) -> None:
     stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
     down: dict[Any, Exception] = {}  # clients; one may be that of several shards
     for shard, group in by_shard(refs).items():
-        client = connections.sync_client(shard)
-        if client in down:
-            continue
-        try:
-            for ref in group:
-                client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
-        except (redis.RedisError, OSError) as error:
-            connections.rest(shard)
-            down[client] = error
+        # It may be in the request that deletes an object.
+        with connections.patience(min(conf.page_timeout, conf.redis_timeout)):
+            client = connections.sync_client(shard)
+            if client in down:
+                continue
+            try:
+                for ref in group:
+                    client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+            except (redis.RedisError, OSError) as error:
+                breakers.of(shard).rest()
+                down[client] = error
     for first in down.values():
         raise CountingUnavailable(str(first)) from first

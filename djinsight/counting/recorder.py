@@ -18,8 +18,9 @@ import redis
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, days, entries, scripts, snapshot
+from djinsight.counting import connections, counters, days, entries, faults, scripts, snapshot, states
 from djinsight.counting.entries import View
+from djinsight.counting.faults import WrongServer
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
@@ -41,7 +42,8 @@ Answer = Callable[[str, "bool | Reason"], None]
 Waiting = tuple[View, Answer]
 
 # The codes of the script: counted (again), unique, too much, too many a second.
-_OUTCOMES: dict[int, bool | Reason] = {0: False, 1: False, 2: True, -1: Reason.BUSY, -2: Reason.RATE}
+_STOPPED = -1
+_OUTCOMES: dict[int, bool | Reason] = {0: False, 1: False, 2: True, _STOPPED: Reason.BUSY, -2: Reason.RATE}
 
 
 class Recorder:
@@ -76,6 +78,7 @@ class Recorder:
     def submit(self, view: View, answer: Answer) -> None:
         """The same with a call in place of a future, which costs a turn of the loop: ``answer(view_id, outcome)``."""
         if self._waiting() >= MAX_QUEUE:
+            states.failing(logger, "queue", "%d views wait for Redis: more are refused as busy", MAX_QUEUE)
             raise Rejected(Reason.BUSY, view.beacon.view_id)
         shard = shard_of(view.beacon.ref)
         lane = self._lanes.get(shard)
@@ -109,7 +112,7 @@ class Recorder:
         except Exception as error:
             self._load_from = asyncio.get_running_loop().time() + LOAD_AGAIN_AFTER
             if isinstance(error, CountingUnavailable):
-                logger.warning("counters could not be loaded: %s", error)
+                states.failing(logger, "loading for views", "counters could not be loaded: %s", error)
             else:
                 logger.exception("counters could not be loaded")
         finally:
@@ -126,6 +129,7 @@ class Lane:
 
     def __init__(self, shard: int, counted: Callable[[Sequence[Snapshot], Sequence[ObjectRef]], None]) -> None:
         self.shard = shard
+        self._state = f"counting on shard {shard}"
         self.queue: deque[Waiting] = deque()
         self.task: asyncio.Task[None] | None = None
         self._counted = counted
@@ -165,33 +169,46 @@ class Lane:
         answers = partial(_refuse, batch, Reason.UNAVAILABLE)
         try:
             call = Call(self.shard, [view for view, _ in batch])
-            codes, numbers = await self._ask(call)
+            codes, numbers, *stopped = await self._ask(call)
         except redis.ResponseError as error:
-            logger.warning("%d views not counted: %s", len(batch), error)
+            self._failing("%d views not counted: %s", len(batch), faults.described(error))
         except (redis.RedisError, OSError) as error:
             # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
             # a long queue for many times as long.
-            logger.warning("%d views not counted, Redis does not answer: %s", len(batch) + len(self.queue), error)
+            text = "%d views not counted, Redis does not answer: %s"
+            self._failing(text, len(batch) + len(self.queue), faults.described(error))
             _refuse(self.queue, Reason.UNAVAILABLE)
         except Exception:
             logger.exception("%d views not counted", len(batch))
         else:
             answers = partial(self._give, batch, call, codes, numbers)
+            if stopped:
+                text = "%d views refused as busy: %s"
+                self._failing(text, codes.count(_STOPPED), faults.described(stopped[0].decode(errors="replace")))
+            else:
+                states.over(self._state)
         self._answer()  # where it has not come to it
         self._answers = answers
+
+    def _failing(self, message: str, *args: object) -> None:
+        states.failing(logger, self._state, message, *args)
 
     async def _ask(self, call: Call) -> Any:
         try:
             return await self._ask_once(call)
         except redis.ConnectionError:
-            # A connection that Redis closed while it was idle. Counted or not: the view ids make it once.
+            # Redis closed the connection while it was idle, or it leads to a server that is the primary no longer.
+            # Retrying is safe, because view ids make counting idempotent.
             return await self._ask_once(call)
 
     async def _ask_once(self, call: Call) -> Any:
         async with connections.aalone(self.shard) as connection:
             await scripts.count_views.asend(connection, call.keys, call.args)
             self._answer()
-            return await scripts.count_views.areply(connection, call.keys, call.args)
+            reply = await scripts.count_views.areply(connection, call.keys, call.args)
+            if len(reply) > 2 and connection.leads_elsewhere(stopped := reply[2].decode(errors="replace")):
+                raise WrongServer(stopped)
+            return reply
 
     def _answer(self) -> None:
         answers, self._answers = self._answers, None

@@ -19,7 +19,7 @@ from typing import Any
 
 import redis
 
-from djinsight.counting import connections, days, scripts
+from djinsight.counting import connections, days, faults, scripts, states
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import Reason
 
@@ -63,11 +63,13 @@ def flush() -> None:
     try:
         scripts.count_refusals.call(connections.sync_client(0), [Keys(0).refused], args)
     except (redis.RedisError, OSError) as error:
-        logger.warning("refusals are not in Redis yet: %s", error)
+        states.failing(logger, "refusals", "refusals are not in Redis yet: %s", faults.described(error))
         with _lock:
             _counts.update(counted)
             if len(_counts) > MAX_KEPT:
                 _counts.clear()
+    else:
+        states.over("refusals")
 
 
 def pending(moved: str = "") -> Counts:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import redis
+
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, days, scripts
 from djinsight.counting.keys import Keys, by_shard
@@ -71,11 +73,21 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group, keys in _calls(refs, moment.stamp):
-        async with connections.aalone(shard) as connection:
-            await scripts.read_counters.asend(connection, keys, [moment.number])
-            reply = await scripts.read_counters.areply(connection, keys, [moment.number])
+        reply = await _ask(shard, keys, [moment.number])
         found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
     return found
+
+
+async def _ask(shard: int, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    for last in (False, True):
+        try:
+            async with connections.aalone(shard) as connection:
+                await scripts.read_counters.asend(connection, keys, args)
+                return await scripts.read_counters.areply(connection, keys, args)
+        except redis.ConnectionError:
+            # Redis closed the connection while it was idle, or it led to a server that is the primary no longer.
+            if last:
+                raise
 
 
 def _calls(refs: Iterable[ObjectRef], stamp: str) -> Iterator[tuple[int, Sequence[ObjectRef], list[str]]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, counters, days, persistence, snapshot
+from djinsight.counting import breakers, counters, days, faults, persistence, snapshot, states
 from djinsight.counting.keys import by_shard
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
@@ -26,17 +26,22 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """
     known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
     for shard, group in by_shard(known).items():
-        if connections.resting(shard):
-            continue
+        breaker, state = breakers.of(shard), f"reading shard {shard} for pages"
         try:
-            known.update(snapshot.read(group))
+            with breaker.asking():
+                known.update(snapshot.read(group))
             cold = [ref for ref in group if known[ref] is None]
-            known.update(counters.load(cold) if cold else {})
+            if cold:
+                with breaker.asking():
+                    known.update(counters.load(cold))
+            states.over(state)
+        except breakers.Resting:
+            continue
         except (redis.RedisError, OSError) as error:
-            logger.warning("Redis does not answer, showing persisted numbers: %s", error)
-            connections.rest(shard)
+            text = "Redis does not answer, pages show persisted numbers: %s"
+            states.failing(logger, state, text, faults.described(error))
         except CountingUnavailable as error:
-            logger.warning("%s", error)
+            states.failing(logger, state, "%s", error)
     lacking = [ref for ref, each in known.items() if each is None]
     persisted = _persisted(lacking) if lacking else {}
     return {ref: each or persisted[ref] for ref, each in known.items()}
@@ -62,7 +67,8 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     if failed is not None:
         if not known:
             raise CountingUnavailable(str(failed)) from failed
-        logger.warning("Redis does not answer for some objects: %s", failed)
+        text = "Redis does not answer for some objects: %s"
+        states.failing(logger, "reading some shards for sockets", text, faults.described(failed))
     warm = {ref: each for ref, each in known.items() if each is not None}
     cold = [ref for ref in known if ref not in warm]
     if not cold:
@@ -71,7 +77,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         found = warm | await counters.aload(cold)
         return {ref: found[ref] for ref in known}
     except CountingUnavailable as error:
-        logger.warning("%d counters could not be loaded: %s", len(cold), error)
+        states.failing(logger, "loading for sockets", "%d counters could not be loaded: %s", len(cold), error)
         return warm
 
 
@@ -83,7 +89,8 @@ def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         try:
             numbers = persistence.read(shard, group, moment).totals
         except CountingUnavailable as error:
-            logger.warning("neither Redis nor the database has the numbers of %d objects: %s", len(group), error)
+            text = "neither Redis nor the database has the numbers of %d objects: %s"
+            states.failing(logger, "reading persisted numbers", text, len(group), error)
             numbers = {ref: Persisted() for ref in group}
         for ref, each in numbers.items():
             found[ref] = Snapshot(

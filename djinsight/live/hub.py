@@ -14,13 +14,13 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import totals
+from djinsight.counting import states, totals
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.keys import group_name
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
-from djinsight.live import frames
+from djinsight.live import broadcasts, frames
 from djinsight.live.publisher import Publisher, channel_layer
 from djinsight.live.sockets import Socket
 from djinsight.live.topics import Topic, pushed
@@ -124,14 +124,17 @@ class Hub:
     async def _forever(self, step: Any) -> None:
         """Run a step again and again; an error is said and the step tried again."""
         # Not only cancelled at the end: redis-py can swallow a cancellation that meets it halfway.
+        state = f"the hub's {step.__name__.strip('_')}"
         while not self._closing:
             try:
                 await step()
+                states.over(state)
             except (redis.RedisError, OSError, CountingUnavailable) as error:
-                logger.warning("Redis does not answer the hub: %r", error)
+                states.failing(logger, state, "Redis does not answer the hub: %r", error)
                 await asyncio.sleep(RETRY_AFTER)
             except Exception:
-                logger.exception("the hub failed and goes on")
+                text = "the hub failed and goes on"
+                states.failing(logger, f"{state}, by a fault", text, level=logging.ERROR, exc_info=True)
                 await asyncio.sleep(RETRY_AFTER)
 
     async def _keep_up(self) -> None:
@@ -200,15 +203,20 @@ class Hub:
                 self._update(topic, snapshot)
 
     async def _receive(self) -> None:
-        """Take what the layer brings."""
+        """Take what the layer brings; what is none of this version's is dropped, and holds up nothing."""
         if not self._channel:
             await asyncio.sleep(0.05)
             return
-        message = await self._layer.receive(self._channel)
-        for name, *numbers in message.get("counters", ()):
-            topic = self.topics.get(name)
-            if topic is not None:
-                self._update(topic, Snapshot(topic.ref, *numbers))
+        try:
+            counters = broadcasts.counters(await self._layer.receive(self._channel))
+        except (ValueError, TypeError, LookupError) as error:  # of the layer, where it cannot read the bytes
+            text = "A message of the channel layer was dropped: %s. Its numbers come within %d s."
+            states.failing(logger, "messages of others", text, error, REREAD_EVERY)
+            return
+        for fields in counters:
+            topic = self.topics.get(fields[0])
+            if topic is not None and broadcasts.is_counter(fields):
+                self._update(topic, Snapshot(topic.ref, *fields[1:]))
 
     async def _reread(self) -> None:
         await asyncio.sleep(REREAD_EVERY)

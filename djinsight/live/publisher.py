@@ -14,14 +14,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
+from djinsight.counting import states
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
+from djinsight.live import broadcasts
 
 logger = logging.getLogger("djinsight.live")
 
-MESSAGE_TYPE = "djinsight.counters"  # its counters: each the fields of a Snapshot, the ref as text
 MAX_PENDING = 10_000  # objects; past it the longest waiting is dropped, and the hub's reread heals it
-MAX_TOGETHER = 500  # objects a broadcast
+MAX_TOGETHER = broadcasts.MAX_COUNTERS  # objects a broadcast
 TOGETHER_WITHIN = 0.02  # seconds, or the interval where it is shorter: objects whose turns differ by less go together
 SEND_WITHIN = 2.0  # seconds a broadcast may take
 
@@ -111,10 +112,13 @@ class Publisher:
         self._rests.append((now, refs))
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                await channel_layer().group_send(group_name(), {"type": MESSAGE_TYPE, "counters": counters})
+                await channel_layer().group_send(group_name(), broadcasts.message(counters))
         except (redis.RedisError, OSError) as error:
             # TimeoutError is an OSError. Every page reads these numbers again within 30 s.
-            logger.warning("%d counters were not broadcast, Redis does not answer: %r", len(refs), error)
+            text = "%d counters were not broadcast, Redis does not answer: %r"
+            states.failing(logger, "broadcasting", text, len(refs), error)
+        else:
+            states.over("broadcasting")
 
 
 def channel_layer() -> Any:

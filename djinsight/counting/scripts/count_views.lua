@@ -18,7 +18,8 @@
 --       space between them
 -- Reply { a code for each view,
 --         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }: integers,
---         first and last nil where it was never viewed
+--         first and last nil where it was never viewed,
+--         why views were stopped, where some were: an error of Redis as text }
 --       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
 --
 -- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
@@ -46,8 +47,8 @@ end
 local function ask(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if failed(reply) then
-    redis.call('DEL', key)
-    reply = redis.call(command, key, ...)
+    if reply.err:find('WRONGTYPE') then redis.call('DEL', key) end
+    reply = redis.call(command, key, ...)  -- any other error is the caller's to know
   end
   return reply
 end
@@ -133,7 +134,7 @@ for key, number in pairs({ [ids] = known, [ids_before] = known_before, [ids_afte
   end
 end
 
-local stopped = false
+local stopped  -- why no more views are counted in this call
 for _, part in ipairs(parts) do
   local object, visitor, network = tonumber(part[1]), tonumber(part[2]), tonumber(part[3])
   local id, payload = part[4], part[5]
@@ -144,6 +145,7 @@ for _, part in ipairs(parts) do
   if seen_before[id] then
     code = 0
   elseif stopped or known >= max_ids then
+    stopped = stopped or 'the ids of ' .. max_ids .. ' views are remembered, and there is no room for more'
     code = -1
   elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)) then
     code = -2
@@ -159,7 +161,7 @@ for _, part in ipairs(parts) do
     local flags = (unique and 1 or 0) + (unique_today and 2 or 0)
     local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
-      stopped = true
+      stopped = added.err
       code = -1
     else
       seen_before[id], fresh[#fresh + 1] = true, id
@@ -233,4 +235,4 @@ for object = 1, objects do
   counters[object] = done and counted or ''
 end
 
-return { codes, counters }
+return { codes, counters, stopped }

@@ -12,7 +12,8 @@ if redis.call('XLEN', events) >= tonumber(ARGV[1]) then
 end
 local kept = redis.pcall('HGETALL', shed)
 if kept.err then
-  return redis.call('DEL', shed) - 1
+  if kept.err:find('WRONGTYPE') then return redis.call('DEL', shed) - 1 end
+  return kept
 end
 local seq = tonumber(redis.call('HGET', meta, 'seq') or 0)
 for i = 1, #kept, 2 do
