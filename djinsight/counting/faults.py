@@ -8,6 +8,9 @@ from enum import StrEnum
 import redis
 
 
+MAX_TEXT = 300  # characters of an error in a line of a log
+
+
 class Fault(StrEnum):
     """A kind of error. The values are stable."""
 
@@ -92,4 +95,6 @@ def cure(fault: Fault) -> str:
 def described(error: BaseException | str) -> str:
     """Return the error and what to do about it, for a line of a log."""
     text = str(error).strip() or repr(error)
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}..."
     return f"{text.rstrip('.')}. {cure(fault_of(error))}"

@@ -175,7 +175,8 @@ class Lane:
         except (redis.RedisError, OSError) as error:
             # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
             # a long queue for many times as long.
-            text = "%d views not counted, Redis does not answer: %s"
+            no_answer = "" if isinstance(error, WrongServer) else ", Redis does not answer"
+            text = f"%d views not counted{no_answer}: %s"
             self._failing(text, len(batch) + len(self.queue), faults.described(error))
             _refuse(self.queue, Reason.UNAVAILABLE)
         except Exception:
@@ -205,10 +206,7 @@ class Lane:
         async with connections.aalone(self.shard) as connection:
             await scripts.count_views.asend(connection, call.keys, call.args)
             self._answer()
-            reply = await scripts.count_views.areply(connection, call.keys, call.args)
-            if len(reply) > 2 and connection.leads_elsewhere(stopped := reply[2].decode(errors="replace")):
-                raise WrongServer(stopped)
-            return reply
+            return await scripts.count_views.areply(connection, call.keys, call.args)
 
     def _answer(self) -> None:
         answers, self._answers = self._answers, None

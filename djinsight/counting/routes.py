@@ -52,8 +52,8 @@ class _Routed:
         outdated, self._generation = self._generation != current, current
         return outdated
 
-    def leads_elsewhere(self, error: Exception | str) -> bool:
-        """Whether ``error``, or what a script has caught, says so; then all others of the URL are outdated."""
+    def leads_elsewhere(self, error: Exception) -> bool:
+        """Whether ``error`` says so; then the other connections of the URL are outdated."""
         if fault_of(error) is not Fault.ELSEWHERE or isinstance(error, WrongServer):
             return False
         if self._generation == _generations.get(self.url, 0):

@@ -162,6 +162,7 @@ for _, part in ipairs(parts) do
     local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
       stopped = added.err
+      if stopped:find('READONLY') then return added end  -- a replica: nothing of this call was written
       code = -1
     else
       seen_before[id], fresh[#fresh + 1] = true, id
