@@ -60,18 +60,30 @@ def url_of(cache: Mapping[str, Any]) -> str | None:
     Raises:
         UnusableCache: the entry is in Redis, and its place or its credentials do not fit into a URL.
     """
+    urls = urls_of(cache)
+    if len(urls) > 1:
+        raise UnusableCache(f"it is spread over {len(urls)} servers")
+    return urls[0] if urls else None
+
+
+def urls_of(cache: Mapping[str, Any]) -> list[str]:
+    """Return the URLs that an entry of ``CACHES`` writes to: several where it is spread over servers.
+
+    Raises:
+        UnusableCache: as ``url_of`` does.
+    """
     backend = _backend(cache)
     if backend is None:
-        return None
+        return []
     params = {name: value for name, value in cache.items() if name not in {"BACKEND", "LOCATION"}}
     # django-redis adds to the options where it uses Sentinel.
     params["OPTIONS"] = dict(params.get("OPTIONS") or {})
     try:
-        pool = _pool(backend(cache.get("LOCATION", ""), params))
+        pools = _pools(backend(cache.get("LOCATION", ""), params))
     except Exception as error:
         # Whatever a subclass of the site, or redis-py with its options, raises.
         raise UnusableCache(f"it cannot be made ({type(error).__name__}: {error})") from error
-    return _url(pool)
+    return [_url(pool) for pool in pools]
 
 
 def _backend(cache: Mapping[str, Any]) -> Any:
@@ -90,16 +102,16 @@ def _redis_caches() -> tuple[type, ...]:
         return (RedisCache,)
 
 
-def _pool(cache: Any) -> Any:
-    """A pool like that of the server which the cache writes to."""
+def _pools(cache: Any) -> list[Any]:
+    """Pools like those of the servers that the cache writes to."""
     if isinstance(cache, RedisCache):
-        return cache._cache.get_client(write=True).connection_pool
+        return [cache._cache.get_client(write=True).connection_pool]
     client = cache.client
-    if len(client._server) > 1 and "get_server_name" in dir(client):
-        raise ValueError(f"it is spread over {len(client._server)} servers")
+    spread = isinstance(client, import_string("django_redis.client.ShardClient"))
     # Not client.connect(): django-redis keeps pools by their URL, whatever the options are.
     factory = client.connection_factory
-    return factory.get_connection_pool(factory.make_connection_params(client._server[0]))
+    servers = client._server if spread else client._server[:1]
+    return [factory.get_connection_pool(factory.make_connection_params(each)) for each in servers]
 
 
 def _url(pool: Any) -> str:
@@ -120,7 +132,9 @@ def _url(pool: Any) -> str:
         hosts = _host(arguments)
         scheme = "rediss" if tls else "redis"
     database = f"/{arguments['db']}" if "db" in arguments else ""
-    return f"{scheme}://{_credentials(arguments)}{hosts}{database}{_query(options if tls or scheme == 'redis+sentinel' else {})}"
+    if scheme == "redis":
+        options = {}
+    return f"{scheme}://{_credentials(arguments)}{hosts}{database}{_query(options)}"
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +174,7 @@ def _credentials(arguments: Mapping[str, Any]) -> str:
 
 
 def _query(options: Mapping[str, str]) -> str:
-    return f"?{urlencode(options)}" if options else ""
+    return f"?{urlencode(sorted(options.items()))}" if options else ""
 
 
 def _text(name: str, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,9 +15,10 @@ from django.db.models import CompositePrimaryKey, Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from djinsight import database
+from djinsight import caches, database
 from djinsight.beacons.refs import tracked_model
 from djinsight.conf import conf
+from djinsight.counting import endpoints
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 PREFIX = "DJINSIGHT_"
@@ -35,6 +36,8 @@ def register() -> None:
     checks.register(check_routers, "djinsight")
     checks.register(check_time_zones, "djinsight")
     checks.register(check_primary_keys, "djinsight")
+    checks.register(check_cache, "djinsight")
+    checks.register(check_shared_database, "djinsight")
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -101,6 +104,37 @@ def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:
         text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
         return [checks.Warning(text, hint, id="djinsight.W005")]
     return []
+
+
+def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E007: the counters are to be where CACHES["default"] is, and djinsight cannot connect as it does."""
+    problem = "" if conf.redis_url is not None else caches.problem()
+    if not problem:
+        return []
+    text = f'djinsight cannot use the Redis of CACHES["default"]: {problem}.'
+    return [checks.Error(text, "Set DJINSIGHT_REDIS_URL.", "CACHES", "djinsight.E007")]
+
+
+def check_shared_database(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W006: the counters are in the database of a cache, whose ``clear()`` would delete them."""
+    try:
+        ours = {endpoints.parse(url).database for url in conf.redis_urls}
+    except ValueError:
+        return []  # E001 says so
+    shared = [alias for alias, each in sorted(settings.CACHES.items()) if ours & _databases(each)]
+    if not shared:
+        return []
+    names = ", ".join(f'CACHES["{alias}"]' for alias in shared)
+    text = f"Views are counted in the Redis database of {names}: its clear() deletes what is not persisted yet."
+    hint = "Set DJINSIGHT_REDIS_URL to a database of its own, like redis://127.0.0.1:6379/1."
+    return [checks.Warning(text, hint, "DJINSIGHT_REDIS_URL", "djinsight.W006")]
+
+
+def _databases(cache: Mapping[str, Any]) -> set[tuple[Any, ...]]:
+    try:
+        return {endpoints.parse(url).database for url in caches.urls_of(cache)}
+    except ValueError:
+        return set()  # no cache can be made of it
 
 
 def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -22,7 +22,7 @@ from tests.sockets import Page, connect_page, open_page
 @pytest.fixture(autouse=True)
 def redis_client() -> Iterator[redis.Redis]:
     """A client of an empty Redis."""
-    with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
+    with redis.Redis.from_url(settings.DJINSIGHT_REDIS_URL) as client:
         client.flushall()
         yield client
         refusals.forget()

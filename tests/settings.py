@@ -76,7 +76,10 @@ else:
         }
     }
 
-CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+DJINSIGHT_REDIS_URL = REDIS_URL
+CACHES = {
+    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"{REDIS_URL.removesuffix('/0')}/1"},
+}
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }

@@ -274,7 +274,7 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
 def test_a_server_that_is_down_is_asked_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not for each of its shards: where it hangs, each would take as long again. Those of the others go."""
     settings.DJINSIGHT_REDIS_SHARDS = 4
-    url = settings.CACHES["default"]["LOCATION"]
+    url = settings.DJINSIGHT_REDIS_URL
     settings.DJINSIGHT_REDIS_URL = ["redis://127.0.0.1:1/0", url]
     refs = [ObjectRef("blog", "article", str(n)) for n in range(50)]
     up = [ref for ref in refs if shard_of(ref) % 2]

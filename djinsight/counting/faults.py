@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import redis
 
-
 MAX_TEXT = 300  # characters of an error in a line of a log
 
 
@@ -63,6 +62,14 @@ _CLASSES: tuple[tuple[type[Exception], Fault], ...] = (
     (redis.exceptions.AuthorizationError, Fault.PERMISSION),
 )
 
+_TAKEN: dict[type[BaseException], str] = {
+    redis.ReadOnlyError: "READONLY ",
+    redis.BusyLoadingError: "LOADING ",
+    redis.exceptions.OutOfMemoryError: "OOM ",
+    redis.exceptions.ClusterCrossSlotError: "CROSSSLOT ",
+    redis.exceptions.NoPermissionError: "NOPERM ",
+}
+
 _CURES = {
     Fault.ELSEWHERE: "Let DJINSIGHT_REDIS_URL lead to the primary.",
     Fault.FULL: "Raise its maxmemory, or let a worker run djinsight.persist, which makes room.",
@@ -87,6 +94,11 @@ def fault_of(error: BaseException | str) -> Fault:
     return Fault.DOWN if isinstance(error, OSError | redis.ConnectionError | redis.TimeoutError) else Fault.OTHER
 
 
+def said(error: BaseException) -> str:
+    """Return the text of ``error``, with the word that redis-py takes from it."""
+    return f"{_TAKEN.get(type(error), '')}{error}"
+
+
 def cure(fault: Fault) -> str:
     """Return what the operator can do, as one sentence."""
     return _CURES[fault]
@@ -94,7 +106,7 @@ def cure(fault: Fault) -> str:
 
 def described(error: BaseException | str) -> str:
     """Return the error and what to do about it, for a line of a log."""
-    text = str(error).strip() or repr(error)
+    text = (error if isinstance(error, str) else said(error)).strip() or repr(error)
     if len(text) > MAX_TEXT:
         text = f"{text[:MAX_TEXT]}..."
     return f"{text.rstrip('.')}. {cure(fault_of(error))}"

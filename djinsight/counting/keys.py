@@ -33,6 +33,10 @@ class Keys:
         self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
         self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
 
+    def of_trial(self) -> list[str]:
+        """Keys on which the doctor tries commands, and which it deletes."""
+        return [f"{self.prefix}doctor:{n}" for n in range(5)]
+
     def of_ref(self, ref: ObjectRef, day: str) -> RefKeys:
         """The keys of ``ref``; ``day`` is ``yyyymmdd``."""
         return _of_ref(self.prefix, ref, day)

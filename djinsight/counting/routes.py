@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from djinsight.counting import faults
 from djinsight.counting.endpoints import Endpoint
 from djinsight.counting.faults import Fault, WrongServer, fault_of
 
@@ -73,7 +74,7 @@ def connection_class(url: str, endpoint: Endpoint) -> Any:
             except (redis.ResponseError, redis.BusyLoadingError) as error:
                 if self.leads_elsewhere(error):
                     self.disconnect()
-                    raise WrongServer(said(error)) from error
+                    raise WrongServer(faults.said(error)) from error
                 raise
 
     Connection.url = url
@@ -110,7 +111,7 @@ def aconnection_class(url: str, endpoint: Endpoint) -> Any:
             except (redis.ResponseError, redis.BusyLoadingError) as error:
                 if self.leads_elsewhere(error):
                     await self.disconnect(nowait=True)
-                    raise WrongServer(said(error)) from error
+                    raise WrongServer(faults.said(error)) from error
                 raise
 
     Connection.url = url
@@ -137,9 +138,3 @@ def aconnection_class(url: str, endpoint: Endpoint) -> Any:
 def _sentinel_arguments(endpoint: Endpoint, retry: Any) -> dict[str, Any]:
     timeouts = {"socket_timeout": SENTINEL_WITHIN, "socket_connect_timeout": SENTINEL_WITHIN}
     return {**timeouts, "retry": retry, "protocol": 2, **endpoint.of_sentinels}
-
-
-def said(error: Exception) -> str:
-    """Return the text of ``error``, with the word that redis-py has taken from it."""
-    words: dict[type[Exception], str] = {redis.ReadOnlyError: "READONLY ", redis.BusyLoadingError: "LOADING "}
-    return f"{words.get(type(error), '')}{error}"

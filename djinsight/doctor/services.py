@@ -1,11 +1,9 @@
-"""What this process itself can see: settings, tables, Redis, the channel layer and the schedule."""
+"""What this process itself can see: settings, tables, the channel layer and the schedule."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import redis
 from asgiref.sync import async_to_sync
@@ -19,10 +17,8 @@ from django.db import connections as databases
 
 from djinsight import database
 from djinsight.conf import conf
-from djinsight.counting import connections, older
 from djinsight.doctor.findings import Finding, advice, fine, problem
 
-OLDEST_REDIS = (6, 2)
 LAYER_WITHIN = 5.0  # seconds
 NAMED = 3  # missing tables; of the others, how many
 
@@ -75,38 +71,6 @@ def _missing_tables() -> list[str]:
     return missing
 
 
-def servers() -> Iterator[Finding]:
-    """Each Redis: is it there, new enough, and does it keep what it is given?"""
-    for shard in older.servers():
-        where = _where(conf.redis_urls[shard])
-        try:
-            info = connections.sync_client(shard).info()
-        except (redis.RedisError, OSError) as error:
-            cure = "Start it, or set DJINSIGHT_REDIS_URL."
-            yield problem("redis", f"Redis at {where} does not answer ({type(error).__name__}).", cure)
-            continue
-        version = str(info.get("redis_version", "0"))
-        yield fine("redis", f"Redis {version} at {where} answers.")
-        if _numbers(version) < OLDEST_REDIS and info.get("server_name") != "valkey":
-            yield problem("version", f"Redis at {where} is version {version}.", "Use 6.2 or later, or Valkey.")
-        yield from _keeps(where, str(info.get("maxmemory_policy", "")), bool(info.get("maxmemory")))
-        if info.get("aof_enabled") == 0:
-            cure = "Set appendonly yes and appendfsync everysec."
-            text = f"Redis at {where} has no append-only file: a crash loses the views that are not persisted yet."
-            yield advice("appendonly", text, cure)
-
-
-def _keeps(where: str, policy: str, limited: bool) -> Iterator[Finding]:
-    if policy in {"", "noeviction"}:
-        return
-    text = f"Redis at {where} may delete keys when its memory is full (maxmemory-policy {policy})"
-    if policy.startswith("allkeys") and limited:
-        cure = "Set maxmemory-policy noeviction."
-        yield problem("eviction", f"{text}, views that are not persisted yet among them.", cure)
-    else:
-        yield advice("eviction", f"{text}.", "Set maxmemory-policy noeviction before you set maxmemory.")
-
-
 def channel_layer() -> Iterator[Finding]:
     """Does a message to a group come back?"""
     try:
@@ -148,13 +112,3 @@ def schedule() -> Iterator[Finding]:
     elif not tasks.filter(enabled=True).exists():
         text = "The periodic task djinsight.persist is disabled: no view gets into the database."
         yield problem("schedule", text, "Enable it in the admin.")
-
-
-def _where(url: str) -> str:
-    """The server of a Redis URL, without its password."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

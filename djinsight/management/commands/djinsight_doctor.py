@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
-from djinsight.doctor import probe, services, site
+from djinsight.doctor import probe, servers, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.exceptions import InvalidRef
 from djinsight.management.batches import BatchCommand, whole
@@ -58,7 +58,7 @@ class Command(BatchCommand):
             return  # whatever comes next would stumble over it
         yield from tables
         redis_answers = True
-        for finding in services.servers():
+        for finding in servers.servers():
             redis_answers = redis_answers and not (finding.code == "redis" and finding.level is Level.PROBLEM)
             yield finding
         layer = list(services.channel_layer())
