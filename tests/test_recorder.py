@@ -57,8 +57,9 @@ async def test_three_hundred_at_once_on_a_cold_process(
     assert max(each.total_views for each in updates) == 300
     assert (await totals.aread([ref]))[ref].unique_views == 7
     assert redis_client.xlen("djinsight:events") == 300
-    # One call for all that came before it was sent, one more where Redis did not know the script.
-    assert calls(redis_client, "evalsha") + calls(redis_client, "eval") <= 6
+    # One call for all that came before it was sent, one more where Redis did not know the script, and the claim of an
+    # empty Redis.
+    assert calls(redis_client, "evalsha") + calls(redis_client, "eval") <= 10
 
 
 async def test_views_queue_behind_the_call_in_flight(

@@ -16,11 +16,11 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, days, entries, persistence, scripts, snapshot
+from djinsight.counting import connections, days, entries, persistence, scripts, sites, snapshot
 from djinsight.counting.keys import Keys, by_shard
 from djinsight.counting.persistence import TRIES, Persistence
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 SCAN = 1000  # stream entries a read
 AT_ONCE = 500  # objects a script call
@@ -60,6 +60,7 @@ def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 
 def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     client = connections.sync_client(shard)
+    sites.check_database(shard, again=False)
     for _ in range(TRIES):
         moment = days.now()
         found: dict[ObjectRef, Snapshot] = {}
@@ -157,10 +158,13 @@ def forget(refs: Iterable[ObjectRef]) -> None:
         if client in down:
             continue
         try:
+            sites.check(shard)
             for ref in group:
                 client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
         except (redis.RedisError, OSError) as error:
             connections.rest(shard)
+            down[client] = error
+        except ForeignDataSet as error:
             down[client] = error
     for first in down.values():
         raise CountingUnavailable(str(first)) from first

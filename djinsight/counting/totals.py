@@ -13,7 +13,7 @@ from djinsight.counting import connections, counters, days, persistence, snapsho
 from djinsight.counting.keys import by_shard
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 logger = logging.getLogger("djinsight.counting")
 
@@ -35,6 +35,8 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         except (redis.RedisError, OSError) as error:
             logger.warning("Redis does not answer, showing persisted numbers: %s", error)
             connections.rest(shard)
+        except ForeignDataSet as error:
+            logger.debug("%s, showing persisted numbers", error)
         except CountingUnavailable as error:
             logger.warning("%s", error)
     lacking = [ref for ref, each in known.items() if each is None]
@@ -53,7 +55,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     known: dict[ObjectRef, Snapshot | None] = {}
     failed: BaseException | None = None
     for answer in answers:
-        if isinstance(answer, (redis.RedisError, OSError)):
+        if isinstance(answer, (redis.RedisError, OSError, ForeignDataSet)):
             failed = answer
         elif isinstance(answer, BaseException):
             raise answer
@@ -61,7 +63,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
             known |= answer
     if failed is not None:
         if not known:
-            raise CountingUnavailable(str(failed)) from failed
+            raise failed if isinstance(failed, ForeignDataSet) else CountingUnavailable(str(failed)) from failed
         logger.warning("Redis does not answer for some objects: %s", failed)
     warm = {ref: each for ref, each in known.items() if each is not None}
     cold = [ref for ref in known if ref not in warm]

@@ -17,6 +17,8 @@ from django.contrib.contenttypes.models import ContentType
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
+from djinsight.counting import sites
+from djinsight.exceptions import ForeignDataSet
 from djinsight.history import continuity, deletion, garbage, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
@@ -47,7 +49,10 @@ class Drained:
 
 
 def persist(*, wait: bool = True) -> Drained:
-    """Write everything that is counted and not yet written. Raises redis.RedisError, django.db.Error."""
+    """Write everything that is counted and not yet written.
+
+    Raises redis.RedisError, django.db.Error, and ForeignDataSet if it is another site's.
+    """
     drained = Drained()
     for part in batches(wait=wait):
         drained.add(part)
@@ -56,7 +61,7 @@ def persist(*, wait: bool = True) -> Drained:
 
 def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]:
     """The same, at most ``limit`` entries a transaction; yields what each one wrote."""
-    failed: redis.RedisError | None = None
+    failed: redis.RedisError | ForeignDataSet | None = None
     for shard in range(conf.redis_shards):
         try:
             for _ in range(-(-MAX_RUN // limit)):
@@ -64,7 +69,7 @@ def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]
                 yield part
                 if part.entries < limit:
                     break
-        except redis.RedisError as error:
+        except (redis.RedisError, ForeignDataSet) as error:
             # Its server may be down; the other shards are on other servers.
             logger.warning("shard %d is not persisted: %s", shard, error)
             failed = failed or error
@@ -76,6 +81,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
     if stream.head(shard) is None:
         return Drained()
+    sites.check_database(shard)
     database.rows(PersistCursor).get_or_create(shard=shard)
     with database.write():
         cursor = lock(shard) if wait else lock_if_free(shard)

@@ -14,12 +14,12 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import totals
+from djinsight.counting import sites, totals
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.keys import group_name
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import frames
 from djinsight.live.publisher import Publisher, channel_layer
 from djinsight.live.sockets import Socket
@@ -33,6 +33,7 @@ BEAT_EVERY = 2.0  # seconds between looks at who is to be pinged
 PING_AT_ONCE = 25  # sockets: about 1 ms under Daphne
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
 JOIN_WITHIN = 5.0  # seconds one join or leave may take
+MOVED_TYPE = "djinsight.moved"  # Redis lost its data, and the site has another id, and so another group
 CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the hub closes
 
 
@@ -45,6 +46,7 @@ class Hub:
         self.sockets: set[Socket] = set()
         self.topics: dict[str, Topic] = {}  # by the names of their refs
         self._joined = False  # whether this hub's channel is in the group: where anything is watched
+        self._site = ""  # whose group that is
         self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
         self._parts: Iterator[None] = iter(())  # what is left of a flush
@@ -127,6 +129,8 @@ class Hub:
         while not self._closing:
             try:
                 await step()
+            except ForeignDataSet:
+                await asyncio.sleep(sites.REFUSED_FOR)  # it is in the log once
             except (redis.RedisError, OSError, CountingUnavailable) as error:
                 logger.warning("Redis does not answer the hub: %r", error)
                 await asyncio.sleep(RETRY_AFTER)
@@ -144,7 +148,7 @@ class Hub:
         self._changed.clear()
         try:
             try:
-                while self._joined is not bool(self.topics):
+                while self._joined is not bool(self.topics) or self._is_elsewhere():
                     await self._join_or_leave()
             except (redis.RedisError, OSError):
                 await self._answer_all()
@@ -159,12 +163,27 @@ class Hub:
             # This one for good: where two loops of a process ask for it at once, each may be given another.
             self._layer = channel_layer()
             self._channel = await _within(self._layer.new_channel("djinsight."))
-        if self.topics and not self._joined:
-            await _within(self._layer.group_add(group_name(), self._channel))
-            self._joined = True
+        if self._joined and self._is_elsewhere():
+            await self._move()
+        elif self.topics and not self._joined:
+            site = await sites.acurrent()
+            await _within(self._layer.group_add(group_name(site), self._channel))
+            self._joined, self._site = True, site
         elif self._joined and not self.topics:
             self._joined = False  # first: who subscribes meanwhile waits until it is joined again
-            await _within(self._layer.group_discard(group_name(), self._channel))
+            await _within(self._layer.group_discard(group_name(self._site), self._channel))
+
+    def _is_elsewhere(self) -> bool:
+        """Return if Redis lost its data and this site has another id since this hub joined its group."""
+        return self._joined and self._site != sites.known()
+
+    async def _move(self) -> None:
+        """Leave the group of an id that this site has no more, and tell the other hubs there to do the same."""
+        left, self._joined = self._site, False
+        for topic in self.topics.values():
+            topic.waiting |= topic.sockets  # what was counted meanwhile went to the other group
+        await _within(self._layer.group_discard(group_name(left), self._channel))
+        await _within(self._layer.group_send(group_name(left), {"type": MOVED_TYPE}))
 
     async def _answer_all(self) -> None:
         waiting = [topic for topic in self.topics.values() if topic.waiting]
@@ -205,6 +224,9 @@ class Hub:
             await asyncio.sleep(0.05)
             return
         message = await self._layer.receive(self._channel)
+        if message.get("type") == MOVED_TYPE:
+            await sites.acheck()
+            self._changed.set()
         for name, *numbers in message.get("counters", ()):
             topic = self.topics.get(name)
             if topic is not None:
@@ -218,6 +240,8 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_EVERY)
+        if self._is_elsewhere():
+            self._changed.set()
         loop, pinged = asyncio.get_running_loop(), 0
         now = loop.time()
         for socket in list(self.sockets):

@@ -14,8 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
+from djinsight.counting import sites
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import ForeignDataSet
 
 logger = logging.getLogger("djinsight.live")
 
@@ -111,8 +113,9 @@ class Publisher:
         self._rests.append((now, refs))
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                await channel_layer().group_send(group_name(), {"type": MESSAGE_TYPE, "counters": counters})
-        except (redis.RedisError, OSError) as error:
+                group = group_name(await sites.acurrent())
+                await channel_layer().group_send(group, {"type": MESSAGE_TYPE, "counters": counters})
+        except (redis.RedisError, OSError, ForeignDataSet) as error:
             # TimeoutError is an OSError. Every page reads these numbers again within 30 s.
             logger.warning("%d counters were not broadcast, Redis does not answer: %r", len(refs), error)
 
