@@ -40,6 +40,7 @@ class MariaDB:
         self.start()
         self.execute("CREATE USER djinsight@localhost; GRANT ALL ON *.* TO djinsight@localhost")
         self.execute("CREATE DATABASE djinsight CHARACTER SET utf8mb4")
+        self._load_time_zones()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -93,6 +94,15 @@ class MariaDB:
     def execute(self, sql: str) -> None:
         done = self._client("--execute", sql)
         assert done.returncode == 0, done.stderr
+
+    def _load_time_zones(self) -> None:
+        """Give it the time zones that Django's queries by day and month need."""
+        program = shutil.which("mariadb-tzinfo-to-sql") or shutil.which("mysql_tzinfo_to_sql")
+        assert program is not None, "expected mariadb-tzinfo-to-sql beside the server"
+        for zone in ("UTC", "Europe/Prague"):
+            command = [program, f"/usr/share/zoneinfo/{zone}", zone]
+            sql = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            self.execute(f"USE mysql; {sql}")
 
     def _client(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         client = shutil.which("mariadb") or shutil.which("mysql")

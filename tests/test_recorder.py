@@ -255,14 +255,14 @@ async def test_a_database_that_is_down_is_not_asked_with_each_call(
         await recording.aclose()
 
     monkeypatch.setattr(recorder, "LOAD_AGAIN_AFTER", 3600.0)
-    persistence.use(fail, close_old_connections)
+    persistence.use(fail, close_old_connections, persisted.identify)
     try:
         for ref in refs[:3]:
             await viewed(ref)
         assert asked == [1]
         assert caplog.text.count("could not be loaded") == 1
     finally:
-        persistence.use(persisted.load, close_old_connections)
+        persistence.use(persisted.load, close_old_connections, persisted.identify)
     assert not updates
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time.monotonic() + 3601)
     await viewed(refs[3])

@@ -208,7 +208,7 @@ def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> Non
 
 @lru_cache(maxsize=4096)
 def _check_address(ip_address: str) -> None:
-    _check_text("IP address", ip_address, 45)
+    _check_text("IP address", ip_address, 39)
     if "%" in ip_address:
         raise ValueError("expected an IP address without a zone")
     ipaddress.ip_address(ip_address)

@@ -7,8 +7,7 @@
 -- Reply { 1 or 0: whether it is the caller's, site, database that it was claimed for before, '' if there was none }
 --
 -- The caller is at home if it has one of the secret keys, or the database: so a key can be rotated with its
--- predecessors at hand, or without them, and a database can be made anew. Nothing is written that is there already,
--- because a full memory refuses writes.
+-- predecessors at hand, or without them, and a database can be made anew. Nothing is written that is there already.
 
 local meta, database, force = KEYS[1], ARGV[2], ARGV[3] == '1'
 if redis.call('TYPE', meta).ok ~= 'hash' then redis.call('DEL', meta) end
@@ -26,6 +25,12 @@ if next(claimed) and not home and not force and (database == '' or database ~= d
   return { 0, site or '', database_before }
 end
 
+local function write(field, value)
+  -- A deletion first: it is allowed with a full memory too, and after it the rest of the script is.
+  redis.call('HDEL', meta, field)
+  redis.call('HSET', meta, field, value)
+end
+
 if force then
   for field in pairs(claimed) do redis.call('HDEL', meta, field) end
   claimed, site, database_before = {}, nil, ''
@@ -33,12 +38,12 @@ if force then
 end
 if not site then
   site = ARGV[1]
-  redis.call('HSET', meta, 'site', site)
+  write('site', site)
 end
 for i = 4, #ARGV do
-  if not claimed['key:' .. ARGV[i]] then redis.call('HSET', meta, 'key:' .. ARGV[i], 1) end
+  if not claimed['key:' .. ARGV[i]] then write('key:' .. ARGV[i], 1) end
 end
 if database ~= '' and database ~= database_before then
-  redis.call('HSET', meta, 'database', database)
+  write('database', database)
 end
 return { 1, site, database_before }
