@@ -9,9 +9,7 @@ from tests.settings import DATA
 SECRET_KEY = os.environ.get("OTHER_SECRET_KEY", "of another site")
 SECRET_KEY_FALLBACKS = json.loads(os.environ.get("OTHER_FALLBACKS", "[]"))
 OTHER_DATABASE = os.environ.get("OTHER_DATABASE", str(DATA / "other.sqlite3"))
-DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": OTHER_DATABASE, "OPTIONS": {"timeout": 20}}
-}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": OTHER_DATABASE, "OPTIONS": {"timeout": 20}}}
 
 
 def main() -> None:

@@ -13,7 +13,22 @@ from djinsight.models import PageViewStatistics
 from tests.blog.models import Term
 from tests.counting import count_views
 
-KEYS = ["abc", "ABC", "abc ", "ábc", "abc\u00a0", "straße", "strasse", "語", "🙂", "🙃", "7", "07", "a%b_c", "a\\b'c\"d"]
+KEYS = [
+    "abc",
+    "ABC",
+    "abc ",
+    "ábc",
+    "abc\u00a0",
+    "straße",
+    "strasse",
+    "語",
+    "🙂",
+    "🙃",
+    "7",
+    "07",
+    "a%b_c",
+    "a\\b'c\"d",
+]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import redis
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import connections, days, entries, persistence, scripts, sites, snapshot
-from djinsight.counting.keys import Keys, by_shard
+from djinsight.counting.keys import Keys, by_shard, escaped
 from djinsight.counting.persistence import TRIES, Persistence
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
@@ -142,6 +142,21 @@ def day_lifetime() -> int:
 def new_epoch() -> str:
     """A name for the life of one data set of Redis."""
     return secrets.token_hex(4)
+
+
+def forget_model(app_label: str, model_name: str) -> int:
+    """Delete the counters of all objects of a model that is not there any more, and return how many keys.
+
+    Raises redis.RedisError or ForeignDataSet.
+    """
+    deleted = 0
+    for shard in range(conf.redis_shards):
+        sites.check(shard)
+        client, keys = connections.sync_client(shard), Keys(shard)
+        for kind in ("counter", "unique_counter", "viewed", "day:????????"):
+            for name in client.scan_iter(f"{escaped(keys.prefix)}{kind}:{app_label}.{model_name}:*", count=SCAN):
+                deleted += client.unlink(name)
+    return deleted
 
 
 def forget(refs: Iterable[ObjectRef]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -59,6 +60,11 @@ def _of_ref(prefix: str, ref: ObjectRef, day: str) -> RefKeys:
         f"{prefix}day:{day}:{ref}",
         f"{prefix}viewed:{ref}",
     )
+
+
+def escaped(text: str) -> str:
+    """Return the pattern of SCAN that stands for ``text``."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", text)
 
 
 def shard_of(ref: ObjectRef) -> int:

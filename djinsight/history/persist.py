@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 
 from djinsight import database
@@ -110,7 +111,7 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
         _lose(drained, cursor, DataLoss.Kind.GAP, views)
     if batch:
         cursor.last_id = batch[-1].entry_id
-    good = [entry for entry in batch if isinstance(entry, Entry)]
+    good = [entry for entry in batch if isinstance(entry, Entry) and entry.views]  # a mark counts nothing
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
     refs = {entry.ref for entry in good}
     types = content_types(refs)
@@ -164,7 +165,11 @@ def _spill(shard: int) -> None:
 
 
 def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
-    """The ids of the content types of ``refs``, without those that are not installed."""
+    """Return the ids of the content types of ``refs``, without models that are not installed.
+
+    A model that is installed and has none yet gets one, as ``migrate`` makes them only at its end. In a transaction
+    that has the cursor.
+    """
     labels = {(ref.app_label, ref.model_name) for ref in refs}
     types = _known_types(labels)
     rows = database.content_types().filter(pk__in=types.values())
@@ -181,10 +186,20 @@ def _known_types(labels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int
         try:
             content_type = database.content_types().get_by_natural_key(*label)
         except ContentType.DoesNotExist:
-            continue
+            if not _is_installed(*label):
+                continue
+            content_type, _ = database.content_types().get_or_create(app_label=label[0], model=label[1])
         if content_type.model_class() is not None:
             types[label] = content_type.pk
     return types
+
+
+def _is_installed(app_label: str, model_name: str) -> bool:
+    try:
+        apps.get_model(app_label, model_name)
+    except LookupError:
+        return False
+    return True
 
 
 def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from djinsight.beacons import beacon, bots
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, entries, scripts
+from djinsight.counting import connections, counters, entries, scripts
 from djinsight.counting.entries import Detail
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
@@ -135,6 +135,13 @@ def spill(shard: int) -> int:
     client = connections.sync_client(shard)
     moved: int = scripts.spill_shed.call(client, [names.events, names.meta, names.shed], [conf.stream_max_views])
     return moved
+
+
+def mark(shard: int) -> None:
+    """Put an entry into the stream that counts nothing."""
+    names = Keys(shard)
+    client = connections.sync_client(shard)
+    scripts.mark_stream.call(client, [names.events, names.meta], [counters.new_epoch()])
 
 
 def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:

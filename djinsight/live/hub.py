@@ -21,7 +21,7 @@ from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import frames
-from djinsight.live.publisher import Publisher, channel_layer
+from djinsight.live.publisher import CORRECTED_TYPE, Publisher, channel_layer
 from djinsight.live.sockets import Socket
 from djinsight.live.topics import Topic, pushed
 
@@ -47,6 +47,7 @@ class Hub:
         self.topics: dict[str, Topic] = {}  # by the names of their refs
         self._joined = False  # whether this hub's channel is in the group: where anything is watched
         self._site = ""  # whose group that is
+        self._corrected: set[str] = set()  # objects whose numbers are to be read with the next beat, larger or not
         self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
         self._parts: Iterator[None] = iter(())  # what is left of a flush
@@ -227,10 +228,23 @@ class Hub:
         if message.get("type") == MOVED_TYPE:
             await sites.acheck()
             self._changed.set()
+        if message.get("type") == CORRECTED_TYPE:
+            self._corrected.update(message["refs"])
+            await self._correct(message["refs"])
         for name, *numbers in message.get("counters", ()):
             topic = self.topics.get(name)
             if topic is not None:
                 self._update(topic, Snapshot(topic.ref, *numbers))
+
+    async def _correct(self, names: Iterable[str]) -> None:
+        """Take what Redis has of objects that were corrected, though it may be less."""
+        topics = [self.topics[name] for name in names if name in self.topics]
+        snapshots = await totals.aread([topic.ref for topic in topics])
+        for topic in topics:
+            snapshot = snapshots.get(topic.ref)
+            if snapshot is not None and snapshot != topic.snapshot:
+                topic.snapshot = None
+                self._update(topic, snapshot)
 
     async def _reread(self) -> None:
         await asyncio.sleep(REREAD_EVERY)
@@ -242,6 +256,10 @@ class Hub:
         await asyncio.sleep(BEAT_EVERY)
         if self._is_elsewhere():
             self._changed.set()
+        if self._corrected:
+            # Once more: a broadcast from before the correction may have come after it.
+            corrected, self._corrected = self._corrected, set()
+            await self._correct(corrected)
         loop, pinged = asyncio.get_running_loop(), 0
         now = loop.time()
         for socket in list(self.sockets):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
+from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
 
@@ -17,10 +18,11 @@ from djinsight.conf import conf
 from djinsight.counting import sites
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import ForeignDataSet
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 logger = logging.getLogger("djinsight.live")
 
+CORRECTED_TYPE = "djinsight.corrected"  # its refs: objects whose numbers somebody has set
 MESSAGE_TYPE = "djinsight.counters"  # its counters: each the fields of a Snapshot, the ref as text
 MAX_PENDING = 10_000  # objects; past it the longest waiting is dropped, and the hub's reread heals it
 MAX_TOGETHER = 500  # objects a broadcast
@@ -118,6 +120,23 @@ class Publisher:
         except (redis.RedisError, OSError, ForeignDataSet) as error:
             # TimeoutError is an OSError. Every page reads these numbers again within 30 s.
             logger.warning("%d counters were not broadcast, Redis does not answer: %r", len(refs), error)
+
+
+def correct(refs: Sequence[ObjectRef]) -> None:
+    """Have every process read the counters of ``refs`` again, though they may have become smaller. For workers.
+
+    Logs a warning if the layer does not answer: pages that are opened from then on show the right numbers anyway.
+    """
+    try:
+        async_to_sync(_correct)(refs)
+    except (redis.RedisError, OSError, CountingUnavailable) as error:
+        logger.warning("open pages do not hear of a correction, Redis does not answer: %r", error)
+
+
+async def _correct(refs: Sequence[ObjectRef]) -> None:
+    async with asyncio.timeout(SEND_WITHIN):
+        group = group_name(await sites.acurrent())
+        await channel_layer().group_send(group, {"type": CORRECTED_TYPE, "refs": [str(ref) for ref in refs]})
 
 
 def channel_layer() -> Any:

@@ -14,8 +14,8 @@ from djinsight.management.batches import BatchCommand
 
 class Command(BatchCommand):
     help = (
-        "Take the data under DJINSIGHT_REDIS_KEY_PREFIX for this site's own, after its SECRET_KEY and its database have "
-        "both changed. A site that still uses it counts nothing from then on."
+        "Take the data under DJINSIGHT_REDIS_KEY_PREFIX for this site's own, after both its SECRET_KEY and its "
+        "database have changed. A site that still uses it counts nothing from then on."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
