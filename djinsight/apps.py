@@ -21,5 +21,5 @@ class DjinsightConfig(AppConfig):
 
         checks.register()
         deletion.connect()
-        persistence.use(persisted.load, close_old_connections)
+        persistence.use(persisted.load, close_old_connections, persisted.identify)
         post_migrate.connect(schedule.create_periodic_tasks, sender=self, dispatch_uid="djinsight.schedule")

@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from djinsight import caches, database
-from djinsight.beacons.refs import tracked_model
+from djinsight.beacons.refs import MAX_LENGTH, has_plain_key, key_field, tracked_model
 from djinsight.conf import conf
 from djinsight.counting import endpoints
 
@@ -38,6 +38,8 @@ def register() -> None:
     checks.register(check_primary_keys, "djinsight")
     checks.register(check_cache, "djinsight")
     checks.register(check_shared_database, "djinsight")
+    checks.register(check_lengths, "djinsight")
+    checks.register(check_tenants, "djinsight")
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -185,6 +187,29 @@ def check_primary_keys(**kwargs: Any) -> list[checks.CheckMessage]:
     ]
 
 
+def check_tenants(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E010: each tenant has a schema of its own, and objects of several of them have the same names."""
+    if not any(apps.is_installed(app) for app in ("django_tenants", "tenant_schemas")):
+        return []
+    tenants = [str(app) for app in getattr(settings, "TENANT_APPS", ())]
+    names = {name for name in tenants if "." in name and name.rpartition(".")[2].endswith("Config")}
+    names = {name.rpartition(".apps.")[0] for name in names} | set(tenants)
+    found = sorted(
+        config.name
+        for config in apps.get_app_configs()
+        if config.name in names
+        and (
+            config.label == "djinsight"
+            or any(getattr(model, "djinsight_tracked", False) for model in config.get_models())
+        )
+    )
+    if not found:
+        return []
+    text = f"TENANT_APPS has {', '.join(found)}: each tenant's objects of one key would share their views."
+    hint = "Track only models of SHARED_APPS, with djinsight among them, or run a site for each tenant."
+    return [checks.Error(text, hint, "TENANT_APPS", "djinsight.E010")]
+
+
 def unfit_key(model: type[Model]) -> str:
     """What is to be done about the primary key of ``model``, ``""`` where its objects can be counted by it."""
     field: Any = model._meta.pk
@@ -195,7 +220,27 @@ def unfit_key(model: type[Model]) -> str:
         field = field.target_field
     if field != tracked._meta.pk:
         return f"Let it have the primary key of {tracked._meta.label}, under whose name it is counted."
+    if not has_plain_key(tracked):
+        return (
+            f"Its {type(key_field(tracked)).__name__} is another text in each database. Give it a whole number, a "
+            "string or a UUID for a primary key, as Django's own field stores it, and what it has now a field with "
+            "unique=True."
+        )
     return ""
+
+
+def check_lengths(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W010: a tracked model may have keys that are too long to be counted by."""
+    found: list[checks.CheckMessage] = []
+    for model in apps.get_models():
+        if getattr(model, "djinsight_tracked", False) and tracked_model(model) is model and not unfit_key(model):
+            room = MAX_LENGTH - len(f"{model._meta.app_label}.{model._meta.model_name}:")
+            longest = getattr(key_field(model), "max_length", None) or 0
+            if longest > room:
+                text = f"Objects of {model._meta.label} with a key of more than {room} characters are not counted."
+                hint = f"Set max_length={room} on its primary key, if none is longer."
+                found.append(checks.Warning(text, hint, model, "djinsight.W010"))
+    return found
 
 
 def _nearest(name: str, known: set[str]) -> str:

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models.expressions import Col
 from django.utils.functional import cached_property
 
+from djinsight import object_ids
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.counting import days, totals
 from djinsight.counting.snapshot import Snapshot
@@ -85,7 +86,7 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
             f"AND {quote('model')} = '{tracked._meta.model_name}'"
         )
         own_pk = f"{table}.{quote(self.model._meta.pk.column)}"
-        pk = _as_text(own_pk, self.model._meta.pk, connection)
+        pk = object_ids.as_sql(own_pk, self.model._meta.pk, connection)
         inner = quote("djinsight_statistics")
         select = (
             f"SELECT {inner}.{quote(self.name)} FROM {quote(statistics._meta.db_table)} {inner} "
@@ -94,7 +95,10 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         if self.never == "NULL":
             return f"({select})"
         # Where an outer join finds no object, there is no number either, as with any column.
-        return f"CASE WHEN {own_pk} IS NOT NULL THEN COALESCE(({select}), {self.never}) END"
+        value = f"COALESCE(({select}), {self.never})"
+        if connection.vendor == "mysql":
+            value = f"CAST({value} AS SIGNED)"  # of an unsigned column and a signed 0 it makes a decimal number
+        return f"CASE WHEN {own_pk} IS NOT NULL THEN {value} END"
 
     def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
         if instance is None:
@@ -149,19 +153,3 @@ class TimeColumn(StatisticsColumn, models.DateTimeField):  # type: ignore[type-a
 
     def live(self, snapshot: Snapshot) -> Any:
         return days.to_datetime(getattr(snapshot, self.name.replace("_at", "_ms")))
-
-
-def _as_text(column: str, pk: models.Field[Any, Any], connection: Any) -> str:
-    """``str(pk)`` in SQL."""
-    field: Any = pk
-    while field.remote_field is not None:
-        field = field.target_field
-    if isinstance(field, models.UUIDField) and not connection.features.has_native_uuid_field:
-        parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
-        cut = [f"SUBSTR({column}, {start}, {length})" for start, length in parts]
-        if connection.vendor == "mysql":
-            return "CONCAT(" + ", '-', ".join(cut) + ")"
-        return " || '-' || ".join(cut)
-    if isinstance(field, models.CharField | models.TextField):
-        return column
-    return f"CAST({column} AS {'CHAR' if connection.vendor == 'mysql' else 'VARCHAR'})"

@@ -5,6 +5,7 @@ DjinsightError
  ├── Rejected             something a client sent was refused; ``reason`` says why
  │    └── InvalidToken    the token is forged, expired or for something else
  └── CountingUnavailable  Redis did not answer, or answered with an error; or the database, where numbers come from it
+      └── ForeignDataSet  what Redis has under our prefix belongs to another site
 """
 
 from __future__ import annotations
@@ -67,3 +68,20 @@ class InvalidToken(Rejected):
 
 class CountingUnavailable(DjinsightError):
     """Redis did not answer in time, or answered with an error; or the database, where numbers come from it."""
+
+
+class ForeignDataSet(CountingUnavailable):
+    """The keys under our prefix in this Redis database belong to another site: nothing of them is read or written.
+
+    Args:
+        meta: The name of the hash that says so.
+    """
+
+    hint = (
+        "Give this site a DJINSIGHT_REDIS_KEY_PREFIX or a Redis database of its own. If it is the same site with "
+        "another SECRET_KEY and another database, run: python manage.py djinsight_claim"
+    )
+
+    def __init__(self, meta: str) -> None:
+        super().__init__(f"the data set of {meta} in Redis belongs to another site")
+        self.meta = meta

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from djinsight import database
 from djinsight.beacons import beacon, bots, refs
 from djinsight.mixin import PageViewStatisticsMixin
+from djinsight.object_ids import ObjectIdField
 
 __all__ = [
     "DataLoss",
@@ -34,7 +35,7 @@ class OfObject(models.Model):
     """What every table about a tracked object begins with; ``object_id`` is the primary key as text."""
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+", verbose_name=_("type"))
-    object_id = models.CharField(_("object id"), max_length=refs.MAX_LENGTH)
+    object_id = ObjectIdField(_("object id"), max_length=refs.MAX_LENGTH)
     content_object = GenericForeignKey()
 
     # What people call the object, where it is fetched: a row as text asks no database for it.

@@ -12,7 +12,7 @@ from django.conf import settings
 import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import breakers, connections, refusals, states
+from djinsight.counting import breakers, connections, refusals, sites, states
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
@@ -28,6 +28,7 @@ def redis_client() -> Iterator[redis.Redis]:
         refusals.forget()
         states.forget()
         breakers.forget()
+        sites.forget()
     connections.close_sync()
 
 

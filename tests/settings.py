@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -51,7 +52,24 @@ TEMPLATES = [
     }
 ]
 
-if os.environ.get("TEST_DATABASE") == "postgresql":
+if os.environ.get("TEST_DRIVER") == "psycopg2":
+    # Django takes psycopg 3 where both are there. None tells Python's import that there is no such module.
+    sys.modules["psycopg"] = None  # type: ignore[assignment]
+
+if os.environ.get("TEST_DATABASE") == "mariadb":
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.mysql",
+            "NAME": os.environ.get("TEST_DATABASE_NAME", "djinsight"),
+            "USER": "djinsight",
+            "OPTIONS": {"unix_socket": os.environ["TEST_MARIADB_SOCKET"], "charset": "utf8mb4"},
+            "TEST": {"NAME": "djinsight_test", "CHARSET": "utf8mb4"},
+        }
+    }
+elif os.environ.get("TEST_DATABASE") == "postgresql":
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.postgresql",

@@ -12,6 +12,7 @@ import redis
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import sites
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live import broadcasts, hub
@@ -98,14 +99,14 @@ async def test_garbage_in_the_group_holds_up_no_page(
     """Hundreds of messages of others, then one of ours: it is there at once, and one line says what was dropped."""
     page = await open_socket()
     await page.subscribe(watch_token)
-    (group,) = [name for name in redis_client.pubsub_channels("*") if group_name().encode() in name]
+    (group,) = [name for name in redis_client.pubsub_channels("*") if group_name(sites.known()).encode() in name]
     named = [[str(ref), *each[1:]] for each in COUNTERS.values()]
     for _ in range(30):
         for each in GARBAGE:
             assert redis_client.publish(group, each) == 1
         redis_client.publish(group, msgpack.packb({"type": broadcasts.TYPE, "version": 1, "counters": named}))
     snapshot = Snapshot(ref, 41, 1, 1, NOW, NOW, 20_000)
-    await channel_layer().group_send(group_name(), broadcasts.message([snapshot]))
+    await channel_layer().group_send(group_name(sites.known()), broadcasts.message([snapshot]))
     # Each message that stalled the hub would take a second.
     async with asyncio.timeout(15):
         assert (await page.counter(41))["total_views"] == 41
@@ -120,7 +121,9 @@ async def test_what_this_version_sends_is_read_beside_it(
 ) -> None:
     page = await open_socket()
     await page.subscribe(tokens.mint("watch", ref))
-    await channel_layer().group_send(group_name(), {"type": broadcasts.TYPE, "version": 2, "counters": [[str(ref)]]})
+    await channel_layer().group_send(
+        group_name(sites.known()), {"type": broadcasts.TYPE, "version": 2, "counters": [[str(ref)]]}
+    )
     await page.send({"type": "view", "id": view_id(), "token": view_token})
     assert (await page.counter(1))["total_views"] == 1
     await hub.get().settle()

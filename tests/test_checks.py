@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,9 +17,12 @@ from django.db import models
 from django.db.models import Model
 from django.test.utils import isolate_apps
 
-from djinsight.checks import unfit_key
+from djinsight.beacons.refs import ObjectRef
+from djinsight.checks import check_lengths, unfit_key
+from djinsight.exceptions import InvalidRef
 from djinsight.models import PageViewStatisticsMixin
 from tests.blog.models import Term
+from tests.processes import ROOT
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
@@ -207,3 +215,98 @@ def test_e004_names_what_a_router_puts_where(router: Router, expected: dict[str,
         places = dict(re.findall(r'"(\w+)" \(([^)]*)\)', message.msg))
         assert {database: set(models.split(", ")) for database, models in places.items()} == expected
         assert message.hint
+
+
+class Hashed(str):
+    """What a field of somebody else's gives for the number that it stores."""
+
+
+class HashField(models.AutoField):  # type: ignore[type-arg]
+    def from_db_value(self, value: int, *args: Any) -> Hashed:
+        return Hashed(f"x{value:o}")
+
+    def get_prep_value(self, value: Any) -> int:
+        return int(value[1:], 8) if isinstance(value, Hashed) else value
+
+
+class LowerField(models.CharField):  # type: ignore[type-arg]
+    """A string that is stored in another way than it is given; the database returns what is stored."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return super().get_prep_value(value).lower()
+
+
+class Described:
+    """An attribute of an object that is not the value of its column."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self if instance is None else instance.__dict__.get(self.field.attname)
+
+
+class DescribedField(models.CharField):  # type: ignore[type-arg]
+    descriptor_class = Described
+
+
+KEYS: dict[str, tuple[Callable[[], Any], bool]] = {
+    "a whole number": (lambda: models.BigAutoField(primary_key=True), True),
+    "a small one": (lambda: models.PositiveSmallIntegerField(primary_key=True), True),
+    "a string": (lambda: models.CharField(primary_key=True, max_length=9), True),
+    "a slug": (lambda: models.SlugField(primary_key=True), True),
+    "an address": (lambda: models.URLField(primary_key=True, max_length=100), True),
+    "a text": (lambda: models.TextField(primary_key=True), True),
+    "a UUID": (lambda: models.UUIDField(primary_key=True), True),
+    "a string of its own": (lambda: LowerField(primary_key=True, max_length=9), True),
+    "a decimal": (lambda: models.DecimalField(primary_key=True, max_digits=9, decimal_places=2), False),
+    "a float": (lambda: models.FloatField(primary_key=True), False),
+    "a time": (lambda: models.DateTimeField(primary_key=True), False),
+    "a day": (lambda: models.DateField(primary_key=True), False),
+    "a duration": (lambda: models.DurationField(primary_key=True), False),
+    "a boolean": (lambda: models.BooleanField(primary_key=True), False),
+    "bytes": (lambda: models.BinaryField(primary_key=True), False),
+    "an IP address": (lambda: models.GenericIPAddressField(primary_key=True), False),
+    "a hash": (lambda: HashField(primary_key=True), False),
+    "with a descriptor": (lambda: DescribedField(primary_key=True, max_length=9), False),
+}
+
+
+@pytest.mark.parametrize(("field", "fits"), KEYS.values(), ids=KEYS)
+@isolate_apps("tests.blog")
+def test_e006_a_key_that_is_another_text_in_each_database(field: Callable[[], Any], fits: bool) -> None:
+    """The check and the pages agree: what the check refuses has no ref."""
+
+    class Thing(PageViewStatisticsMixin, models.Model):
+        key = field()
+
+        class Meta:
+            app_label = "blog"
+
+    class Part(Thing):
+        class Meta:
+            app_label = "blog"
+
+    assert [bool(unfit_key(model)) for model in (Thing, Part)] == [not fits] * 2
+    if not fits:
+        assert type(Thing._meta.pk).__name__ in unfit_key(Thing)
+        with pytest.raises(InvalidRef):
+            ObjectRef.of(Thing(pk=Decimal("1.50")))
+
+
+@pytest.mark.parametrize(("length", "expected"), [(190, []), (191, ["djinsight.W010"])])
+def test_w010_a_key_that_may_be_too_long(length: int, expected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Term._meta.pk, "max_length", length)
+    found = check_lengths()
+    assert [message.id for message in found] == expected
+    assert all("more than 190 characters" in message.msg for message in found)
+
+
+def test_e010_tenants() -> None:
+    """With django-tenants, in a process whose settings it has."""
+    command = [sys.executable, "-m", "django", "check", "--settings", "tests.tenants"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert "djinsight.E010) TENANT_APPS has djinsight, tests.blog:" in done.stderr
+    shared = {**os.environ, "TENANTS_SHARE": "1"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=shared)
+    assert "E010" not in done.stderr

@@ -50,7 +50,7 @@ NAMES = ("total_views", "unique_views", "first_viewed_at", "last_viewed_at")
 # In Prague it is the first of March already.
 FIRST = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LAST = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
-IDS = [uuid.UUID(int=n) for n in (7, 2**128 - 1, 0x0123456789ABCDEF0123456789ABCDEF)]
+IDS = [uuid.UUID(int=n) for n in (7, 2**128 - 1, 0x0123456789AB4DEF8123456789ABCDEF)]
 
 
 def viewed(obj: Any, total: int, unique: int, first: datetime = FIRST, last: datetime = LAST) -> None:
@@ -240,6 +240,8 @@ QUERIES: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "a child": (lambda: ARTICLES.filter(news__total_views=30), ["news"]),
     "rows of other models": (lambda: ARTICLES.filter(total_views=9999), []),
 }
+if connection.vendor == "mysql":
+    del QUERIES["in a sliced subquery"]  # it takes no LIMIT in a subquery of IN, whatever is selected
 
 
 @pytest.mark.parametrize(("ask", "expected"), QUERIES.values(), ids=QUERIES)
@@ -371,6 +373,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
     "contains": (lambda: ARTICLES.filter(total_views=10).contains(ARTICLES.get(title="warm")), True),
     "explain": (lambda: bool(ARTICLES.filter(total_views=10).explain()), True),
 }
+if connection.vendor == "mysql":
+    del VALUES["Coalesce"]  # it answers COALESCE of a time and a parameter with a text, for any column
 
 
 @pytest.mark.parametrize(("ask", "expected"), VALUES.values(), ids=VALUES)
@@ -604,7 +608,10 @@ def test_update(model: Any, name: str, value: Any) -> None:
         lambda article: article.save(update_fields=["total_views"]),
         lambda article: Article.objects.bulk_update([article], ["total_views"]),
         lambda article: Article.objects.bulk_create(
-            [article], update_conflicts=True, update_fields=["total_views"], unique_fields=["id"]
+            [article],
+            update_conflicts=True,
+            update_fields=["total_views"],
+            unique_fields=["id"] if connection.features.supports_update_conflicts_with_target else None,
         ),
     ],
     ids=["save", "bulk_update", "bulk_create"],

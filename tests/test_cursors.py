@@ -55,8 +55,8 @@ def elsewhere(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
 
 def passes_by() -> bool:
     """Whether a taken cursor can be passed by: SQLite has one writer at a time, and no locks of rows."""
-    assert connection.features.has_select_for_update_skip_locked == (connection.vendor == "postgresql")
-    return connection.vendor == "postgresql"
+    assert connection.features.has_select_for_update_skip_locked == (connection.vendor != "sqlite")
+    return connection.vendor != "sqlite"
 
 
 @contextmanager

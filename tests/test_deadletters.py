@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import redis
-from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models import Sum
+from django.test import modify_settings
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import totals
@@ -29,16 +29,12 @@ def sums() -> list[int]:
 
 @pytest.fixture
 def letters(ref: ObjectRef, redis_client: redis.Redis) -> int:
-    """Five views whose content type was gone when they were to be stored, and one entry that nobody can read."""
+    """Five views whose app was not installed when they were to be stored, and one entry that nobody can read."""
     count_views(ref, 5, visitors=2)
     redis_client.xadd("djinsight:events", {"s": 6, "x": "y\nz"})
     redis_client.hset("djinsight:meta", "seq", 6)
-    kind = ContentType.objects.get(app_label="blog", model="article")
-    ContentType.objects.filter(pk=kind.pk).update(model="away")
-    ContentType.objects.clear_cache()
-    persist()
-    ContentType.objects.filter(pk=kind.pk).update(model="article")
-    ContentType.objects.clear_cache()
+    with modify_settings(INSTALLED_APPS={"remove": "tests.blog"}):
+        persist()
     assert (DeadLetter.objects.count(), sums()) == (6, [0] * 4)
     return 6
 
@@ -161,3 +157,32 @@ def test_the_neighbours_are_not_written_twice(ref: ObjectRef, letters: int) -> N
     persist()
     list(deadletters.replay())
     assert sums() == [6] * 4
+
+
+def test_a_model_that_was_renamed(ref: ObjectRef, redis_client: redis.Redis) -> None:
+    """Views that waited, and those of pages that were rendered under the name before."""
+    before = ObjectRef("blog", "post", ref.pk)
+    count_views(before, 3)
+    totals.read([before])
+    persist()
+    assert DeadLetter.objects.count() == 3
+    assert list(redis_client.scan_iter("*blog.post*"))
+    assert run("process_deadletters", "--replay").splitlines()[-1] == "Stored 0 of 3 dead letters."
+    said = run("process_deadletters", "--replay", "--rename", "blog.Post=blog.Article")
+    assert said.splitlines()[-1] == "Stored 3 of 3 dead letters."
+    assert sums() == [3] * 4
+    assert totals.read([ref])[ref].total_views == 3
+    assert not list(redis_client.scan_iter("*blog.post*"))
+
+
+@pytest.mark.parametrize(
+    "value", ["blog.post", "post=article", "blog.post=blog.nothing", "=blog.article", "a.b=c.d=e.f"]
+)
+def test_a_rename_that_cannot_be(value: str, letters: int) -> None:
+    with pytest.raises(CommandError, match="rename"):
+        run("process_deadletters", "--replay", "--rename", value)
+
+
+def test_a_rename_without_a_replay(letters: int) -> None:
+    with pytest.raises(CommandError, match="--replay"):
+        run("process_deadletters", "--rename", "blog.post=blog.article")

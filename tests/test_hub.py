@@ -15,7 +15,7 @@ from django.db import connection
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import totals
+from djinsight.counting import sites, totals
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live import hub, publisher, sockets, topics
@@ -52,7 +52,7 @@ async def test_many_sockets_and_objects_share_one_subscription(
     for n, page in enumerate(pages):
         await page.subscribe(watch_token, tokens.mint("watch", ObjectRef("blog", "article", str(10_000_000 + n))))
     (group,) = groups(redis_client)
-    assert group.endswith(group_name())
+    assert group.endswith(group_name(sites.known()))
     assert dict(redis_client.pubsub_numsub(group)) == {group.encode(): 1}
 
     await pages[0].send({"type": "view", "id": view_id(), "token": view_token})

@@ -1,4 +1,4 @@
-"""What touches tables, once more on PostgreSQL: the suite's own modules, in a process of its own."""
+"""What touches tables, once more on PostgreSQL, with both of its drivers: the suite's own modules, in a process."""
 
 from __future__ import annotations
 
@@ -30,17 +30,24 @@ MODULES = (
     "test_totals",
     "test_refusals",
     "test_follow_one_view",
+    "test_sites",
 )
 
 
 @pytest.mark.postgresql
-def test_on_postgresql() -> None:
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_on_postgresql(driver: str) -> None:
     programs = binaries()
     if programs is None:
         cannot_run("no PostgreSQL on this machine")
         return
     with PostgreSQL(programs) as server:
-        environment = {**os.environ, "TEST_DATABASE": "postgresql", "TEST_POSTGRESQL_HOST": str(server.host)}
+        environment = {
+            **os.environ,
+            "TEST_DATABASE": "postgresql",
+            "TEST_POSTGRESQL_HOST": str(server.host),
+            "TEST_DRIVER": driver,
+        }
         command = [sys.executable, "-m", "pytest", "-q", *(f"tests/{module}.py" for module in MODULES)]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]

@@ -11,6 +11,7 @@ import redis
 from channels.layers import get_channel_layer
 
 from djinsight.beacons.refs import ObjectRef
+from djinsight.counting import sites
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live.publisher import MAX_TOGETHER, Publisher
@@ -58,7 +59,7 @@ async def test_more_than_one_broadcast_takes(layer: Any, redis_client: redis.Red
 
 async def test_the_newest_is_what_comes(layer: Any) -> None:
     channel = await layer.new_channel()
-    await layer.group_add(group_name(), channel)
+    await layer.group_add(group_name(await sites.acurrent()), channel)
     publisher = Publisher()
     for total in (1, 3, 2):  # as two calls of a script may come back
         publisher.publish(viewed(1, total))
@@ -97,7 +98,7 @@ async def test_what_is_new_does_not_wait_for_what_rests(layer: Any, settings: An
     publisher.publish(viewed(1, 2))
     await settled()  # its task waits for the hour
     channel = await layer.new_channel()
-    await layer.group_add(group_name(), channel)
+    await layer.group_add(group_name(await sites.acurrent()), channel)
     publisher.publish(viewed(2, 3))
     async with asyncio.timeout(WITHIN):
         ((ref, *_),) = (await layer.receive(channel))["counters"]

@@ -17,7 +17,7 @@ from djinsight.exceptions import InvalidRef
 from djinsight.models import PageViewStatisticsMixin
 from tests.blog.models import Article, Comment, News, Product, Term
 
-ID = uuid.UUID("01234567-89ab-cdef-0123-456789abcdef")
+ID = uuid.UUID("01234567-89ab-4def-8123-456789abcdef")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,10 @@ ID = uuid.UUID("01234567-89ab-cdef-0123-456789abcdef")
         pytest.param(Article(pk=5), "blog.article:5", id="a number"),
         pytest.param(Article(pk=0), "blog.article:0", id="zero"),
         pytest.param(Product(pk=ID), f"blog.product:{ID}", id="a UUID"),
+        pytest.param(Article(pk="05"), "blog.article:5", id="a number as somebody wrote it"),
+        pytest.param(Product(pk=str(ID).upper()), f"blog.product:{ID}", id="a UUID in capitals"),
+        pytest.param(Product(pk=ID.hex), f"blog.product:{ID}", id="a UUID without hyphens"),
+        pytest.param(Term(pk=7), "blog.term:7", id="a text that is a number"),
         pytest.param(Term(pk="word"), "blog.term:word", id="a text"),
         pytest.param(Term(pk="a:b c.d/é語 🙂"), "blog.term:a:b c.d/é語 🙂", id="a text of anything"),
         pytest.param(News(id=5), "blog.article:5", id="a child is its parent"),
@@ -61,6 +65,8 @@ def test_copied_with_its_parts(copied: Callable[[ObjectRef], ObjectRef]) -> None
         pytest.param(Article(), id="unsaved"),
         pytest.param(News(), id="unsaved child"),
         pytest.param(Product(pk=None), id="no UUID"),
+        pytest.param(Product(pk="5"), id="what is no UUID"),
+        pytest.param(Article(pk="five"), id="what is no number"),
         pytest.param(Term(pk=""), id="an empty key"),
         pytest.param(Term(pk="x" * MAX_LENGTH), id="too long"),
         pytest.param(Term(pk="a\0b"), id="NUL"),

@@ -47,7 +47,7 @@ def signed(text: str) -> str:
     "ref",
     [
         REF,
-        ObjectRef("blog", "product", "01234567-89ab-cdef-0123-456789abcdef"),
+        ObjectRef("blog", "product", "01234567-89ab-4def-8123-456789abcdef"),
         ObjectRef("blog", "term", "a:b:c"),
         ObjectRef("blog", "term", "é語 🙂 <script>'\"&"),
         LONGEST,

@@ -153,11 +153,11 @@ def test_neither_redis_nor_the_database(refs: list[ObjectRef], settings: Any) ->
         raise CountingUnavailable("the database does not answer")
 
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
-    persistence.use(fail, close_old_connections)
+    persistence.use(fail, close_old_connections, persisted.identify)
     try:
         assert total(refs[0]) == 0
     finally:
-        persistence.use(persisted.load, close_old_connections)
+        persistence.use(persisted.load, close_old_connections, persisted.identify)
 
 
 def test_redis_down_is_asked_once(refs: list[ObjectRef], settings: Any, caplog: pytest.LogCaptureFixture) -> None:

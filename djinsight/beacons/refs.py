@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from inspect import getattr_static
 from typing import Any, Self
+
+from django.core.exceptions import ValidationError
 
 from djinsight.exceptions import InvalidRef
 
 MAX_LENGTH = 200
+
+_DJANGO = "django.db.models."
+_PLAIN = {"IntegerField", "CharField", "TextField", "UUIDField"}  # and their subclasses
 
 _SHAPE = re.compile(r"([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*):([^\x00-\x1f\x7f\ud800-\udfff]+)", re.DOTALL)
 
@@ -48,12 +54,19 @@ class ObjectRef(str):
         Where several models of a multi-table inheritance have the mixin, the object is named by the topmost of
         them, so that a view of the child is a view of the parent.
         """
-        model = tracked_model(model_of(obj))
-        name = model._meta.pk.attname
-        pk = getattr(obj, name) if hasattr(obj, name) else obj.pk
+        label, attname, field, kept = _naming(model_of(obj))
+        pk = getattr(obj, attname) if hasattr(obj, attname) else obj.pk
         if pk is None or isinstance(pk, tuple):
-            raise InvalidRef(f"expected a saved {model._meta.label} with a key of one field but its key is {pk!r}")
-        return _parsed(f"{model._meta.app_label}.{model._meta.model_name}:{pk}")
+            raise InvalidRef(f"expected a saved {label} with a key of one field but its key is {pk!r}")
+        if kept is None:
+            raise InvalidRef(f"expected {label} to have a whole number, a string or a UUID for a key but got {pk!r}")
+        if type(pk) is not kept:
+            # As it comes from the database: an object that was just made may have a UUID in capitals for its key.
+            try:
+                pk = field.get_prep_value(pk)
+            except (TypeError, ValueError, ValidationError) as error:
+                raise InvalidRef(f"expected a key of {label} but got {pk!r}") from error
+        return _parsed(f"{label}:{pk!s}")
 
 
 @lru_cache(maxsize=4096)  # the same objects on one page after the other; never a client's text
@@ -80,6 +93,54 @@ def _topmost(model: Any) -> Any:
     concrete = model._meta.concrete_model
     tracked = [base for base in concrete.__mro__ if getattr(base, "djinsight_tracked", False) and _concrete(base)]
     return tracked[-1] if tracked else concrete
+
+
+@lru_cache(maxsize=1024)
+def _naming(model: Any) -> tuple[str, str, Any, type | None]:
+    """Return label, attribute and field of the key that names objects of ``model``, and a type it may have as it is.
+
+    None for the type if objects of ``model`` cannot be named.
+    """
+    tracked = tracked_model(model)
+    field = tracked._meta.pk
+    if not has_plain_key(tracked):
+        kept = None
+    elif not _from_django(type(key_field(tracked)), "get_prep_value"):
+        kept = object  # none is
+    else:
+        kept = str if _plain(key_field(tracked)) & {"CharField", "TextField"} else int
+    return f"{tracked._meta.app_label}.{tracked._meta.model_name}", field.attname, field, kept
+
+
+@lru_cache(maxsize=1024)
+def has_plain_key(model: Any) -> bool:
+    """Return if the key of ``model`` is the same text in Python and in every database.
+
+    It is for whole numbers, strings and UUIDs, if the field adds no conversion of its own to what the database
+    returns. Of decimal numbers, times and booleans each database writes another text.
+    """
+    field = key_field(model)
+    converted = hasattr(field, "from_db_value") or not _from_django(type(field), "get_db_converters")
+    # What an object has for an attribute, in place of the value that the database returns.
+    descriptor = type(getattr_static(field.model, field.attname, None))
+    return bool(_plain(field)) and not converted and descriptor.__module__.startswith(_DJANGO)
+
+
+def key_field(model: Any) -> Any:
+    """Return the field whose values are the keys of ``model``: behind a parent link, that of the parent."""
+    field = model._meta.pk
+    while field.remote_field is not None:
+        field = field.target_field
+    return field
+
+
+def _plain(field: Any) -> set[str]:
+    return _PLAIN & {base.__name__ for base in type(field).__mro__ if base.__module__.startswith(_DJANGO)}
+
+
+def _from_django(cls: type, method: str) -> bool:
+    """Return if ``cls`` has ``method`` from Django alone."""
+    return all(base.__module__.startswith(_DJANGO) for base in cls.__mro__ if method in vars(base))
 
 
 def _concrete(base: type) -> bool:

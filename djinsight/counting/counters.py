@@ -16,11 +16,11 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import breakers, connections, days, entries, persistence, scripts, snapshot
-from djinsight.counting.keys import Keys, by_shard
+from djinsight.counting import breakers, connections, days, entries, persistence, scripts, sites, snapshot
+from djinsight.counting.keys import Keys, by_shard, escaped
 from djinsight.counting.persistence import TRIES, Persistence
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 SCAN = 1000  # stream entries a read
 AT_ONCE = 500  # objects a script call
@@ -60,6 +60,7 @@ def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 
 def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     client = connections.sync_client(shard)
+    sites.check_database(shard, again=False)
     for _ in range(TRIES):
         moment = days.now()
         found: dict[ObjectRef, Snapshot] = {}
@@ -143,6 +144,21 @@ def new_epoch() -> str:
     return secrets.token_hex(4)
 
 
+def forget_model(app_label: str, model_name: str) -> int:
+    """Delete the counters of all objects of a model that is not there any more, and return how many keys.
+
+    Raises redis.RedisError or ForeignDataSet.
+    """
+    deleted = 0
+    for shard in range(conf.redis_shards):
+        sites.check(shard)
+        client, keys = connections.sync_client(shard), Keys(shard)
+        for kind in ("counter", "unique_counter", "viewed", "day:????????"):
+            for name in client.scan_iter(f"{escaped(keys.prefix)}{kind}:{app_label}.{model_name}:*", count=SCAN):
+                deleted += client.unlink(name)
+    return deleted
+
+
 def forget(refs: Iterable[ObjectRef]) -> None:
     """Delete the counters of deleted objects. Raises CountingUnavailable where a server does not answer.
 
@@ -159,10 +175,13 @@ def forget(refs: Iterable[ObjectRef]) -> None:
             if client in down:
                 continue
             try:
+                sites.check(shard)
                 for ref in group:
                     client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
             except (redis.RedisError, OSError) as error:
                 breakers.of(shard).rest()
+                down[client] = error
+            except ForeignDataSet as error:
                 down[client] = error
     for first in down.values():
         raise CountingUnavailable(str(first)) from first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class Keys:
         tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
         self.prefix = f"{conf.redis_key_prefix}{tag}"
         self.events = f"{self.prefix}events"  # stream: counted views, until persisted
-        self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last number persisted)
+        self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last persisted); whose it is
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
         self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
         self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
@@ -65,6 +66,11 @@ def _of_ref(prefix: str, ref: ObjectRef, day: str) -> RefKeys:
     )
 
 
+def escaped(text: str) -> str:
+    """Return the pattern of SCAN that stands for ``text``."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", text)
+
+
 def shard_of(ref: ObjectRef) -> int:
     """The shard that ``ref`` lives on."""
     shards = conf.redis_shards
@@ -79,6 +85,10 @@ def by_shard(refs: Iterable[ObjectRef]) -> dict[int, list[ObjectRef]]:
     return shards
 
 
-def group_name() -> str:
-    """The channel layer's group of this site: a hash, as group names allow few characters and 100 of them."""
-    return "djinsight." + hashlib.blake2b(conf.redis_key_prefix.encode(), digest_size=16).hexdigest()
+def group_name(site: str) -> str:
+    """Return the channel layer's group of a site: a hash, as group names allow few characters and 100 of them.
+
+    Redis broadcasts to all of its databases. A site's random id makes its group known to nobody else.
+    """
+    name = f"{conf.redis_key_prefix}\0{site}".encode()
+    return "djinsight." + hashlib.blake2b(name, digest_size=16).hexdigest()

@@ -25,7 +25,7 @@ from djinsight.beacons import visitors
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import connections, days
-from djinsight.counting.keys import Keys, shard_of
+from djinsight.counting.keys import Keys, escaped, shard_of
 from djinsight.counting.recorder import MAX_SEEN
 
 SCAN = 1000  # keys a step through Redis
@@ -89,7 +89,7 @@ def scan(shard: int) -> Iterator[list[str]]:
     A key may come twice, as SCAN has it. Raises redis.RedisError.
     """
     client = connections.sync_client(shard)
-    pattern = re.sub(r"([\\*?\[\]])", r"\\\1", conf.redis_key_prefix) + "*"
+    pattern = escaped(conf.redis_key_prefix) + "*"
     cursor = 0
     while True:
         cursor, names = client.scan(cursor, match=pattern, count=SCAN)

@@ -47,15 +47,17 @@ Loader = Callable[[int, Sequence[ObjectRef], days.Moment], Persistence]
 
 _loader: Loader | None = None
 _release: Callable[[], None] | None = None
+_identify: Callable[[], str] | None = None
 
 
-def use(loader: Loader, release: Callable[[], None]) -> None:
+def use(loader: Loader, release: Callable[[], None], identify: Callable[[], str]) -> None:
     """Read the database with ``loader(shard, refs, today)`` from now on.
 
-    ``release`` lets go of database connections that are too old, as a server does around a request.
+    ``release`` lets go of database connections that are too old, as a server does around a request. ``identify`` tells
+    one database from another.
     """
-    global _loader, _release
-    _loader, _release = loader, release
+    global _loader, _release, _identify
+    _loader, _release, _identify = loader, release, identify
 
 
 def read(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
@@ -63,6 +65,11 @@ def read(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     if _loader is None:
         raise CountingUnavailable("expected djinsight in INSTALLED_APPS but its app is not ready")
     return _loader(shard, refs, moment)
+
+
+def identity() -> str:
+    """Return what tells our database from another site's, ``""`` if it does not answer or has no tables yet."""
+    return "" if _identify is None else _identify()
 
 
 def release() -> None:

@@ -23,7 +23,7 @@ from djinsight.counting.entries import View
 from djinsight.counting.faults import WrongServer
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable, Reason, Rejected
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet, Reason, Rejected
 
 logger = logging.getLogger("djinsight.counting")
 
@@ -172,6 +172,8 @@ class Lane:
             codes, numbers, *stopped = await self._ask(call)
         except redis.ResponseError as error:
             self._failing("%d views not counted: %s", len(batch), faults.described(error))
+        except ForeignDataSet as error:
+            logger.debug("%d views not counted: %s", len(batch), error)  # it is in the log once
         except (redis.RedisError, OSError) as error:
             # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
             # a long queue for many times as long.

@@ -19,9 +19,9 @@ from typing import Any
 
 import redis
 
-from djinsight.counting import connections, days, faults, scripts, states
+from djinsight.counting import connections, days, faults, scripts, sites, states
 from djinsight.counting.keys import Keys
-from djinsight.exceptions import Reason
+from djinsight.exceptions import ForeignDataSet, Reason
 
 logger = logging.getLogger("djinsight.counting")
 
@@ -61,8 +61,8 @@ def flush() -> None:
         return
     args = [each for (day, reason), n in counted.items() for each in (f"{day}:{reason}", n)]
     try:
-        scripts.count_refusals.call(connections.sync_client(0), [Keys(0).refused], args)
-    except (redis.RedisError, OSError) as error:
+        scripts.count_refusals.call(connections.sync_client(0), [Keys(0).refused, Keys(0).meta], args)
+    except (redis.RedisError, OSError, ForeignDataSet) as error:
         states.failing(logger, "refusals", "refusals are not in Redis yet: %s", faults.described(error))
         with _lock:
             _counts.update(counted)
@@ -78,6 +78,10 @@ def pending(moved: str = "") -> Counts:
     ``moved`` is the id of the batch that the database has: Redis still has it where it was not dropped yet.
     """
     client, names = connections.sync_client(0), Keys(0)
+    try:
+        sites.check(0)
+    except ForeignDataSet:
+        return {}
     found: Counter[tuple[date, Reason]] = Counter()
     for key in (names.refused, names.refused_moving):
         if client.type(key) == b"hash":

@@ -13,7 +13,7 @@ from djinsight.counting import breakers, counters, days, faults, persistence, sn
 from djinsight.counting.keys import by_shard
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 logger = logging.getLogger("djinsight.counting")
 
@@ -40,6 +40,8 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         except (redis.RedisError, OSError) as error:
             text = "Redis does not answer, pages show persisted numbers: %s"
             states.failing(logger, state, text, faults.described(error))
+        except ForeignDataSet as error:
+            logger.debug("%s, pages show persisted numbers", error)  # it is in the log once
         except CountingUnavailable as error:
             states.failing(logger, state, "%s", error)
     lacking = [ref for ref, each in known.items() if each is None]
@@ -58,7 +60,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     known: dict[ObjectRef, Snapshot | None] = {}
     failed: BaseException | None = None
     for answer in answers:
-        if isinstance(answer, (redis.RedisError, OSError)):
+        if isinstance(answer, (redis.RedisError, OSError, ForeignDataSet)):
             failed = answer
         elif isinstance(answer, BaseException):
             raise answer
@@ -66,7 +68,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
             known |= answer
     if failed is not None:
         if not known:
-            raise CountingUnavailable(str(failed)) from failed
+            raise failed if isinstance(failed, ForeignDataSet) else CountingUnavailable(str(failed)) from failed
         text = "Redis does not answer for some objects: %s"
         states.failing(logger, "reading some shards for sockets", text, faults.described(failed))
     warm = {ref: each for ref, each in known.items() if each is not None}

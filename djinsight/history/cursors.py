@@ -31,7 +31,8 @@ def lock_cursors() -> None:
     # One by one and in order, so that two who lock all of them never wait for each other; and a write comes first, as
     # SQLite does not let a transaction that has read wait for one that writes.
     _touch(0)
-    known = set(database.rows(PersistCursor).values_list("shard", flat=True))
+    # Locking rows are read as they are now: at REPEATABLE READ a plain SELECT would fix what is read behind the locks.
+    known = set(database.rows(PersistCursor).select_for_update().values_list("shard", flat=True))
     missing = set(range(conf.redis_shards)) - known
     database.rows(PersistCursor).bulk_create([PersistCursor(shard=shard) for shard in missing], ignore_conflicts=True)
     for shard in sorted(known | missing):

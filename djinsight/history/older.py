@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from djinsight.conf import conf
-from djinsight.counting import older
+from djinsight.counting import older, sites
 from djinsight.counting.older import Kind, OlderKey
 from djinsight.history import older_counters, older_models, older_records
 
@@ -38,6 +38,8 @@ def take_in(limit: int, model: str = "") -> Iterator[Taken]:
     ``model`` ("blog.article") is whose objects the counters without a model are about, where several could be meant.
     Raises redis.RedisError, CountingUnavailable and django.db.Error, between two steps.
     """
+    for shard in older.servers():
+        sites.check(shard)
     older_records.delete_taken()
     found = False
     for shard in older.servers():

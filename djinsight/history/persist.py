@@ -12,11 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
+from djinsight.counting import sites
+from djinsight.exceptions import ForeignDataSet
 from djinsight.history import continuity, deletion, garbage, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
@@ -47,7 +50,10 @@ class Drained:
 
 
 def persist(*, wait: bool = True) -> Drained:
-    """Write everything that is counted and not yet written. Raises redis.RedisError, django.db.Error."""
+    """Write everything that is counted and not yet written.
+
+    Raises redis.RedisError, django.db.Error, and ForeignDataSet if it is another site's.
+    """
     drained = Drained()
     for part in batches(wait=wait):
         drained.add(part)
@@ -56,7 +62,7 @@ def persist(*, wait: bool = True) -> Drained:
 
 def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]:
     """The same, at most ``limit`` entries a transaction; yields what each one wrote."""
-    failed: redis.RedisError | None = None
+    failed: redis.RedisError | ForeignDataSet | None = None
     for shard in range(conf.redis_shards):
         try:
             for _ in range(-(-MAX_RUN // limit)):
@@ -64,7 +70,7 @@ def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]
                 yield part
                 if part.entries < limit:
                     break
-        except redis.RedisError as error:
+        except (redis.RedisError, ForeignDataSet) as error:
             # Its server may be down; the other shards are on other servers.
             logger.warning("shard %d is not persisted: %s", shard, error)
             failed = failed or error
@@ -76,6 +82,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
     if stream.head(shard) is None:
         return Drained()
+    sites.check_database(shard)
     database.rows(PersistCursor).get_or_create(shard=shard)
     with database.write():
         cursor = lock(shard) if wait else lock_if_free(shard)
@@ -104,7 +111,7 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
         _lose(drained, cursor, DataLoss.Kind.GAP, views)
     if batch:
         cursor.last_id = batch[-1].entry_id
-    good = [entry for entry in batch if isinstance(entry, Entry)]
+    good = [entry for entry in batch if isinstance(entry, Entry) and entry.views]  # a mark counts nothing
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
     refs = {entry.ref for entry in good}
     types = content_types(refs)
@@ -158,7 +165,11 @@ def _spill(shard: int) -> None:
 
 
 def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
-    """The ids of the content types of ``refs``, without those that are not installed."""
+    """Return the ids of the content types of ``refs``, without models that are not installed.
+
+    A model that is installed and has none yet gets one, as ``migrate`` makes them only at its end. In a transaction
+    that has the cursor.
+    """
     labels = {(ref.app_label, ref.model_name) for ref in refs}
     types = _known_types(labels)
     rows = database.content_types().filter(pk__in=types.values())
@@ -175,10 +186,20 @@ def _known_types(labels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int
         try:
             content_type = database.content_types().get_by_natural_key(*label)
         except ContentType.DoesNotExist:
-            continue
+            if not _is_installed(*label):
+                continue
+            content_type, _ = database.content_types().get_or_create(app_label=label[0], model=label[1])
         if content_type.model_class() is not None:
             types[label] = content_type.pk
     return types
+
+
+def _is_installed(app_label: str, model_name: str) -> bool:
+    try:
+        apps.get_model(app_label, model_name)
+    except LookupError:
+        return False
+    return True
 
 
 def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from django.db import Error as DatabaseError
+from django.db import connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Q
 
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
@@ -13,6 +18,8 @@ from djinsight.counting.persistence import TRIES, Persisted, Persistence
 from djinsight.exceptions import CountingUnavailable
 from djinsight.models import PageViewStatistics, PageViewSummary, PersistCursor
 from djinsight.rows import rows_of
+
+logger = logging.getLogger("djinsight.history")
 
 
 def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
@@ -32,6 +39,26 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     except DatabaseError as error:
         raise CountingUnavailable(f"the database does not answer: {error}") from error
     raise CountingUnavailable("the database was written to each time it was read")
+
+
+def identify() -> str:
+    """Return what tells our database from another site's: the times of its first migrations, as a hash.
+
+    They are never the same by chance, they are there before the first view, and each process reads the same ones. A
+    copy of the database has them too. ``""`` if the database does not answer or is not migrated.
+    """
+    recorder = MigrationRecorder(connections[database.alias()])
+    first = Q(app="contenttypes", name="0001_initial") | Q(app="djinsight", name="0001_initial")
+    try:
+        # A failing query of its own must not spoil a transaction of the caller's.
+        with transaction.atomic(using=database.alias()):
+            rows = list(recorder.migration_qs.filter(first).order_by("app").values_list("app", "applied"))
+    except DatabaseError as error:
+        logger.warning("the database does not tell which one it is: %s", error)
+        return ""
+    if "djinsight" not in dict(rows):
+        return ""
+    return blake2b(repr([(app, at.timestamp()) for app, at in rows]).encode(), digest_size=16).hexdigest()
 
 
 def _cursor(shard: int) -> tuple[str, str, int]:

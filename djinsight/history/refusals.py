@@ -34,7 +34,7 @@ def move(*, wait: bool = True) -> int:
         if cursor is None:
             return 0
         # Read behind the lock: a batch that was read before it may be long written, and another one after it.
-        reply = scripts.take_refusals.call(client, [names.refused, names.refused_moving], [new_epoch()])
+        reply = scripts.take_refusals.call(client, [names.refused, names.refused_moving, names.meta], [new_epoch()])
         batch = dict(zip(reply[::2], reply[1::2], strict=True))
         batch_id = batch.pop(b"id", b"")
         name = batch_id.decode("ascii", "replace")[:16]
@@ -42,7 +42,7 @@ def move(*, wait: bool = True) -> int:
             moved = _add(refusals.read(batch))
             cursor.refusals = name
             cursor.save(using=database.alias(), update_fields=["refusals"])
-    scripts.drop_refusals.call(client, [names.refused_moving], [batch_id])
+    scripts.drop_refusals.call(client, [names.refused_moving, names.meta], [batch_id])
     return moved
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from djinsight.beacons import beacon, bots
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, entries, scripts
+from djinsight.counting import connections, counters, entries, scripts
 from djinsight.counting.entries import Detail
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
@@ -137,6 +137,13 @@ def spill(shard: int) -> int:
     return moved
 
 
+def mark(shard: int) -> None:
+    """Put an entry into the stream that counts nothing."""
+    names = Keys(shard)
+    client = connections.sync_client(shard)
+    scripts.mark_stream.call(client, [names.events, names.meta], [counters.new_epoch()])
+
+
 def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
     """Read one entry, the names and values of whose fields are ``parts``. Pure."""
     try:
@@ -208,7 +215,7 @@ def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> Non
 
 @lru_cache(maxsize=4096)
 def _check_address(ip_address: str) -> None:
-    _check_text("IP address", ip_address, 45)
+    _check_text("IP address", ip_address, 39)
     if "%" in ip_address:
         raise ValueError("expected an IP address without a zone")
     ipaddress.ip_address(ip_address)

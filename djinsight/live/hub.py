@@ -14,12 +14,12 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import states, totals
+from djinsight.counting import sites, states, totals
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.keys import group_name
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import broadcasts, frames
 from djinsight.live.publisher import Publisher, channel_layer
 from djinsight.live.sockets import Socket
@@ -45,6 +45,8 @@ class Hub:
         self.sockets: set[Socket] = set()
         self.topics: dict[str, Topic] = {}  # by the names of their refs
         self._joined = False  # whether this hub's channel is in the group: where anything is watched
+        self._site = ""  # whose group that is
+        self._corrected: set[str] = set()  # objects whose numbers are to be read with the next beat, larger or not
         self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
         self._parts: Iterator[None] = iter(())  # what is left of a flush
@@ -129,6 +131,8 @@ class Hub:
             try:
                 await step()
                 states.over(state)
+            except ForeignDataSet:
+                await asyncio.sleep(sites.REFUSED_FOR)  # it is in the log once
             except (redis.RedisError, OSError, CountingUnavailable) as error:
                 states.failing(logger, state, "Redis does not answer the hub: %r", error)
                 await asyncio.sleep(RETRY_AFTER)
@@ -147,7 +151,7 @@ class Hub:
         self._changed.clear()
         try:
             try:
-                while self._joined is not bool(self.topics):
+                while self._joined is not bool(self.topics) or self._is_elsewhere():
                     await self._join_or_leave()
             except (redis.RedisError, OSError):
                 await self._answer_all()
@@ -162,12 +166,27 @@ class Hub:
             # This one for good: where two loops of a process ask for it at once, each may be given another.
             self._layer = channel_layer()
             self._channel = await _within(self._layer.new_channel("djinsight."))
-        if self.topics and not self._joined:
-            await _within(self._layer.group_add(group_name(), self._channel))
-            self._joined = True
+        if self._joined and self._is_elsewhere():
+            await self._move()
+        elif self.topics and not self._joined:
+            site = await sites.acurrent()
+            await _within(self._layer.group_add(group_name(site), self._channel))
+            self._joined, self._site = True, site
         elif self._joined and not self.topics:
             self._joined = False  # first: who subscribes meanwhile waits until it is joined again
-            await _within(self._layer.group_discard(group_name(), self._channel))
+            await _within(self._layer.group_discard(group_name(self._site), self._channel))
+
+    def _is_elsewhere(self) -> bool:
+        """Return if Redis lost its data and this site has another id since this hub joined its group."""
+        return self._joined and self._site != sites.known()
+
+    async def _move(self) -> None:
+        """Leave the group of an id that this site has no more, and tell the other hubs there to do the same."""
+        left, self._joined = self._site, False
+        for topic in self.topics.values():
+            topic.waiting |= topic.sockets  # what was counted meanwhile went to the other group
+        await _within(self._layer.group_discard(group_name(left), self._channel))
+        await _within(self._layer.group_send(group_name(left), broadcasts.moved()))
 
     async def _answer_all(self) -> None:
         waiting = [topic for topic in self.topics.values() if topic.waiting]
@@ -208,15 +227,34 @@ class Hub:
             await asyncio.sleep(0.05)
             return
         try:
-            counters = broadcasts.counters(await self._layer.receive(self._channel))
+            message = await self._layer.receive(self._channel)
+            kind = broadcasts.kind(message)
+            names = broadcasts.names(message) if kind == broadcasts.CORRECTED else []
+            counters = broadcasts.counters(message) if kind == broadcasts.TYPE else []
         except (ValueError, TypeError, LookupError) as error:  # of the layer, where it cannot read the bytes
             text = "A message of the channel layer was dropped: %s. Its numbers come within %d s."
             states.failing(logger, "messages of others", text, error, REREAD_EVERY)
             return
+        if kind == broadcasts.MOVED:
+            await sites.acheck()
+            self._changed.set()
+        if names:
+            self._corrected.update(names)
+            await self._correct(names)
         for fields in counters:
             topic = self.topics.get(fields[0])
             if topic is not None and broadcasts.is_counter(fields):
                 self._update(topic, Snapshot(topic.ref, *fields[1:]))
+
+    async def _correct(self, names: Iterable[str]) -> None:
+        """Take what Redis has of objects that were corrected, though it may be less."""
+        topics = [self.topics[name] for name in names if name in self.topics]
+        snapshots = await totals.aread([topic.ref for topic in topics])
+        for topic in topics:
+            snapshot = snapshots.get(topic.ref)
+            if snapshot is not None and snapshot != topic.snapshot:
+                topic.snapshot = None
+                self._update(topic, snapshot)
 
     async def _reread(self) -> None:
         await asyncio.sleep(REREAD_EVERY)
@@ -226,6 +264,12 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_EVERY)
+        if self._is_elsewhere():
+            self._changed.set()
+        if self._corrected:
+            # Once more: a broadcast from before the correction may have come after it.
+            corrected, self._corrected = self._corrected, set()
+            await self._correct(corrected)
         loop, pinged = asyncio.get_running_loop(), 0
         now = loop.time()
         for socket in list(self.sockets):

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
+from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import states
+from djinsight.counting import sites, states
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import broadcasts
 
 logger = logging.getLogger("djinsight.live")
@@ -112,13 +114,35 @@ class Publisher:
         self._rests.append((now, refs))
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                await channel_layer().group_send(group_name(), broadcasts.message(counters))
+                group = group_name(await sites.acurrent())
+                await channel_layer().group_send(group, broadcasts.message(counters))
+        except ForeignDataSet as error:
+            logger.debug("%d counters were not broadcast: %s", len(refs), error)  # it is in the log once
         except (redis.RedisError, OSError) as error:
             # TimeoutError is an OSError. Every page reads these numbers again within 30 s.
             text = "%d counters were not broadcast, Redis does not answer: %r"
             states.failing(logger, "broadcasting", text, len(refs), error)
         else:
             states.over("broadcasting")
+
+
+def correct(refs: Sequence[ObjectRef]) -> None:
+    """Have every process read the counters of ``refs`` again, though they may have become smaller. For workers.
+
+    Logs a warning if the layer does not answer: pages that are opened from then on show the right numbers anyway.
+    """
+    try:
+        async_to_sync(_correct)(refs)
+    except (redis.RedisError, OSError, CountingUnavailable) as error:
+        logger.warning("open pages do not hear of a correction, Redis does not answer: %r", error)
+
+
+async def _correct(refs: Sequence[ObjectRef]) -> None:
+    async with asyncio.timeout(SEND_WITHIN):
+        group = group_name(await sites.acurrent())
+        for start in range(0, len(refs), MAX_TOGETHER):
+            part = refs[start : start + MAX_TOGETHER]
+            await channel_layer().group_send(group, broadcasts.corrected(part))
 
 
 def channel_layer() -> Any:

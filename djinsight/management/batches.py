@@ -13,7 +13,7 @@ import redis
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 
-from djinsight.exceptions import CountingUnavailable
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ class BatchCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
+        except ForeignDataSet as error:
+            raise CommandError(f"{str(error).capitalize()}. {error.hint}") from error
         except (redis.RedisError, CountingUnavailable) as error:
             raise CommandError(f"Redis does not answer: {error}") from error
         except DatabaseError as error:

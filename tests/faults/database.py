@@ -6,14 +6,15 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from channels.db import database_sync_to_async
-from django.db import connection
+from django.db import connection, connections
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
@@ -95,6 +96,29 @@ def test_the_connection_is_cut_at_the_commit(
         settle(f"connection cut {when} the commit", traffic)
 
 
+@asynccontextmanager
+async def locked() -> AsyncIterator[None]:
+    """Nobody can read the cursors meanwhile: a connection of its own has their table."""
+    own = connections["default"].copy()
+
+    def lock() -> None:
+        own.set_autocommit(False)
+        with own.cursor() as cursor:
+            cursor.execute("LOCK TABLE djinsight_persistcursor IN ACCESS EXCLUSIVE MODE")
+
+    def unlock() -> None:
+        own.rollback()
+        own.close()
+
+    with ThreadPoolExecutor(1) as pool:  # its connection is that thread's
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(pool, lock)
+        try:
+            yield
+        finally:
+            await loop.run_in_executor(pool, unlock)
+
+
 async def test_the_database_hangs(
     server: PostgreSQL, daphne: Callable[..., str], view_token: str, watch_token: str, ref: ObjectRef
 ) -> None:
@@ -103,8 +127,7 @@ async def test_the_database_hangs(
     cold = tokens.mint("watch", ObjectRef("blog", "article", "900"))
     async with Crowd(host, view_token, watch_token) as crowd:
         await crowd.more(20)
-        with psycopg.connect(host=str(server.host), user="djinsight", dbname="djinsight_test") as locking:
-            locking.execute("LOCK TABLE djinsight_persistcursor IN ACCESS EXCLUSIVE MODE")
+        async with locked():
             late = await connect_page(host)
             await late.send({"type": "subscribe", "tokens": [watch_token, cold]})
             assert [counter["ref"] for counter in (await next_frame(late))["counters"]] == [str(ref)]

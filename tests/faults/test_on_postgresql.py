@@ -17,13 +17,19 @@ FILES = ("tests/faults/test_workers.py", "tests/faults/database.py")
 
 
 @pytest.mark.postgresql
-def test_on_postgresql() -> None:
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_on_postgresql(driver: str) -> None:
     programs = binaries()
     if programs is None:
         cannot_run("no PostgreSQL on this machine")
         return
     with PostgreSQL(programs) as server:
-        environment = {**os.environ, "TEST_DATABASE": "postgresql", "TEST_POSTGRESQL_HOST": str(server.host)}
+        environment = {
+            **os.environ,
+            "TEST_DATABASE": "postgresql",
+            "TEST_POSTGRESQL_HOST": str(server.host),
+            "TEST_DRIVER": driver,
+        }
         # Killing Celery is about Celery, and has been seen before.
         command = [sys.executable, "-m", "pytest", "-q", "-k", "not celery", *FILES]
         limit = None if SOAK else 600

@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from hashlib import sha1
-from importlib.resources import files
-from typing import Any
+from djinsight.counting.script import Script
+from djinsight.counting.sites import SiteScript
 
-from redis.exceptions import NoScriptError
-
-
-class Script:
-    """One script, called by its digest; Redis is sent the text only where it does not know it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @property
-    def text(self) -> str:
-        return _text(self.name)
-
-    @property
-    def digest(self) -> str:
-        return _digest(self.name)
-
-    async def asend(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> None:
-        """Have it run once, by the connection of who is alone on it; ``areply`` is to follow, with the same."""
-        await connection.send_command("EVALSHA", self.digest, len(keys), *keys, *args)
-
-    async def areply(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """What it returns. A NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
-        try:
-            return await connection.read_response()
-        except NoScriptError:
-            await connection.send_command("EVAL", self.text, len(keys), *keys, *args)
-            return await connection.read_response()
-
-    def call(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Both, by a client of a worker."""
-        try:
-            return client.evalsha(self.digest, len(keys), *keys, *args)
-        except NoScriptError:
-            return client.eval(self.text, len(keys), *keys, *args)
-
-
-@lru_cache(maxsize=16)
-def _text(name: str) -> str:
-    return files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=16)
-def _digest(name: str) -> str:
-    return sha1(_text(name).encode(), usedforsecurity=False).hexdigest()
-
-
-count_views = Script("count_views")
-read_counters = Script("read_counters")
-load_counters = Script("load_counters")
-begin_epoch = Script("begin_epoch")
-trim_stream = Script("trim_stream")
-spill_shed = Script("spill_shed")
-count_refusals = Script("count_refusals")
-take_refusals = Script("take_refusals")
-drop_refusals = Script("drop_refusals")
+count_views = SiteScript("count_views", meta=1)
+read_counters = SiteScript("read_counters", meta=0)
+load_counters = SiteScript("load_counters", meta=1)
+begin_epoch = SiteScript("begin_epoch", meta=1)
+trim_stream = SiteScript("trim_stream", meta=1)
+mark_stream = SiteScript("mark_stream", meta=1)
+spill_shed = SiteScript("spill_shed", meta=1)
+count_refusals = SiteScript("count_refusals", meta=1)
+take_refusals = SiteScript("take_refusals", meta=2)
+drop_refusals = SiteScript("drop_refusals", meta=1)
 try_server = Script("try_server")

@@ -1,6 +1,6 @@
 -- Add to the numbers of refusals.
 --
--- KEYS  1 refused (hash)
+-- KEYS  1 refused (hash)   2 meta
 -- ARGV  2 for each number: field (yyyymmdd:reason), how many
 -- Reply nothing
 

@@ -1,6 +1,6 @@
 -- Drop the batch of refusals that the database has.
 --
--- KEYS  1 refused:moving
+-- KEYS  1 refused:moving   2 meta
 -- ARGV  1 id of the batch
 -- Reply nothing
 

@@ -1,6 +1,6 @@
 -- Set the numbers of refusals aside as one batch, for the database; a batch that is there already comes first.
 --
--- KEYS  1 refused (hash)   2 refused:moving (hash: the batch, and its id)
+-- KEYS  1 refused (hash)   2 refused:moving (hash: the batch, and its id)   3 meta
 -- ARGV  1 an id for a new batch
 -- Reply the fields and values of the batch, nothing where there is none
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.apps import apps
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count
 
 from djinsight import database
@@ -23,15 +25,25 @@ class Command(BatchCommand):
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--replay", action="store_true", help="store those that can be read by now, exactly once")
         what.add_argument("--drop", action="store_true", help="delete them all")
+        parser.add_argument(
+            "--rename",
+            action="append",
+            type=_renamed,
+            default=[],
+            metavar="OLD=NEW",
+            help="with --replay: a model's name then and now, like blog.post=blog.article; may be given several times",
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask before deleting")
         parser.add_argument("--dry-run", action="store_true", help="only list them")
 
     def handle(self, *args: Any, **options: Any) -> None:
         total = database.rows(DeadLetter).count()
+        if options["rename"] and not options["replay"]:
+            raise CommandError("--rename goes with --replay.")
         if options["dry_run"] or not total or not (options["replay"] or options["drop"]):
             self.report(total)
         elif options["replay"]:
-            self.replay(total)
+            self.replay(total, dict(options["rename"]))
         else:
             self.confirm(f"Delete {total:,} dead letters?", options["yes"])
             self.drop(total)
@@ -43,10 +55,10 @@ class Command(BatchCommand):
         for error, number in errors[:MAX_ERRORS]:
             self.stdout.write(f"{number:>8,}  {error}")
 
-    def replay(self, total: int) -> None:
+    def replay(self, total: int, renamed: dict[deadletters.Label, deadletters.Label]) -> None:
         progress, stored = Progress(self.stdout, "dead letters", total), 0
         try:
-            for each, looked_at in self.until_interrupted(deadletters.replay()):
+            for each, looked_at in self.until_interrupted(deadletters.replay(renamed)):
                 stored += each
                 progress.add(looked_at)
         finally:
@@ -61,3 +73,16 @@ class Command(BatchCommand):
         finally:
             progress.close()
             self.stdout.write(f"Deleted {progress.done:,} dead letters.")
+
+
+def _renamed(text: str) -> tuple[deadletters.Label, deadletters.Label]:
+    """Read ``blog.post=blog.article``."""
+    names = [tuple(name.lower().split(".")) for name in text.split("=")]
+    if len(names) != 2 or any(len(name) != 2 or not all(name) for name in names):
+        raise argparse.ArgumentTypeError(f"expected OLD=NEW, like blog.post=blog.article, but got {text!r}")
+    old, new = names
+    try:
+        apps.get_model(new[0], new[1])
+    except LookupError:
+        raise argparse.ArgumentTypeError(f"there is no model {'.'.join(new)}") from None
+    return (old[0], old[1]), (new[0], new[1])

@@ -1,0 +1,57 @@
+"""One Lua script: its text, its digest, and calls of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+
+class Script:
+    """One script, called by its digest; Redis is sent the text only where it does not know it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def text(self) -> str:
+        return source(self.name)
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.text)
+
+    async def asend(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> None:
+        """Have it run once, by the connection of who is alone on it; ``areply`` is to follow, with the same."""
+        await connection.send_command("EVALSHA", self.digest, len(keys), *keys, *args)
+
+    async def areply(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """What it returns. A NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
+        try:
+            return await connection.read_response()
+        except NoScriptError:
+            await connection.send_command("EVAL", self.text, len(keys), *keys, *args)
+            return await connection.read_response()
+
+    def call(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Both, by a client of a worker."""
+        try:
+            return client.evalsha(self.digest, len(keys), *keys, *args)
+        except NoScriptError:
+            return client.eval(self.text, len(keys), *keys, *args)
+
+
+@lru_cache(maxsize=16)
+def source(name: str) -> str:
+    """Return the text of the file ``<name>.lua``."""
+    return files("djinsight.counting.scripts").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=16)
+def digest_of(text: str) -> str:
+    """Return the digest by which Redis knows a script."""
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()

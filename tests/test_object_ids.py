@@ -1,0 +1,77 @@
+"""Object ids: two keys are one object only if all of their characters are the same, in every database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+
+from djinsight.beacons.refs import ObjectRef
+from djinsight.history.persist import persist
+from djinsight.models import PageViewStatistics
+from tests.blog.models import Term
+from tests.counting import count_views
+
+KEYS = [
+    "abc",
+    "ABC",
+    "abc ",
+    "ábc",
+    "abc\u00a0",
+    "straße",
+    "strasse",
+    "語",
+    "🙂",
+    "🙃",
+    "7",
+    "07",
+    "a%b_c",
+    "a\\b'c\"d",
+]
+
+
+@pytest.fixture
+def exact_words(transactional_db: None) -> Iterator[None]:
+    """Terms whose own keys may differ in no more than that: MySQL and MariaDB have to be told."""
+    collate = "ALTER TABLE blog_term MODIFY word varchar(50) CHARACTER SET utf8mb4 COLLATE {} NOT NULL"
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute(collate.format("utf8mb4_nopad_bin"))
+    yield
+    Term.objects.all().delete()
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute(collate.format("utf8mb4_general_ci"))
+
+
+def test_keys_that_are_alike(exact_words: None) -> None:
+    expected = {}
+    for n, word in enumerate(KEYS, 1):
+        count_views(ObjectRef.of(Term.objects.create(word=word)), n)
+        expected[word] = n
+    persist()
+    assert dict(PageViewStatistics.objects.values_list("object_id", "total_views")) == expected
+    assert dict(Term.objects.values_list("word", "total_views")) == expected
+    assert {term.word: term.total_views for term in Term.objects.all()} == expected
+    count_views(ObjectRef("blog", "term", "ABC"), 100)
+    persist()
+    assert Term.objects.filter(total_views=102).get().word == "ABC"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("encoding", ["latin1", "utf8mb3"])
+def test_a_table_of_another_encoding(encoding: str) -> None:
+    """An older table of the site's, as MySQL's defaults were. Elsewhere an encoding is that of the whole database."""
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE blog_term MODIFY word varchar(50) CHARACTER SET {encoding} NOT NULL")
+    try:
+        count_views(ObjectRef.of(Term.objects.create(word="é")), 2)
+        persist()
+        assert Term.objects.get(total_views=2).word == "é"
+    finally:
+        if connection.vendor == "mysql":
+            Term.objects.all().delete()
+            with connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE blog_term MODIFY word varchar(50) CHARACTER SET utf8mb4 NOT NULL")
