@@ -21,6 +21,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, counters, sites, totals
 from djinsight.counting.keys import Keys, group_name
+from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import ForeignDataSet
 from djinsight.history.persist import persist
 from djinsight.live import broadcasts
@@ -227,7 +228,8 @@ async def test_a_hub_follows_the_id_of_its_site(
     layer: Any = get_channel_layer()
     channels = f"*{group_name('e' * 32)}"
     await until(lambda: redis_client.pubsub_channels(channels))
-    await layer.group_send(group_name("e" * 32), {"type": "x", "counters": [[str(ref), 7, 7, 7, None, None, 99999]]})
+    snapshot = Snapshot(ref, 7, 7, 7, None, None, 99_999)
+    await layer.group_send(group_name("e" * 32), broadcasts.message([snapshot]))
     assert (await page.counter(7))["total_views"] == 7
 
 
