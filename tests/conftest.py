@@ -12,7 +12,7 @@ from django.conf import settings
 import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, refusals
+from djinsight.counting import connections, days, refusals
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
@@ -26,6 +26,7 @@ def redis_client() -> Iterator[redis.Redis]:
         client.flushall()
         yield client
         refusals.forget()
+        days.forget_offset()
     connections.close_sync()
 
 

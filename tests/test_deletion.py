@@ -294,7 +294,7 @@ def test_the_counters_of_every_day_that_redis_keeps(redis_client: redis.Redis, m
     article = Article.objects.create(title="x")
     now = days.time.time()
     for ago in (6, 1, 0):
-        monkeypatch.setattr(days.time, "time", lambda ago=ago: now - ago * 86_400)
+        monkeypatch.setattr(days, "now", lambda ago=ago: days.at(int((now - ago * 86_400) * 1000)))
         ref = viewed(article)
     assert len([key for key in keys(redis_client, ref) if key.startswith(b"djinsight:day:")]) == 3
     article.delete()

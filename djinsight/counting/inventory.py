@@ -23,6 +23,7 @@ KINDS = {
     "rate:": "rate limits",
     "refused": "refusals",
     "events": "stream of pending views",
+    "pending:": "sums of pending views",
     "meta": "state of the stream",
     "shed": "views counted while the stream was full",
 }

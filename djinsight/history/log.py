@@ -50,5 +50,5 @@ def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int], adapt:
         if detail is None:
             continue
         if ms != at:  # views that were counted together share their time
-            at, timestamp = ms, adapt(days.to_datetime(ms))
+            at, timestamp = ms, adapt(days.datetime_of(ms))
         yield types[ref.app_label, ref.model_name], ref.pk, *detail, timestamp, unique

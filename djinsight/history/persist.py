@@ -151,7 +151,8 @@ def _read(drained: Drained, cursor: PersistCursor, head: Head, limit: int) -> li
 
 def _spill(shard: int) -> None:
     try:
-        stream.spill(shard)
+        while stream.spill(shard) == stream.SPILL:
+            pass
     except redis.ResponseError as error:
         # Its memory is full. What is persisted now makes room, and the sums go into the stream with the next run.
         logger.warning("the views that were shed stay where they are: %s", error)

@@ -14,16 +14,16 @@ from redis.exceptions import NoScriptError
 class Script:
     """One script, called by its digest; Redis is sent the text only where it does not know it."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, *names: str) -> None:
+        self.names = names  # of files: what the script needs, then the script
 
     @property
     def text(self) -> str:
-        return _text(self.name)
+        return _text(self.names)
 
     @property
     def digest(self) -> str:
-        return _digest(self.name)
+        return _digest(self.names)
 
     async def asend(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> None:
         """Have it run once, by the connection of who is alone on it; ``areply`` is to follow, with the same."""
@@ -46,21 +46,21 @@ class Script:
 
 
 @lru_cache(maxsize=16)
-def _text(name: str) -> str:
-    return files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+def _text(names: tuple[str, ...]) -> str:
+    return "\n".join(files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in names)
 
 
 @lru_cache(maxsize=16)
-def _digest(name: str) -> str:
-    return sha1(_text(name).encode(), usedforsecurity=False).hexdigest()
+def _digest(names: tuple[str, ...]) -> str:
+    return sha1(_text(names).encode(), usedforsecurity=False).hexdigest()
 
 
-count_views = Script("count_views")
-read_counters = Script("read_counters")
-load_counters = Script("load_counters")
+count_views = Script("numbers", "segments", "count_views")
+read_counters = Script("numbers", "read_counters")
+load_counters = Script("numbers", "segments", "load_counters")
 begin_epoch = Script("begin_epoch")
-trim_stream = Script("trim_stream")
-spill_shed = Script("spill_shed")
+trim_stream = Script("numbers", "segments", "trim_stream")
+spill_shed = Script("numbers", "segments", "spill_shed")
 count_refusals = Script("count_refusals")
 take_refusals = Script("take_refusals")
 drop_refusals = Script("drop_refusals")
