@@ -9,7 +9,7 @@ from typing import Any
 from djinsight.beacons.beacon import Beacon
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
-from djinsight.counting import clock, connections, scripts
+from djinsight.counting import clock, connections, days, scripts
 from djinsight.counting.entries import View
 from djinsight.counting.keys import shard_of
 from djinsight.counting.recorder import Call
@@ -32,11 +32,11 @@ def count(views: Iterable[View]) -> list[int]:
     return codes
 
 
-def count_together(views: Sequence[View], client: Any = None) -> Any:
+def count_together(views: Sequence[View], client: Any = None, moment: days.Moment | None = None) -> Any:
     """Count ``views``, all of one shard, in one call; the reply of the script."""
     shard = shard_of(views[0].beacon.ref)
     for _ in range(clock.TRIES):
-        call = Call(shard, views)
+        call = Call(shard, views, moment)
         reply = scripts.count_views.call(client or connections.sync_client(shard), call.keys, call.args)
         if clock.agrees(reply):
             return reply

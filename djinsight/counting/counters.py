@@ -135,6 +135,11 @@ def _complete(shard: int) -> None:
         persistence.release()
 
 
+def wait() -> None:
+    """Wait until nothing is loaded or completed in the thread."""
+    _thread.submit(lambda: None).result()
+
+
 def _stored(ref: ObjectRef, reply: Any, moment: days.Moment) -> Snapshot:
     stored = snapshot.decode(ref, reply, moment.number)
     assert stored is not None
