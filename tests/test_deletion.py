@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from djinsight.counting import connections, counters, days, totals
 from djinsight.counting.keys import shard_of
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import deletion
+from djinsight.history.cursors import lock
 from djinsight.history.persist import persist
 from djinsight.models import (
     PageViewHour,
@@ -216,6 +218,55 @@ def test_persist_does_not_wait_for_a_deletion() -> None:
             articles[0].delete()
         assert persisting.result(timeout=60) == 4
     assert [rows(ref) for ref in refs] == [[0, 0, 0]] * 2
+
+
+def test_a_deletion_does_not_wait_for_persist(redis_client: redis.Redis) -> None:
+    """A worker has the cursors for seconds: its next run deletes what belongs to the object."""
+    article = Article.objects.create(title="x")
+    ref, stays = viewed(article), viewed(Article.objects.create(title="y"))
+    locked, finished = Event(), Event()
+
+    def work() -> None:
+        try:
+            with transaction.atomic():
+                lock(0)
+                locked.set()
+                assert finished.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def begin() -> None:
+            worker.append(pool.submit(work))
+            assert locked.wait(30)
+
+        worker: list[Any] = []
+        try:
+            with transaction.atomic():
+                transaction.on_commit(begin)  # before ours: SQLite has one writer at a time
+                article.delete()
+            assert rows(ref) == [1, 1, 1]  # and the worker is still at it
+        finally:
+            finished.set()
+        worker[0].result()
+    redis_client.delete("djinsight:meta")  # also where Redis has nothing to persist
+    persist()
+    assert rows(ref) == [0, 0, 0]
+    assert not keys(redis_client, ref)
+    assert rows(stays) == [1, 1, 1]
+    assert not redis_client.exists("djinsight:deleted")
+
+
+def test_notes_of_deletions_that_somebody_wrote_over(redis_client: redis.Redis) -> None:
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    redis_client.set("djinsight:deleted", "planted")
+    persist()
+    redis_client.sadd("djinsight:deleted", "no ref", str(ref))
+    persist()
+    assert rows(ref) == [1, 1, 1]  # the object is there
+    assert not redis_client.exists("djinsight:deleted")
 
 
 def test_an_object_that_is_there_again() -> None:

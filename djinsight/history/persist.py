@@ -17,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.history import continuity, deletion, garbage, log, stream, tables
+from djinsight.history import continuity, deleted, deletion, garbage, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
 from djinsight.history.rollup import roll_up
@@ -74,7 +74,8 @@ def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]
 
 def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained:
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
-    if stream.head(shard) is None:
+    gone = deleted.noted(shard)
+    if stream.head(shard) is None and not gone:
         return Drained()
     database.rows(PersistCursor).get_or_create(shard=shard)
     with database.write():
@@ -84,8 +85,10 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
             return Drained()
         with garbage.kept():
             drained = _write(cursor, limit)
+            deletion.forget_missing(gone)
     try:
         stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)
+        deleted.drop(shard, gone)
     except redis.RedisError as error:
         logger.warning("the stream is persisted but not yet trimmed: %s", error)
     for loss in drained.losses:
