@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType, ContentTypeManager
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 
 
 def alias() -> str:
@@ -23,6 +25,26 @@ def content_types() -> ContentTypeManager:
     """The content types there, which our rows refer to."""
     manager: ContentTypeManager = ContentType.objects.db_manager(alias())
     return manager
+
+
+@contextmanager
+def without_waiting() -> Iterator[None]:
+    """Let a database that has one writer at a time, as SQLite, say at once that it is taken: OperationalError.
+
+    It waits for 5 s by default. The others have locks that can be asked for without waiting.
+    """
+    connection = connections[alias()]
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        milliseconds = int(cursor.execute("PRAGMA busy_timeout").fetchone()[0])
+        cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def write() -> transaction.Atomic:

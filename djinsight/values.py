@@ -30,9 +30,9 @@ class Values(dict[str, str]):
         self._page = page
         snapshot = page.snapshot(ref, context)
         # The times that there are: a template says something else where there is none.
-        self.times = snapshot.first_viewed_ms is not None, snapshot.last_viewed_ms is not None
         first, first_text = _time(snapshot.first_viewed_ms, *page.calendar)
         last, last_text = _time(snapshot.last_viewed_ms, *page.calendar)
+        self.times = bool(first), bool(last)
         super().__init__(
             {
                 "ref": str(ref),
@@ -104,7 +104,7 @@ class Values(dict[str, str]):
 @lru_cache(maxsize=4096)
 def _time(ms: int | None, zone: tzinfo, form: str, language: str | None) -> tuple[str, str]:
     """A time in ISO 8601, and as people read it in ``zone``, by a format of Django's, in the active ``language``."""
-    if ms is None:
-        return "", ""
     when = days.to_datetime(ms)
+    if when is None:
+        return "", ""
     return when.isoformat(timespec="milliseconds"), dateformat.format(timezone.localtime(when, zone), form)

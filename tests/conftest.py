@@ -12,7 +12,7 @@ from django.conf import settings
 import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import breakers, connections, refusals, sites, states
+from djinsight.counting import breakers, connections, days, refusals, sites, states
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
@@ -29,6 +29,7 @@ def redis_client() -> Iterator[redis.Redis]:
         states.forget()
         breakers.forget()
         sites.forget()
+        days.forget_offset()
     connections.close_sync()
 
 

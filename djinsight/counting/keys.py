@@ -29,8 +29,11 @@ class Keys:
         tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
         self.prefix = f"{conf.redis_key_prefix}{tag}"
         self.events = f"{self.prefix}events"  # stream: counted views, until persisted
-        self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last persisted); whose it is
+        # Hash: epoch, seq (last number given), trimmed (last one persisted), shed_from; whose data set it is.
+        self.meta = f"{self.prefix}meta"
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
+        self.pending = f"{self.prefix}pending"  # hashes with ":<number>" behind: sums over stretches of the stream
+        self.deleted = f"{self.prefix}deleted"  # set: refs of deleted objects whose statistics persist is to delete
         self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
         self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
 

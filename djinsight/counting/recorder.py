@@ -18,7 +18,7 @@ import redis
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, days, entries, faults, scripts, snapshot, states
+from djinsight.counting import clock, connections, counters, days, entries, faults, scripts, snapshot, states
 from djinsight.counting.entries import View
 from djinsight.counting.faults import WrongServer
 from djinsight.counting.keys import Keys, shard_of
@@ -168,12 +168,11 @@ class Lane:
         """Count ``batch``, and give the answers of the call before while Redis is at it."""
         answers = partial(_refuse, batch, Reason.UNAVAILABLE)
         try:
-            call = Call(self.shard, [view for view, _ in batch])
-            codes, numbers, *stopped = await self._ask(call)
-        except redis.ResponseError as error:
-            self._failing("%d views not counted: %s", len(batch), faults.described(error))
+            call, (codes, numbers, *stopped) = await self._count([view for view, _ in batch])
         except ForeignDataSet as error:
             logger.debug("%d views not counted: %s", len(batch), error)  # it is in the log once
+        except (redis.ResponseError, CountingUnavailable) as error:
+            self._failing("%d views not counted: %s", len(batch), faults.described(error))
         except (redis.RedisError, OSError) as error:
             # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
             # a long queue for many times as long.
@@ -195,6 +194,14 @@ class Lane:
 
     def _failing(self, message: str, *args: object) -> None:
         states.failing(logger, self._state, message, *args)
+
+    async def _count(self, views: Sequence[View]) -> tuple[Call, Any]:
+        for _ in range(clock.TRIES):
+            call = Call(self.shard, views)
+            reply = await self._ask(call)
+            if clock.agrees(reply):
+                return call, reply
+        raise clock.unsteady()
 
     async def _ask(self, call: Call) -> Any:
         try:
@@ -229,7 +236,8 @@ class Lane:
 class Call:
     """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure.
 
-    ``moment`` is when the views happened, now by default; those of the past are under no limit of rates.
+    ``moment`` is when the views happened, now by Redis's clock by default; those of the past are under no limit of
+    rates.
     """
 
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
@@ -257,6 +265,7 @@ class Call:
             names.events,
             names.meta,
             names.shed,
+            names.pending,
             names.view_ids(bucket),
             names.view_ids(bucket - 1),
             names.view_ids(bucket + 1),
@@ -266,7 +275,7 @@ class Call:
             *(names.of_rate(network) for network in networks),
         ]
         self.args: list[Any] = [
-            self.moment.ms,
+            self.moment.ms if self.moment.given else "",
             self.moment.number,
             counters.new_epoch(),
             conf.stream_max_views,
@@ -278,6 +287,7 @@ class Call:
             _price(by_visitor),
             _price(by_network),
             round(BURST * 1_000_000),
+            *self.moment.window(VIEW_ID_MEMORY),
             len(objects),
             len(visitors),
             *objects,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import redis
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, days, scripts
+from djinsight.counting import clock, connections, days, scripts
 from djinsight.counting.keys import Keys, by_shard
 
 # Above the number of any day until 2243, so that a version orders by total views, then by day. A JSON number is
@@ -59,22 +59,37 @@ def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
-    """The snapshots that Redis has of ``refs``: one round trip a shard. Raises redis.RedisError."""
-    moment = days.now()
+    """Read the snapshots that Redis has of ``refs``: one round trip a shard.
+
+    Raises:
+        redis.RedisError: A server does not answer.
+        CountingUnavailable: Its clock is unsteady, or its data set is another site's.
+    """
     found: dict[ObjectRef, Snapshot | None] = {}
-    for shard, group, keys in _calls(refs, moment.stamp):
-        reply = scripts.read_counters.call(connections.sync_client(shard), keys, [moment.number])
-        found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
+    for shard, group in by_shard(dict.fromkeys(refs)).items():
+        for _ in range(clock.TRIES):
+            moment, keys, args = _call(shard, group)
+            reply = scripts.read_counters.call(connections.sync_client(shard), keys, args)
+            if clock.agrees(reply):
+                break
+        else:
+            raise clock.unsteady()
+        found.update(_snapshots(group, reply, moment))
     return found
 
 
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     """The same on the socket path."""
-    moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
-    for shard, group, keys in _calls(refs, moment.stamp):
-        reply = await _ask(shard, keys, [moment.number])
-        found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
+    for shard, group in by_shard(dict.fromkeys(refs)).items():
+        for _ in range(clock.TRIES):
+            moment, keys, args = _call(shard, group)
+            reply = await _ask(shard, keys, args)
+            if clock.agrees(reply):
+                break
+        else:
+            raise clock.unsteady()
+        found.update(_snapshots(group, reply, moment))
     return found
 
 
@@ -90,7 +105,14 @@ async def _ask(shard: int, keys: Sequence[str], args: Sequence[Any]) -> Any:
                 raise
 
 
-def _calls(refs: Iterable[ObjectRef], stamp: str) -> Iterator[tuple[int, Sequence[ObjectRef], list[str]]]:
-    for shard, group in by_shard(dict.fromkeys(refs)).items():
-        keys = Keys(shard)
-        yield shard, group, [keys.meta, *(key for ref in group for key in keys.of_ref(ref, stamp))]
+def _call(shard: int, refs: Sequence[ObjectRef]) -> tuple[days.Moment, list[str], list[int]]:
+    keys, moment = Keys(shard), days.now()
+    stamp = moment.stamp
+    of_refs = [key for ref in refs for key in keys.of_ref(ref, stamp)]
+    return moment, [keys.meta, *of_refs], [moment.number, *moment.window()]
+
+
+def _snapshots(
+    refs: Sequence[ObjectRef], reply: Any, moment: days.Moment
+) -> Iterator[tuple[ObjectRef, Snapshot | None]]:
+    return ((ref, decode(ref, each, moment.number)) for ref, each in zip(refs, reply, strict=True))

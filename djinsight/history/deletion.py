@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import redis
 from django.apps import apps
 from django.db import Error as DatabaseError
 from django.db import connections, models, transaction
@@ -18,7 +19,8 @@ from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
 from djinsight.counting import counters
 from djinsight.exceptions import CountingUnavailable, InvalidRef
-from djinsight.history.cursors import lock_cursors
+from djinsight.history import deleted
+from djinsight.history.cursors import lock_cursors_if_free
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
 from djinsight.rows import rows_of
 
@@ -64,10 +66,20 @@ def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
     if not refs:
         return
     try:
-        with database.write():
-            lock_cursors()
-            forget_missing(refs)
+        # Persist may have the cursors for seconds: whoever deletes an object does not wait for it.
+        with database.without_waiting(), database.write():
+            if lock_cursors_if_free():
+                forget_missing(refs)
+                return
     except DatabaseError as error:
+        logger.warning("the statistics of %d deleted objects stay until persist runs: %s", len(refs), error)
+    _leave_to_persist(refs)
+
+
+def _leave_to_persist(refs: Sequence[ObjectRef]) -> None:
+    try:
+        deleted.note(refs)
+    except (redis.RedisError, OSError) as error:
         logger.warning("the statistics of %d deleted objects stay: %s", len(refs), error)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from djinsight.beacons import beacon, bots
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, entries, scripts
+from djinsight.counting import connections, counters, days, entries, scripts
 from djinsight.counting.entries import Detail
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
@@ -24,6 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_MS = 2**43  # the year 2248
 PAGE = 2000  # entries a read: about 1 MB
+SPILL = 1000  # sums a script call: Redis does nothing else for 10 ms
 
 
 class Entry(NamedTuple):
@@ -124,16 +125,21 @@ def trim(shard: int, epoch: str, last_id: str, last_seq: int) -> int:
     """Drop the entries up to ``last_id``, which are persisted. Returns how many."""
     names = Keys(shard)
     client = connections.sync_client(shard)
-    args = [epoch, *last_id.split("-"), last_seq]
-    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta], args)
+    today = days.now()
+    args = [epoch, *last_id.split("-"), last_seq, today.number, today.day_began_ms, today.day_ends_ms]
+    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta, names.pending], args)
     return dropped
 
 
 def spill(shard: int) -> int:
-    """Put the views that were counted while the stream was full into it, as sums. Returns how many sums."""
+    """Put the views that were counted while the stream was full into it, as sums, at most ``SPILL``.
+
+    Returns how many sums.
+    """
     names = Keys(shard)
     client = connections.sync_client(shard)
-    moved: int = scripts.spill_shed.call(client, [names.events, names.meta, names.shed], [conf.stream_max_views])
+    keys = [names.events, names.meta, names.shed, names.pending]
+    moved: int = scripts.spill_shed.call(client, keys, [conf.stream_max_views, SPILL])
     return moved
 
 
@@ -141,7 +147,8 @@ def mark(shard: int) -> None:
     """Put an entry into the stream that counts nothing."""
     names = Keys(shard)
     client = connections.sync_client(shard)
-    scripts.mark_stream.call(client, [names.events, names.meta], [counters.new_epoch()])
+    keys = [names.events, names.meta, names.pending]
+    scripts.mark_stream.call(client, keys, [counters.new_epoch(), days.now().number])
 
 
 def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
