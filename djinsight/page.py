@@ -18,10 +18,9 @@ from django.utils.functional import LazyObject, cached_property
 from django.utils.timezone import get_current_timezone, get_current_timezone_name
 
 from djinsight import periods
-from djinsight.beacons import tokens, visitors
-from djinsight.beacons.bots import is_crawler
+from djinsight.beacons import tokens
+from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.beacons.refs import ObjectRef, model_of
-from djinsight.beacons.visitors import COOKIE_NAME
 from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.counting.snapshot import Snapshot
@@ -153,21 +152,6 @@ class Page:
         if getattr(self.request, "is_preview", False):
             return "a preview does not count"  # that of an editor, in Wagtail
         return ""
-
-    def identify_visitor(self) -> None:
-        """Give the browser a session where sessions tell visitors apart and it has none.
-
-        Not a crawler, nor who asks not to be counted. Their page is another's all the same: a cache may keep it.
-        """
-        session = getattr(self.request, "session", None)
-        if conf.visitor != "session" or session is None or session.session_key:
-            return
-        assert self.request is not None
-        if conf.respect_dnt and visitors.opted_out(self.request):
-            return
-        if not is_crawler(self.request.META.get("HTTP_USER_AGENT", "")):
-            # A value, because an empty session is not saved; one write, by the middleware.
-            session["djinsight"] = True
 
     def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
         """What the script element says; to be placed once a page."""

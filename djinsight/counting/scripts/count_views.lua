@@ -4,15 +4,18 @@
 --       4 ids of now (set)  5 ids of the stretch before (set)  6 ids of the one after (set), of a clock that is ahead
 --       then 4 for each object: counter, unique_counter, day, viewed
 --       then 1 for each visitor: session (hash: ref -> number of the day last seen)
---       then, where views of a visitor cost (ARGV 10), 1 for each visitor, and where those of a network do (ARGV 11),
---       1 for each network: rate (integer: the moment in µs up to which its views are paid for)
+--       then rates (integer: the moment in µs up to which views are paid for), each kind only if it costs something:
+--       1 for each visitor (ARGV 10), 1 for each network (ARGV 11), 1 for each object (ARGV 16), 1 of the site (ARGV 17),
+--       1 for each network for its new visitors (ARGV 18)
 -- ARGV  1 now (Unix ms)     2 number of today     3 an epoch, taken where there is none yet
 --       4 most views the stream may hold          5 lifetime of expiring keys (s)
 --       6 lifetime of the view ids (s)            7 most view ids to remember
 --       8 most objects to remember a visitor      9 lifetime of a day's counter (s)
 --       10 and 11 what a view costs its visitor and its network (µs, 0: nothing)
 --       12 how far ahead may be paid (µs)
---       13 number of objects    14 number of visitors
+--       13 number of objects    14 number of visitors    15 number of networks
+--       16, 17 and 18 what a view costs its object and the site, and a new visitor its network (µs, 0: nothing)
+--       19 how far ahead a network may pay for new visitors (µs)
 --       then the refs of the objects, then what is to be kept of the visitors
 --       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id and payload, with a
 --       space between them
@@ -30,12 +33,16 @@ local events, meta, shed, ids, ids_before, ids_after = KEYS[1], KEYS[2], KEYS[3]
 local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local visitor_cost, network_cost, ahead = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local objects, visitors = tonumber(ARGV[13]), tonumber(ARGV[14])
-local first_ref, first_visitor = 14, 14 + objects
-local first_view = 15 + objects + visitors
+local objects, visitors, networks = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local object_cost, site_cost, new_cost = tonumber(ARGV[16]), tonumber(ARGV[17]), tonumber(ARGV[18])
+local first_ref, first_visitor = 19, 19 + objects
+local first_view = 20 + objects + visitors
 local first_session = 6 + 4 * objects
-local first_rate = first_session + visitors  -- of the visitors, then those of the networks
+local first_rate = first_session + visitors  -- of the visitors, networks, objects, the site, and for new visitors
 local first_network = first_rate + (visitor_cost > 0 and visitors or 0)
+local first_object = first_network + (network_cost > 0 and networks or 0)
+local site_rate = first_object + (object_cost > 0 and objects or 0) + (site_cost > 0 and 1 or 0)
+local first_new = site_rate
 
 local function failed(reply)
   return type(reply) == 'table' and reply.err
@@ -81,7 +88,7 @@ local function append(ref, flags, visitor, payload)
     local a, b, c = (kept or ''):match('^(%d+):(%d+):(%d+):')
     local n, unique, unique_today = tonumber(a or 0), tonumber(b or 0), tonumber(c or 0)
     unique = unique + flags % 2
-    unique_today = unique_today + math.floor(flags / 2)
+    unique_today = unique_today + math.floor(flags / 2) % 2
     return redis.pcall('HSET', shed, field,
       string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now))
   end
@@ -97,15 +104,21 @@ end
 -- Token buckets, each as one number (GCRA): a view moves the moment up to which is paid by its cost, and is refused
 -- where that would be too far ahead. By Redis's own clock, as those of its callers differ.
 local clock, paid, spent = 0, {}, {}
-if #KEYS > first_rate then
-  local time = redis.call('TIME')
-  clock = time[1] * 1000000 + time[2]
-  local moments = redis.call('MGET', unpack(KEYS, first_rate + 1))
-  for i, moment in ipairs(moments) do
+
+local function load_rates(first, last, furthest)
+  if clock == 0 then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000000 + time[2]
+  end
+  for i, moment in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
     moment = tonumber(moment or 0) or 0
     -- Nobody can be further ahead than may be: the clock has been set back.
-    paid[KEYS[first_rate + i]] = moment > clock + ahead and clock or math.max(moment, clock)
+    paid[KEYS[first + i - 1]] = moment > clock + furthest and clock or math.max(moment, clock)
   end
+end
+
+if first_new > first_rate then
+  load_rates(first_rate + 1, first_new, ahead)
 end
 
 local function affordable(key, cost)
@@ -117,6 +130,23 @@ local function pay(key, cost)
     paid[key] = paid[key] + cost
     spent[key] = true
   end
+end
+
+-- Returns whether one more new visitor of this network may be remembered. Its rate is read only when it is needed.
+local function may_be_new(network)
+  if new_cost == 0 or network == 0 then
+    return true
+  end
+  local at = first_new + network
+  local key, furthest = KEYS[at], tonumber(ARGV[19])
+  if not paid[key] then
+    load_rates(at, at, furthest)
+  end
+  if paid[key] + new_cost > clock + furthest then
+    return false
+  end
+  pay(key, new_cost)
+  return true
 end
 
 -- The ids are asked for together, once a set, and the new ones put there together: one by one takes longer.
@@ -138,25 +168,30 @@ for _, part in ipairs(parts) do
   local object, visitor, network = tonumber(part[1]), tonumber(part[2]), tonumber(part[3])
   local id, payload = part[4], part[5]
   local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
-  local network_rate = network > 0 and KEYS[first_network + network]
+  local network_rate = network_cost > 0 and network > 0 and KEYS[first_network + network]
+  local object_rate = object_cost > 0 and KEYS[first_object + object]
   local ref = ARGV[first_ref + object]
   local code
   if seen_before[id] then
     code = 0
   elseif stopped or known >= max_ids then
     code = -1
-  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)) then
+  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)
+      and affordable(object_rate, object_cost) and affordable(site_cost > 0 and KEYS[site_rate], site_cost)) then
     code = -2
   else
     local session = KEYS[first_session + visitor]
     local seen = redis.pcall('HGET', session, ref)
     local readable = not failed(seen)
     seen = readable and seen and (tonumber(seen) or today)
-    local room = readable and (seen or redis.call('HLEN', session) < max_seen)
+    local remembered = readable and not seen and redis.call('HLEN', session)
+    -- A network that has had too many new visitors has no more of them: the view counts, and nobody is remembered.
+    local nobody = remembered == 0 and not may_be_new(network)
     -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
+    local room = readable and not nobody and (seen or remembered < max_seen)
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)
-    local flags = (unique and 1 or 0) + (unique_today and 2 or 0)
+    local flags = (unique and 1 or 0) + (unique_today and 2 or 0) + (nobody and 4 or 0)
     local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
       stopped = true
@@ -165,6 +200,8 @@ for _, part in ipairs(parts) do
       seen_before[id], fresh[#fresh + 1] = true, id
       pay(visitor_rate, visitor_cost)
       pay(network_rate, network_cost)
+      pay(object_rate, object_cost)
+      pay(site_cost > 0 and KEYS[site_rate], site_cost)
       known = known + 1
       if room and (not seen or seen < today) then  -- another process may be at the day before
         redis.call('HSET', session, ref, today)
