@@ -111,8 +111,11 @@ async def test_unique_is_once_a_visitor(site: Site, view_token: str) -> None:
     site.client.cookies["sessionid"] = "0123456789abcdef"
     assert await site.view(view_token, 1) == counted(1)
     assert await site.view(view_token, 2) == counted(2, unique=False)
-    site.client.cookies["sessionid"] = "fedcba9876543210"
-    assert await site.view(view_token, 3) == counted(3)
+    site.client.cookies["sessionid"] = "fedcba9876543210"  # signed in: the same browser, by the id that it was given
+    assert await site.view(view_token, 3) == counted(3, unique=False)
+    site.client.cookies.clear()
+    assert await site.view(view_token, 4) == counted(4)
+    assert await site.view(view_token, 5) == counted(5, unique=False)
 
 
 async def test_on_a_site_that_asks_for_a_login(site: Site, view_token: str, watch_token: str, settings: Any) -> None:
