@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
 from django.utils.formats import get_format, number_format
-from django.utils.functional import LazyObject, cached_property
+from django.utils.functional import LazyObject, cached_property, empty
 from django.utils.timezone import get_current_timezone, get_current_timezone_name
 
 from djinsight import periods
@@ -93,8 +93,8 @@ class Page:
         return known[1]
 
     def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
-        """The refs of the tracked and saved ones among ``objects``."""
-        return [ref for ref in map(self.ref_of, objects) if ref is not None]
+        """The refs of the tracked and saved ones among ``objects``. Evaluates no lazy one, as ``request.user`` is."""
+        return [ref for each in objects if not _is_unevaluated(each) and (ref := self.ref_of(each)) is not None]
 
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
         """The live numbers of ``ref``, read together with those of its neighbours in the context."""
@@ -232,6 +232,11 @@ def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
     # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
+
+
+def _is_unevaluated(value: Any) -> bool:
+    """Whether ``value`` is a lazy object that nobody has asked for: the user reads the session, which sets ``Vary``."""
+    return isinstance(value, LazyObject) and value._wrapped is empty
 
 
 def _locale() -> str:
