@@ -22,6 +22,7 @@ from djinsight.beacons.handshakes import Handshake
 from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.conf import conf
 
+KEEPS_NONE = "keep=0"  # in the query of a handshake or a request: a page of which the browser keeps no cookies
 MAX_COOKIE_HEADER = 16_384  # characters; browsers and servers stop well before
 
 
@@ -56,6 +57,7 @@ def from_request(request: Any, day: int) -> Visitor:
         address=address_of(request),
         opted_out=opted_out(request),
         day=day,
+        keeps=KEEPS_NONE not in meta.get("QUERY_STRING", ""),
     )
 
 
@@ -70,9 +72,20 @@ def opted_out(request: Any) -> bool:
     return "1" in (request.META.get("HTTP_DNT"), request.META.get("HTTP_SEC_GPC"))
 
 
-def identify(*, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False) -> Visitor:
-    """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without anything that it may read, as ``"anonymous"``."""
-    secret, issued = _kept(cookies)
+def identify(
+    *, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False, keeps: bool = True
+) -> Visitor:
+    """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without anything that it may read, as ``"anonymous"``.
+
+    Args:
+        cookies: The header Cookie.
+        user_agent: The header User-Agent.
+        address: The client's, of which the network is used.
+        day: The number of today.
+        opted_out: Whether the browser asks not to be tracked.
+        keeps: Whether the browser keeps an id that it is given, as far as the page can tell.
+    """
+    secret, issued = _kept(cookies, keeps)
     visitor = _anonymous(user_agent, address, day, opted_out and conf.respect_dnt)
     if not secret or visitor.crawler or visitor.opted_out:
         return visitor
@@ -99,7 +112,7 @@ def _anonymous(user_agent: str, address: str, day: int, opted_out: bool) -> Visi
     return Visitor(key, ip_address, user_agent, is_crawler(user_agent), hashed, opted_out)
 
 
-def _kept(cookies: str) -> tuple[str, str]:
+def _kept(cookies: str, keeps: bool) -> tuple[str, str]:
     """Return the secret that tells this browser apart, and the signed id that it is to keep from now on.
 
     Both are ``""`` for an anonymous visitor. A header that is too long to be read may hold an id: none is minted then.
@@ -120,8 +133,8 @@ def _kept(cookies: str) -> tuple[str, str]:
         return secret, "" if ids.is_current(own) else ids.sign(secret)
     # Of the session, where there is one: two pages that open at once get the same id, and so does a browser that has
     # the session and does not keep the id.
-    secret = _secret_of(session_key) if session_key else ids.mint()
-    return secret, ids.sign(secret)
+    secret = _secret_of(session_key) if session_key else ids.mint() if keeps else ""
+    return secret, ids.sign(secret) if keeps else ""
 
 
 def _consented(jar: Mapping[str, str]) -> bool:
