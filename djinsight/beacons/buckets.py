@@ -27,14 +27,14 @@ class Buckets:
         if rate is None:
             return True
         with self._lock:
-            paid = max(self._paid.get(name, now), now) + 1 / rate
-            if paid > now + BURST:
-                return False
-            self._paid[name] = paid
+            before = max(self._paid.get(name, now), now)
+            paid = before + 1 / rate
+            is_there = paid <= now + BURST
+            self._paid[name] = paid if is_there else before
             self._paid.move_to_end(name)
             if len(self._paid) > MAX_NAMES:
                 self._paid.popitem(last=False)
-            return True
+            return is_there
 
     def clear(self) -> None:
         """Fill every bucket."""
