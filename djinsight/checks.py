@@ -72,7 +72,7 @@ def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
 def check_session_engine(**kwargs: Any) -> list[checks.CheckMessage]:
     """W002: sessions in signed cookies have no stable key, so each write would make a new visitor."""
     if conf.visitor == "session" and settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
-        hint = 'Set DJINSIGHT_VISITOR = "cookie".'
+        hint = 'Leave DJINSIGHT_VISITOR at "cookie".'
         return [checks.Warning("A session in a signed cookie does not identify a visitor.", hint, id="djinsight.W002")]
     return []
 

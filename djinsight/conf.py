@@ -30,6 +30,9 @@ SCHEMES = (
 )
 UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
 
+# RFC 6265, 4.1.1: a name, and what browsers send of a value without quoting it.
+_COOKIE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)?", re.ASCII)
+
 
 def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
@@ -53,6 +56,11 @@ def _seconds(value: Any) -> str | None:
 def _rate(value: Any) -> str | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return None if value is None or (number and 1 <= value <= 1_000_000) else "a number a second from 1, or None"
+
+
+def _cookie(value: Any) -> str | None:
+    fine = isinstance(value, str) and (not value or _COOKIE.fullmatch(value) is not None)
+    return None if fine else "the name of a cookie, 'name=value', or an empty string"
 
 
 def _networks(value: Any) -> str | None:
@@ -138,7 +146,8 @@ class Conf:
 
     enable_tracking = Setting(True, _boolean)
     admin_only = Setting(False, _boolean)
-    visitor = Setting("session", _one_of("session", "cookie", "anonymous"))
+    visitor = Setting("cookie", _one_of("session", "cookie", "anonymous"))
+    consent_cookie = Setting("", _cookie)
     anonymize_ip = Setting(True, _boolean)
     # Off: no raw identifier is kept and nothing goes to third parties, which is what these headers ask for. On, what is
     # counted depends on the make of the browser.
@@ -148,6 +157,11 @@ class Conf:
     rate_visitor = Setting[float | None](20, _rate)
     rate_address = Setting[float | None](200, _rate)
     rate_socket = Setting[float | None](100, _rate)
+    rate_new_visitors = Setting[float | None](2, _rate)
+    rate_object = Setting[float | None](None, _rate)
+    rate_site = Setting[float | None](None, _rate)
+    rate_stats = Setting[float | None](50, _rate)
+    rate_stats_site = Setting[float | None](200, _rate)
 
     redis_url = Setting[Any](None, _urls)
     redis_key_prefix = Setting("djinsight:", _prefix)

@@ -14,14 +14,13 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
 from django.utils.formats import get_format, number_format
-from django.utils.functional import LazyObject, cached_property
+from django.utils.functional import LazyObject, cached_property, empty
 from django.utils.timezone import get_current_timezone, get_current_timezone_name
 
 from djinsight import periods
-from djinsight.beacons import tokens, visitors
-from djinsight.beacons.bots import is_crawler
+from djinsight.beacons import tokens
+from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.beacons.refs import ObjectRef, model_of
-from djinsight.beacons.visitors import COOKIE_NAME
 from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.counting.snapshot import Snapshot
@@ -94,8 +93,8 @@ class Page:
         return known[1]
 
     def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
-        """The refs of the tracked and saved ones among ``objects``."""
-        return [ref for ref in map(self.ref_of, objects) if ref is not None]
+        """The refs of the tracked and saved ones among ``objects``. Evaluates no lazy one, as ``request.user`` is."""
+        return [ref for each in objects if not _is_unevaluated(each) and (ref := self.ref_of(each)) is not None]
 
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
         """The live numbers of ``ref``, read together with those of its neighbours in the context."""
@@ -153,21 +152,6 @@ class Page:
         if getattr(self.request, "is_preview", False):
             return "a preview does not count"  # that of an editor, in Wagtail
         return ""
-
-    def identify_visitor(self) -> None:
-        """Give the browser a session where sessions tell visitors apart and it has none.
-
-        Not a crawler, nor who asks not to be counted. Their page is another's all the same: a cache may keep it.
-        """
-        session = getattr(self.request, "session", None)
-        if conf.visitor != "session" or session is None or session.session_key:
-            return
-        assert self.request is not None
-        if conf.respect_dnt and visitors.opted_out(self.request):
-            return
-        if not is_crawler(self.request.META.get("HTTP_USER_AGENT", "")):
-            # A value, because an empty session is not saved; one write, by the middleware.
-            session["djinsight"] = True
 
     def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
         """What the script element says; to be placed once a page."""
@@ -248,6 +232,11 @@ def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
     # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
+
+
+def _is_unevaluated(value: Any) -> bool:
+    """Whether ``value`` is a lazy object that nobody has asked for: the user reads the session, which sets ``Vary``."""
+    return isinstance(value, LazyObject) and value._wrapped is empty
 
 
 def _locale() -> str:

@@ -19,7 +19,7 @@ NO_COUNT = [0, -1, 1.0, True, "10", None, INFINITY]
 SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "ENABLE_TRACKING": (True, [True, False], NO_BOOLEAN),
     "ADMIN_ONLY": (False, [True, False], NO_BOOLEAN),
-    "VISITOR": ("session", ["session", "cookie", "anonymous"], ["Session", "", None, True, 1, ["session"], {}]),
+    "VISITOR": ("cookie", ["session", "cookie", "anonymous"], ["Session", "", None, True, 1, ["session"], {}]),
     "ANONYMIZE_IP": (True, [True, False], NO_BOOLEAN),
     "RESPECT_DNT": (False, [True, False], NO_BOOLEAN),
     "TRUSTED_PROXIES": (
@@ -30,6 +30,16 @@ SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "RATE_VISITOR": (20, RATES, NO_RATES),
     "RATE_ADDRESS": (200, RATES, NO_RATES),
     "RATE_SOCKET": (100, RATES, NO_RATES),
+    "RATE_NEW_VISITORS": (2, RATES, NO_RATES),
+    "RATE_OBJECT": (None, RATES, NO_RATES),
+    "RATE_SITE": (None, RATES, NO_RATES),
+    "RATE_STATS": (50, RATES, NO_RATES),
+    "RATE_STATS_SITE": (200, RATES, NO_RATES),
+    "CONSENT_COOKIE": (
+        "",
+        ["", "consent", "consent=yes", "a.b-c=d=e"],
+        ["a b", "=x", "a=", "a=b;c", "a=b c", None, 1, b"a"],
+    ),
     "REDIS_URL": (
         None,
         [

@@ -13,7 +13,6 @@ import django
 import pytest
 import redis
 from django.contrib.auth.models import AnonymousUser, User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template import Context
@@ -22,14 +21,13 @@ from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
 from djinsight.beacons import tokens
+from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.beacons.refs import ObjectRef
-from djinsight.beacons.visitors import COOKIE_NAME
 from djinsight.counting import snapshot
 from djinsight.exceptions import InvalidToken
 from djinsight.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, read_calls, request
-from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
@@ -274,35 +272,6 @@ def test_the_token_of_staff_expires(settings: Any, monkeypatch: pytest.MonkeyPat
         tokens.read(for_staff, "watch")
 
 
-# Sessions
-
-
-@pytest.mark.parametrize(
-    ("visitor", "user_agent", "session_key", "made"),
-    [
-        ("session", BROWSER, None, True),
-        ("session", BROWSER, "0123456789abcdef0123456789abcdef", False),
-        ("session", CRAWLER, None, False),
-        ("session", "", None, False),
-        ("cookie", BROWSER, None, False),
-        ("anonymous", BROWSER, None, False),
-    ],
-)
-def test_session(visitor: str, user_agent: str, session_key: str | None, made: bool, settings: Any) -> None:
-    settings.DJINSIGHT_VISITOR = visitor
-    session = SessionStore(session_key)
-    Page(request(user_agent, session=session)).identify_visitor()
-    assert session.modified is made
-    if made:
-        assert not session.is_empty()
-
-
-@pytest.mark.parametrize("made", [None, request()], ids=["no request", "no session"])
-def test_no_session_to_make(made: HttpRequest | None) -> None:
-    Page(made).identify_visitor()
-    assert not hasattr(made, "session")
-
-
 # The script
 
 
@@ -316,7 +285,7 @@ def test_script() -> None:
         "http": "/djinsight/",
         "locale": "en",
         "zone": "Europe/Prague",
-        "cookie": "",
+        "cookie": COOKIE_NAME,
         "respect_dnt": False,
         "nonce": "",
     }

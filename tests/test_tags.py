@@ -10,10 +10,6 @@ import pytest
 import redis
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
-from django.db import connection
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import set_script_prefix
 from django.utils import timezone, translation
 
@@ -23,7 +19,6 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.page import OBJECT_NAMES
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, render, request, viewed
-from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 # A tag, and the statistics that it shows
@@ -204,33 +199,6 @@ def test_tracking_off(read: Article, settings: Any) -> None:
     (comment,) = render("{% page_view_tracker debug=True %}", article=read).comments
     assert comment == "djinsight: tracking is off"
     assert render("{% total_views_stat %}", article=read).texts == {"total_views": "1,234,567"}
-
-
-@pytest.mark.parametrize(("user_agent", "sessions"), [(BROWSER, 1), (CRAWLER, 0)], ids=["browser", "crawler"])
-def test_session(user_agent: str, sessions: int) -> None:
-    article = Article.objects.create(title="x")
-    client = Client(headers={"user-agent": user_agent})
-    for _ in range(3):
-        assert client.get(f"/articles/{article.pk}/").status_code == 200
-        assert Session.objects.count() == sessions
-    assert ("sessionid" in client.cookies) is bool(sessions)
-
-
-def test_a_session_is_written_once() -> None:
-    """A page that is viewed again writes nothing."""
-    article, client = Article.objects.create(title="x"), Client(headers={"user-agent": BROWSER})
-    client.get(f"/articles/{article.pk}/")
-    with CaptureQueriesContext(connection) as captured:
-        client.get(f"/articles/{article.pk}/")
-    assert [query["sql"] for query in captured if not query["sql"].startswith("SELECT")] == []
-
-
-@pytest.mark.parametrize("visitor", ["cookie", "anonymous"])
-def test_no_session_where_none_is_wanted(visitor: str, settings: Any) -> None:
-    settings.DJINSIGHT_VISITOR = visitor
-    client = Client(headers={"user-agent": BROWSER})
-    client.get(f"/articles/{Article.objects.create(title='x').pk}/")
-    assert Session.objects.count() == 0
 
 
 def test_numbers_make_no_session() -> None:
@@ -439,6 +407,7 @@ def test_script(read: Article) -> None:
             "data-djinsight-http": "/djinsight/",
             "data-djinsight-locale": "en",
             "data-djinsight-zone": "Europe/Prague",
+            "data-djinsight-cookie": "djinsight_visitor",
             "async": None,
         }
     ]
@@ -446,7 +415,7 @@ def test_script(read: Article) -> None:
 
 def test_script_of_another_site(read: Article, settings: Any) -> None:
     settings.STATIC_URL = "https://cdn.example/s/"
-    settings.DJINSIGHT_VISITOR = "cookie"
+    settings.DJINSIGHT_VISITOR = "session"
     set_script_prefix("/app/")
     try:
         with translation.override("de"):
@@ -459,7 +428,6 @@ def test_script_of_another_site(read: Article, settings: Any) -> None:
         "data-djinsight-http": "/app/djinsight/",
         "data-djinsight-locale": "de",
         "data-djinsight-zone": "Europe/Prague",
-        "data-djinsight-cookie": "djinsight_visitor",
         "data-djinsight-debug": None,
     }
 

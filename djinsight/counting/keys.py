@@ -53,6 +53,18 @@ class Keys:
         """Integer: the moment (µs) up to which the views of a visitor or a network are paid for. Lives for seconds."""
         return f"{self.prefix}rate:{of}"
 
+    def of_object_rate(self, ref: ObjectRef) -> str:
+        """Integer, as above: of the views of one object."""
+        return self.of_rate(f"object:{ref}")
+
+    def of_site_rate(self) -> str:
+        """Integer, as above: of all views on this shard."""
+        return self.of_rate("site")
+
+    def of_new_visitors(self, network: str) -> str:
+        """Integer, as above: of the visitors of a network that were not known before. Lives for ten minutes."""
+        return self.of_rate(f"new:{network}")
+
     def view_ids(self, bucket: int) -> str:
         """Set: the ids of the views that came in one stretch of time."""
         return f"{self.prefix}ids:{bucket}"

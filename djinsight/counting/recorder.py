@@ -32,7 +32,8 @@ FEW = 64  # views that go in one call in any case
 MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
-BURST = 2.0  # seconds of views at its rate that a visitor or a network may save up
+BURST = 2.0  # seconds of views at its rate that a visitor, a network, an object or the site may save up
+NEW_VISITORS_BURST = 600.0  # seconds of new visitors at their rate that a network may save up
 LOAD_AGAIN_AFTER = 1.0  # seconds in which no counters are loaded, as the database did not give them
 MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
 
@@ -242,6 +243,8 @@ class Call:
 
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
         by_visitor, by_network = (None, None) if moment else (conf.rate_visitor, conf.rate_address)
+        by_object, by_site = (None, None) if moment else (conf.rate_object, conf.rate_site)
+        by_new = None if moment else conf.rate_new_visitors
         self.moment = moment or days.now()
         objects: dict[ObjectRef, int] = {}  # the places of each, from 1
         visitors: dict[Visitor, int] = {}
@@ -250,7 +253,7 @@ class Call:
         for beacon, visitor in views:
             at = objects.setdefault(beacon.ref, len(objects) + 1)
             by = visitors.setdefault(visitor, len(visitors) + 1)
-            limited = by_network and visitor.network
+            limited = (by_network or by_new) and visitor.network
             via = networks.setdefault(visitor.network, len(networks) + 1) if limited else 0
             # One argument: each more has its price, in the client as in the script.
             listed.append(f"{at} {by} {via} {beacon.view_id} {entries.encode(beacon)}")
@@ -272,7 +275,10 @@ class Call:
             *of_objects,
             *(names.of_visitor(visitor.key) for visitor in visitors),
             *(names.of_rate(visitor.key) for visitor in visitors if by_visitor),
-            *(names.of_rate(network) for network in networks),
+            *(names.of_rate(network) for network in networks if by_network),
+            *(names.of_object_rate(ref) for ref in objects if by_object),
+            *([names.of_site_rate()] if by_site else []),
+            *(names.of_new_visitors(network) for network in networks if by_new),
         ]
         self.args: list[Any] = [
             self.moment.ms if self.moment.given else "",
@@ -290,6 +296,11 @@ class Call:
             *self.moment.window(VIEW_ID_MEMORY),
             len(objects),
             len(visitors),
+            len(networks),
+            _price(by_object),
+            _price(by_site),
+            _price(by_new),
+            round(NEW_VISITORS_BURST * 1_000_000),
             *objects,
             *map(entries.encode_visitor, visitors),
             *listed,

@@ -20,7 +20,7 @@ from djinsight.routing import SOCKET_PATH
 
 WITHIN = 10.0  # seconds an answer may take
 MAX_PAGE = 4_000_000  # bytes of a page that are read
-CRAWLER = "Python-urllib/3 djinsight-doctor"  # pages make no session for it
+CRAWLER = "Python-urllib/3 djinsight-doctor"  # its views would not count
 
 
 @dataclass(frozen=True, slots=True)

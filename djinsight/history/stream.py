@@ -162,6 +162,8 @@ def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
                 return _sum(entry_id, *(fields[name] for name in _SUM))
             seq, ref, flags, ms, visitor, payload = (fields[name] for name in _VIEW)
         detail = entries.decode(visitor, payload)
+        if flags >= b"4":  # one digit: nothing is kept of who it is
+            detail = detail._replace(visitor="")
         check(detail)
         # A named tuple's own constructor takes twice as long.
         return tuple.__new__(Entry, (entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail))

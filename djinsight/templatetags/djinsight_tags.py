@@ -38,7 +38,6 @@ def page_view_tracker(
     why = page.uncounted()
     if why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
-    page.identify_visitor()
     html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
     return html + _script(context, page, async_load=async_load, debug=debug)
 

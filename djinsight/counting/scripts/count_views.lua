@@ -4,8 +4,9 @@
 --       5 ids of now (set)  6 ids of the stretch before (set)  7 ids of the one after (set), of a clock set back
 --       then 4 for each object: counter, unique_counter, day, viewed
 --       then 1 for each visitor: session (hash: ref -> number of the day last seen)
---       then, where views of a visitor cost (ARGV 10), 1 for each visitor, and where those of a network do (ARGV 11),
---       1 for each network: rate (integer: the moment in µs up to which its views are paid for)
+--       then rates (integer: the moment in µs up to which views are paid for), each kind only if it costs something:
+--       1 for each visitor (ARGV 10), 1 for each network (ARGV 11), 1 for each object (ARGV 18), 1 of the site (ARGV 19),
+--       1 for each network for its new visitors (ARGV 20)
 -- ARGV  1 when the views happened (Unix ms), '' for now by Redis's own clock
 --       2 number of that day  3 an epoch, taken where there is none yet
 --       4 most views the stream may hold          5 lifetime of expiring keys (s)
@@ -14,7 +15,9 @@
 --       10 and 11 what a view costs its visitor and its network (µs, 0: nothing)
 --       12 how far ahead may be paid (µs)
 --       13 from and 14 until when (Unix ms) the keys of days and ids are right
---       15 number of objects    16 number of visitors
+--       15 number of objects    16 number of visitors    17 number of networks
+--       18, 19 and 20 what a view costs its object and the site, and a new visitor its network (µs, 0: nothing)
+--       21 how far ahead a network may pay for new visitors (µs)
 --       then the refs of the objects, then what is to be kept of the visitors
 --       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id and payload, with a
 --       space between them
@@ -35,12 +38,16 @@ local ids, ids_before, ids_after = KEYS[5], KEYS[6], KEYS[7]
 local today, lifetime = tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local visitor_cost, network_cost, ahead = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local objects, visitors = tonumber(ARGV[15]), tonumber(ARGV[16])
-local first_ref, first_visitor = 16, 16 + objects
-local first_view = 17 + objects + visitors
+local objects, visitors, networks = tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local object_cost, site_cost, new_cost = tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+local first_ref, first_visitor = 21, 21 + objects
+local first_view = 22 + objects + visitors
 local first_session = 7 + 4 * objects
-local first_rate = first_session + visitors  -- of the visitors, then those of the networks
+local first_rate = first_session + visitors  -- of the visitors, networks, objects, the site, and for new visitors
 local first_network = first_rate + (visitor_cost > 0 and visitors or 0)
+local first_object = first_network + (network_cost > 0 and networks or 0)
+local site_rate = first_object + (object_cost > 0 and objects or 0) + (site_cost > 0 and 1 or 0)
+local first_new = site_rate
 
 -- By Redis's clock, as those of its callers differ: a view that is sent again through another one is found again.
 local time = redis.call('TIME')
@@ -106,7 +113,7 @@ local function append(ref, flags, visitor, payload)
     local a, b, c = (kept or ''):match('^(%d+):(%d+):(%d+):')
     local n, unique, unique_today = tonumber(a or 0), tonumber(b or 0), tonumber(c or 0)
     unique = unique + flags % 2
-    unique_today = unique_today + math.floor(flags / 2)
+    unique_today = unique_today + math.floor(flags / 2) % 2
     return redis.pcall('HSET', shed, field,
       string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now))
   end
@@ -129,13 +136,17 @@ end
 -- Token buckets, each as one number (GCRA): a view moves the moment up to which is paid by its cost, and is refused
 -- where that would be too far ahead.
 local paid, spent = {}, {}
-if #KEYS > first_rate then
-  local moments = redis.call('MGET', unpack(KEYS, first_rate + 1))
-  for i, moment in ipairs(moments) do
+
+local function load_rates(first, last, furthest)
+  for i, moment in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
     moment = tonumber(moment or 0) or 0
     -- Nobody can be further ahead than may be: the clock has been set back.
-    paid[KEYS[first_rate + i]] = moment > clock + ahead and clock or math.max(moment, clock)
+    paid[KEYS[first + i - 1]] = moment > clock + furthest and clock or math.max(moment, clock)
   end
+end
+
+if first_new > first_rate then
+  load_rates(first_rate + 1, first_new, ahead)
 end
 
 local function affordable(key, cost)
@@ -147,6 +158,23 @@ local function pay(key, cost)
     paid[key] = paid[key] + cost
     spent[key] = true
   end
+end
+
+-- Returns whether one more new visitor of this network may be remembered. Its rate is read only when it is needed.
+local function may_be_new(network)
+  if new_cost == 0 or network == 0 then
+    return true
+  end
+  local at = first_new + network
+  local key, furthest = KEYS[at], tonumber(ARGV[21])
+  if not paid[key] then
+    load_rates(at, at, furthest)
+  end
+  if paid[key] + new_cost > clock + furthest then
+    return false
+  end
+  pay(key, new_cost)
+  return true
 end
 
 -- The ids are asked for together, once a set, and the new ones put there together: one by one takes longer.
@@ -168,7 +196,8 @@ for _, part in ipairs(parts) do
   local object, visitor, network = tonumber(part[1]), tonumber(part[2]), tonumber(part[3])
   local id, payload = part[4], part[5]
   local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
-  local network_rate = network > 0 and KEYS[first_network + network]
+  local network_rate = network_cost > 0 and network > 0 and KEYS[first_network + network]
+  local object_rate = object_cost > 0 and KEYS[first_object + object]
   local ref = ARGV[first_ref + object]
   local code
   if seen_before[id] then
@@ -176,18 +205,22 @@ for _, part in ipairs(parts) do
   elseif stopped or known >= max_ids then
     stopped = stopped or 'the ids of ' .. max_ids .. ' views are remembered, and there is no room for more'
     code = -1
-  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)) then
+  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)
+      and affordable(object_rate, object_cost) and affordable(site_cost > 0 and KEYS[site_rate], site_cost)) then
     code = -2
   else
     local session = KEYS[first_session + visitor]
     local seen = redis.pcall('HGET', session, ref)
     local readable = not failed(seen)
     seen = readable and seen and (tonumber(seen) or today)
-    local room = readable and (seen or redis.call('HLEN', session) < max_seen)
+    local remembered = readable and not seen and redis.call('HLEN', session)
+    -- A network that has had too many new visitors has no more of them: the view counts, and nobody is remembered.
+    local nobody = remembered == 0 and not may_be_new(network)
     -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
+    local room = readable and not nobody and (seen or remembered < max_seen)
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)
-    local flags = (unique and 1 or 0) + (unique_today and 2 or 0)
+    local flags = (unique and 1 or 0) + (unique_today and 2 or 0) + (nobody and 4 or 0)
     local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
       stopped = added.err
@@ -197,6 +230,8 @@ for _, part in ipairs(parts) do
       seen_before[id], fresh[#fresh + 1] = true, id
       pay(visitor_rate, visitor_cost)
       pay(network_rate, network_cost)
+      pay(object_rate, object_cost)
+      pay(site_cost > 0 and KEYS[site_rate], site_cost)
       known = known + 1
       if room and (not seen or seen < today) then  -- another process may be at the day before
         redis.call('HSET', session, ref, today)

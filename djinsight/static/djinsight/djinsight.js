@@ -163,7 +163,7 @@
     if (refused) return fallback();
     if (root.dataset.djinsightState !== "polling") state("connecting");
     try {
-      socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws")));
+      socket = new WebSocket(new URL(config.djinsightSocket + (keeps() ? "" : "?keep=0"), location.href.replace(/^http/, "ws")));
     } catch (error) {
       log(error); // not for this page, or not there at all
       return fallback();
@@ -200,7 +200,22 @@
   function receive(frame) {
     if (frame.type === "counters") apply(frame.counters);
     else if (frame.type === "ping") socket.send(JSON.stringify({ type: "pong", n: frame.n }));
+    else if (frame.type === "visitor") keep(frame);
     else answered(frame);
+  }
+
+  function keep({ visitor, max_age: age }) {
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `${config.djinsightCookie}=${visitor}; path=/; max-age=${age}; samesite=lax${secure}`;
+  }
+
+  // An id that the browser would not send again is not asked for: each view would be one of a new visitor.
+  function keeps() {
+    try {
+      return navigator.cookieEnabled && top.location.origin === location.origin;
+    } catch {
+      return false; // in a page of another site
+    }
   }
 
   function answered(frame) {
@@ -230,8 +245,10 @@
     return fetch(config.djinsightHttp + path, { method: "POST", body, keepalive: true }).then((r) => r.json());
   }
 
+  const recordView = () => "record-view/" + (keeps() ? "" : "?keep=0");
+
   function post(id) {
-    if (config.djinsightHttp) send("record-view/", views.get(id)).then(answered, log);
+    if (config.djinsightHttp) send(recordView(), views.get(id)).then(answered, log);
   }
 
   function fallback() {
@@ -270,24 +287,16 @@
   function leave() {
     if (root.dataset.djinsightState === "paused") return; // hidden before it is unloaded
     // The same id as over the socket: whichever comes first is counted.
-    if (config.djinsightHttp) views.forEach((frame) => navigator.sendBeacon(config.djinsightHttp + "record-view/", frame));
+    if (config.djinsightHttp) views.forEach((frame) => navigator.sendBeacon(config.djinsightHttp + recordView(), frame));
     disconnect();
     state("paused");
   }
 
   // The life of the page
 
-  function visitorCookie() {
-    const name = config.djinsightCookie;
-    if (!name || optedOut || `; ${document.cookie}`.includes(`; ${name}=`)) return;
-    const secure = location.protocol === "https:" ? "; secure" : "";
-    document.cookie = `${name}=${newId()}; path=/; max-age=31536000; samesite=lax${secure}`;
-  }
-
   function start() {
     if (!awake()) return;
     failures = 0;
-    visitorCookie();
     scan();
   }
 
