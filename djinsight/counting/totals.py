@@ -11,6 +11,7 @@ import redis
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, counters, days, persistence, snapshot
 from djinsight.counting.keys import by_shard
+from djinsight.counting.outside import outside_loop
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
@@ -31,7 +32,7 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         try:
             known.update(snapshot.read(group))
             cold = [ref for ref in group if known[ref] is None]
-            known.update(counters.load(cold) if cold else {})
+            known.update(outside_loop(counters.load, cold) if cold else {})
         except (redis.RedisError, OSError) as error:
             logger.warning("Redis does not answer, showing persisted numbers: %s", error)
             connections.rest(shard)
@@ -81,7 +82,7 @@ def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in by_shard(refs).items():
         try:
-            numbers = persistence.read(shard, group, moment).totals
+            numbers = outside_loop(persistence.read, shard, group, moment).totals
         except CountingUnavailable as error:
             logger.warning("neither Redis nor the database has the numbers of %d objects: %s", len(group), error)
             numbers = {ref: Persisted() for ref in group}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import Error as DatabaseError
-
 from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
@@ -21,7 +19,7 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     The cursor moves in the transaction that writes the totals: where it stands the same before and after, what was
     read in between belongs to it, at any isolation level.
     """
-    try:
+    with database.reading():
         before = _cursor(shard)
         for _ in range(TRIES):
             totals = _totals(refs, moment)
@@ -29,8 +27,6 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
             if after == before:
                 return Persistence(*before, totals)
             before = after
-    except DatabaseError as error:
-        raise CountingUnavailable(f"the database does not answer: {error}") from error
     raise CountingUnavailable("the database was written to each time it was read")
 
 

@@ -168,7 +168,7 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
     if shown is None:
         return _unfound(context, obj, name)
     # One skeleton for all values that have the same fields: there is none of a time where there was no view.
-    shape = (name, stats, shown.times, *options.values())
+    shape = (name, stats, shown.shape_of(stats), *options.values())
     try:
         skeleton = page.skeletons[shape]
     except KeyError:
