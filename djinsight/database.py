@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType, ContentTypeManager
 from django.db import Error as DatabaseError
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 
 from djinsight.exceptions import CountingUnavailable
 
@@ -71,6 +71,6 @@ def reading() -> Iterator[None]:
             _fails, _say_from = True, now + SAY_AGAIN
             logger.warning("the database of the statistics fails, pages show what Redis has: %s", error)
         raise CountingUnavailable(f"the database does not answer: {error}") from error
-    if _fails:
+    if _fails and connections[alias()].connection is not None:  # it was asked, and not a cache before it
         _fails = False
         logger.warning("the database of the statistics answers again")
