@@ -53,7 +53,11 @@ def main() -> None:
     statistics.settings_dict["NAME"] = str(Path(path).parent / "nowhere" / "db.sqlite3")
 
     page = Client().get(f"/articles/{warm.pk}/numbers/")
-    say(page=page.status_code, total=">5<" in page.content.decode(), unknown=page.content.decode().count(">–<"))
+    say(
+        page=page.status_code,
+        total=">5<" in page.content.decode(),
+        unknown=page.content.decode().count(">\N{EN DASH}<"),
+    )
     say(cold=Client().get(f"/articles/{cold.pk}/numbers/").status_code)
     say(bars=render("{% page_analytics_widget period='month' %}", article=warm).count("<rect"))
     found = Article.objects.get(pk=warm.pk)
