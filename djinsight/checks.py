@@ -35,6 +35,7 @@ def register() -> None:
     checks.register(check_routers, "djinsight")
     checks.register(check_time_zones, "djinsight")
     checks.register(check_primary_keys, "djinsight")
+    checks.register(check_testing, "djinsight", deploy=True)
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -44,6 +45,14 @@ def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
         for setting in conf
         if (problem := setting.problem())
     ]
+
+
+def check_testing(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W020, with ``check --deploy``: nothing is counted."""
+    if conf.testing:
+        hint = "Leave it to the settings of tests."
+        return [checks.Warning("DJINSIGHT_TESTING is on: no view is counted.", hint, id="djinsight.W020")]
+    return []
 
 
 def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:

@@ -129,6 +129,8 @@ class Conf:
     respect_dnt = Setting(False, _boolean)
     trusted_proxies = Setting[Any]((), _networks)
 
+    testing = Setting(False, _boolean)
+
     rate_visitor = Setting[float | None](20, _rate)
     rate_address = Setting[float | None](200, _rate)
     rate_socket = Setting[float | None](100, _rate)

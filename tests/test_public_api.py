@@ -31,6 +31,10 @@ NAMES = [
     ("djinsight.urls", "urlpatterns"),
     ("djinsight.schedule", "beat_schedule"),
     ("djinsight.tasks", "persist"),
+    ("djinsight.testing", "capture_views"),
+    ("djinsight.testing", "djinsight_redis"),
+    ("djinsight.testing", "private_redis"),
+    ("djinsight.testing", "visit"),
     ("djinsight.exceptions", "DjinsightError"),
     ("djinsight.exceptions", "InvalidRef"),
     ("djinsight.exceptions", "Rejected"),
@@ -58,6 +62,7 @@ SETTINGS = {
     "DJINSIGHT_RATE_VISITOR",
     "DJINSIGHT_RATE_ADDRESS",
     "DJINSIGHT_RATE_SOCKET",
+    "DJINSIGHT_TESTING",
 }
 TAGS = {
     "page_view_tracker",

@@ -73,6 +73,7 @@ async def aalone(shard: int) -> AsyncIterator[Any]:
     Within ``SOCKET_PATH_TIMEOUT``, or ``DJINSIGHT_REDIS_TIMEOUT`` where that is shorter, all in all. redis-py's own way
     with a command takes half as long again, and with a timeout a task to send it before Python 3.12.
     """
+    _check_that_there_is_redis()
     async with asyncio.timeout(min(SOCKET_PATH_TIMEOUT, conf.redis_timeout)):
         pool: Any = _pool(shard)
         connection = await pool.get_connection()
@@ -117,6 +118,7 @@ def _packing_in_c(connection_class: Any) -> Any:
 
 def sync_client(shard: int) -> Any:
     """The sync client (``redis.Redis``) for ``shard``, shared by the threads of this process."""
+    _check_that_there_is_redis()
     url = _url(shard)
     if url not in _sync_clients:
         pool = redis.BlockingConnectionPool.from_url(
@@ -170,6 +172,11 @@ def close_sync() -> None:
 async def aclose() -> None:
     """Close this loop's connections; the next use opens new ones."""
     await _pools.aclose()
+
+
+def _check_that_there_is_redis() -> None:
+    if conf.testing:
+        raise redis.ConnectionError("DJINSIGHT_TESTING is on: there is no Redis")
 
 
 def _url(shard: int) -> str:

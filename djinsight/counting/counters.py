@@ -157,8 +157,11 @@ def forget(refs: Iterable[ObjectRef]) -> None:
         if client in down:
             continue
         try:
-            for ref in group:
-                client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+            for start in range(0, len(group), AT_ONCE):
+                pipeline = client.pipeline(transaction=False)
+                for ref in group[start : start + AT_ONCE]:
+                    pipeline.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+                pipeline.execute()
         except (redis.RedisError, OSError) as error:
             connections.rest(shard)
             down[client] = error

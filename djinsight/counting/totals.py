@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
 from djinsight.counting import connections, counters, days, persistence, snapshot
 from djinsight.counting.keys import by_shard
 from djinsight.counting.outside import outside_loop
@@ -26,6 +27,8 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     zeros. Raises nothing of either.
     """
     known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
+    if conf.testing:
+        return _persisted(list(known))
     for shard, group in by_shard(known).items():
         if connections.resting(shard):
             continue

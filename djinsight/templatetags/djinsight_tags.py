@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from djinsight import chart, values
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ref_of_saved
+from djinsight.counting import capturing
 from djinsight.numbers import abbreviate
 from djinsight.page import UNSET, Page, Unset, find_object, sought
 from djinsight.skeleton import Skeleton, kept
@@ -40,6 +41,7 @@ def page_view_tracker(
     if why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
     page.identify_visitor()
+    capturing.rendered(ref)
     html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
     return html + _script(context, page, async_load=async_load, debug=debug)
 
