@@ -53,13 +53,16 @@ class Chart:
 
 
 def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
-    """The chart of this week or this month: a slot for each of its days, a bar for each up to today."""
+    """The chart of this week or this month: a slot for each of its days, a bar for each up to today.
+
+    Of today alone, if the database does not tell of the others.
+    """
     snapshot = page.snapshot(ref, context)
     today = days.date_of(snapshot.day)
     first = began(period, today)
     last = _last(period, first)
     persisted = page.daily(ref, first, today, context)
-    views = {**persisted, today: (snapshot.views_today, persisted[today][1])}
+    views = {**persisted, today: (snapshot.views_today, persisted.get(today, (0, 0))[1])}
     slots = (last - first).days + 1
     return Chart(
         ref=str(ref),
@@ -69,7 +72,7 @@ def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
         version=str(snapshot.version),
         slots=str(slots),
         highest=str(max(1, *(total for total, _ in views.values()))),
-        bars=[_bar(n, day, *counts, day == today) for n, (day, counts) in enumerate(views.items())],
+        bars=[_bar((day - first).days, day, *counts, day == today) for day, counts in views.items()],
         labels=list(_labels(period, first, slots)),
     )
 

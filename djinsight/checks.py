@@ -40,6 +40,7 @@ def register() -> None:
     checks.register(check_shared_database, "djinsight")
     checks.register(check_lengths, "djinsight")
     checks.register(check_tenants, "djinsight")
+    checks.register(check_testing, "djinsight", deploy=True)
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -49,6 +50,14 @@ def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
         for setting in conf
         if (problem := setting.problem())
     ]
+
+
+def check_testing(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W020, with ``check --deploy``: nothing is counted."""
+    if conf.testing:
+        hint = "Leave it to the settings of tests."
+        return [checks.Warning("DJINSIGHT_TESTING is on: no view is counted.", hint, id="djinsight.W020")]
+    return []
 
 
 def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:

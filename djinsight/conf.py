@@ -7,6 +7,7 @@ default and the check that says what is wrong with a value. ``djinsight.checks``
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Generic, TypeVar, overload
@@ -153,6 +154,8 @@ class Conf:
     # counted depends on the make of the browser.
     respect_dnt = Setting(False, _boolean)
     trusted_proxies = Setting[Any]((), _networks)
+
+    testing = Setting(False, _boolean)
 
     rate_visitor = Setting[float | None](20, _rate)
     rate_address = Setting[float | None](200, _rate)

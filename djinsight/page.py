@@ -20,7 +20,7 @@ from django.utils.timezone import get_current_timezone, get_current_timezone_nam
 from djinsight import periods
 from djinsight.beacons import tokens
 from djinsight.beacons.ids import COOKIE_NAME
-from djinsight.beacons.refs import ObjectRef, model_of
+from djinsight.beacons.refs import ObjectRef, model_of, ref_of_saved
 from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.counting.snapshot import Snapshot
@@ -88,7 +88,7 @@ class Page:
         """The ref of ``obj``, None for one that is not tracked or not saved."""
         known = self._refs.get(id(obj))
         if known is None:
-            ref = ref_of(obj) if is_tracked(obj) else None
+            ref = ref_of_saved(obj) if is_tracked(obj) else None
             known = self._refs[id(obj)] = obj, ref  # with the object: its id is nobody else's meanwhile
         return known[1]
 
@@ -180,9 +180,19 @@ class Page:
         return ""
 
 
-def find_object(context: Any, obj: Any = None) -> Model | None:
+class Unset:
+    """The argument of a tag that was not given: None is one that was, as an empty foreign key is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET = Unset()
+
+
+def find_object(context: Any, obj: Any = UNSET) -> Model | None:
     """``obj``, or the first of ``page``, ``object``, ``article``, ``post``, ``item`` whose model has the mixin."""
-    if obj is not None:
+    if obj is not UNSET:
         return obj if is_tracked(obj) else None
     return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
 
@@ -193,9 +203,9 @@ def sought(context: Any, obj: Any, argument: str) -> str:
     Says nothing of an object but its type. ``argument`` is what the tag calls ``obj``.
     """
     found = find_object(context, obj)
-    if found is not None and ref_of(found) is not None:
+    if found is not None and ref_of_saved(found) is not None:
         return ""
-    if obj is not None:
+    if obj is not UNSET:
         return f"was given {argument}=, which is {_unfit(obj)}"
     values = ((name, context.get(name)) for name in OBJECT_NAMES)
     there = [f"{name} is {_unfit(value)}" for name, value in values if value is not None]
@@ -204,6 +214,8 @@ def sought(context: Any, obj: Any, argument: str) -> str:
 
 def _unfit(obj: Any) -> str:
     """Why ``obj`` is not counted, if it is not."""
+    if obj is None:
+        return "None"
     if isinstance(obj, str):
         return "a text, no object of a model" if obj else "empty, as is what the context does not have"
     model = obj.__class__  # of what a lazy object stands for
@@ -212,7 +224,11 @@ def _unfit(obj: Any) -> str:
     label = f"a {model._meta.label}"
     if not is_tracked(obj):
         return f"{label}, without the mixin"
-    return f"{label}, not saved" if obj.pk is None else f"{label}, whose key cannot be counted by"
+    return (
+        f"{label}, not saved"
+        if obj.pk is None or ref_of(obj) is not None
+        else f"{label}, whose key cannot be counted by"
+    )
 
 
 def is_tracked(obj: Any) -> bool:

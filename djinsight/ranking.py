@@ -14,6 +14,7 @@ from djinsight import database
 from djinsight.beacons.refs import tracked_model
 from djinsight.conf import MAX_DAYS
 from djinsight.counting import days as calendar
+from djinsight.exceptions import CountingUnavailable
 
 MAX_LIMIT = 1000
 MAX_DEPTH = 512  # rows of each day that are looked at before all of them are
@@ -32,13 +33,18 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
         raise ValueError(f"expected days from 1 to {MAX_DAYS} but got {days}")
     model = tracked_model(queryset.model)
     try:
-        type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
-    except ContentType.DoesNotExist:
-        return []  # nothing of it was viewed yet
+        with database.reading():
+            type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
+    except (ContentType.DoesNotExist, CountingUnavailable):
+        return []  # nothing of it was viewed yet, or the database does not tell
     found: list[Any] = []
     size, seen = limit, 0
     while True:
-        ranked = top(type_id, size, days)
+        try:
+            with database.reading():
+                ranked = top(type_id, size, days)
+        except CountingUnavailable:
+            return found[:limit]
         found += _objects(queryset, ranked[seen:])
         if len(found) >= limit or len(ranked) < size:
             return found[:limit]

@@ -16,6 +16,7 @@ from djinsight.page import Page, find_object
 COUNTS = ("total_views", "unique_views", "views_today")
 PERIODS = ("views_week", "views_month")
 TIMES = ("first_viewed_at", "last_viewed_at")
+UNKNOWN = "\N{EN DASH}"  # the text of a period whose views the database does not tell
 ALL = (*COUNTS, *PERIODS, *TIMES)
 
 
@@ -68,6 +69,11 @@ class Values(dict[str, str]):
 
     def __missing__(self, place: str) -> str:
         views, total = self._page.views(self.ref), self["total_views.digits"]
+        if not views.known:
+            # No digits and no total: the script leaves such a number as it is.
+            places = [f"{stat}.{field}" for stat in PERIODS for field in ("digits", "total")]
+            self.update(dict.fromkeys(places, ""), **{f"{stat}.text": UNKNOWN for stat in PERIODS})
+            return self[place]
         texts = {
             "views_week.digits": str(views.week),
             "views_week.text": self._page.text(views.week),
@@ -78,6 +84,11 @@ class Values(dict[str, str]):
         }
         self.update(texts)
         return texts[place]
+
+    def shape_of(self, stats: Iterable[str]) -> tuple[bool, ...]:
+        """Return which of the values of ``stats`` there are: a template says something else where there is none."""
+        periods = (self[f"{stat}.digits"] != "" for stat in stats if stat in PERIODS)
+        return *self.times, *periods
 
     def fields_of(self, stats: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What a template is given, by statistic: the ref, the name, the token, the text, and
@@ -96,7 +107,7 @@ class Values(dict[str, str]):
             if of in {"", stat}:
                 fields[field] = text
         if "digits" in fields:
-            fields["number"] = int(fields["digits"])
+            fields["number"] = int(fields["digits"]) if fields["digits"] else ""
         return fields
 
 

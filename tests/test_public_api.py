@@ -31,6 +31,10 @@ NAMES = [
     ("djinsight.urls", "urlpatterns"),
     ("djinsight.schedule", "beat_schedule"),
     ("djinsight.tasks", "persist"),
+    ("djinsight.testing", "capture_views"),
+    ("djinsight.testing", "djinsight_redis"),
+    ("djinsight.testing", "private_redis"),
+    ("djinsight.testing", "visit"),
     ("djinsight.exceptions", "DjinsightError"),
     ("djinsight.exceptions", "InvalidRef"),
     ("djinsight.exceptions", "Rejected"),
@@ -64,6 +68,7 @@ SETTINGS = {
     "DJINSIGHT_RATE_STATS",
     "DJINSIGHT_RATE_STATS_SITE",
     "DJINSIGHT_CONSENT_COOKIE",
+    "DJINSIGHT_TESTING",
 }
 TAGS = {
     "page_view_tracker",

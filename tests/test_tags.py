@@ -491,3 +491,58 @@ def test_a_page_that_may_be_cached() -> None:
     made = request()
     render("{% live_stats_counter %}", made, article=Article.objects.create(title="x"), articles=[])
     assert "CSRF_COOKIE" not in made.META
+
+
+# An object that is not saved, and one that is not there
+
+
+UNSAVED: dict[str, Any] = {
+    "a UUID by default": lambda: Product(name="x"),
+    "a text": lambda: Term(word="new"),
+    "a number that somebody chose": lambda: Article(pk=5),
+    "a child": lambda: News(id=5),
+    "deleted": lambda: deleted(),
+}
+
+
+def deleted() -> Any:
+    term = Term.objects.create(word="gone")
+    term.delete()
+    return term
+
+
+@pytest.mark.parametrize("make", UNSAVED.values(), ids=UNSAVED)
+@pytest.mark.parametrize("name", TAGS)
+def test_an_object_that_is_not_saved(name: str, make: Any) -> None:
+    """Also where it has its key: a view would be of an object that may never be."""
+    assert html(f"{{% {name} %}}", object=make()) == html(f"{{% {name} obj=x %}}", x=make()) == ""
+
+
+def test_it_counts_once_it_is_saved() -> None:
+    product = Product(name="x")
+    assert not render("{% page_view_tracker %}", object=product).refs
+    product.save()
+    assert render("{% page_view_tracker %}", object=product).refs == {f"blog.product:{product.pk}"}
+    found = Product.objects.get()
+    assert render("{% page_view_tracker %}", object=found).refs == {f"blog.product:{product.pk}"}
+
+
+@pytest.mark.parametrize("given", ["obj=None", "None", "obj=story.author", "obj=missing", "obj=missing.article"])
+@pytest.mark.parametrize("name", TAGS)
+def test_no_object_is_not_the_pages(name: str, given: str, article: Article) -> None:
+    """An empty foreign key has no numbers: those of the page are of something else."""
+    assert html(f"{{% {name} {given} %}}", article=article, story={"author": None}) == ""
+
+
+@pytest.mark.parametrize("name", WAGTAIL)
+@pytest.mark.parametrize("given", ["page=None", "page=missing"])
+def test_no_page_is_not_the_pages(name: str, given: str, article: Article) -> None:
+    assert html(f"{{% {name} {given} %}}", page=article) == ""
+
+
+def test_a_developer_reads_of_none(article: Article, settings: Any) -> None:
+    settings.DEBUG = True
+    (comment,) = render("{% total_views_stat obj=None %}", article=article).comments
+    assert comment.endswith("It was given obj=, which is None.")
+    (comment,) = render("{% total_views_stat %}", article=Product(name="x")).comments
+    assert "article is a blog.Product, not saved" in comment

@@ -77,6 +77,7 @@ async def aalone(shard: int) -> AsyncIterator[Any]:
         redis.RedisError: also ``WrongServer``, after which trying again is safe and asks another server.
         TimeoutError: there is no answer.
     """
+    _check_that_there_is_redis()
     async with asyncio.timeout(min(SOCKET_PATH_TIMEOUT, conf.redis_timeout)):
         pool: Any = _pool(shard)
         connection = await pool.get_connection()
@@ -113,6 +114,7 @@ def _pool(shard: int) -> redis.asyncio.BlockingConnectionPool:
 
 def sync_client(shard: int) -> Any:
     """Return the sync client (``redis.Redis``) for ``shard``, shared by the threads of this process."""
+    _check_that_there_is_redis()
     url, timeout = url_of(shard), _patience.get() or conf.redis_timeout
     client = _sync_clients.get((url, timeout))
     if client is None:
@@ -186,6 +188,11 @@ def close_sync() -> None:
 async def aclose() -> None:
     """Close this loop's connections; the next use opens new ones."""
     await _pools.aclose()
+
+
+def _check_that_there_is_redis() -> None:
+    if conf.testing:
+        raise redis.ConnectionError("DJINSIGHT_TESTING is on: there is no Redis")
 
 
 def url_of(shard: int) -> str:

@@ -190,8 +190,11 @@ def forget(refs: Iterable[ObjectRef]) -> None:
                 continue
             try:
                 sites.check(shard)
-                for ref in group:
-                    client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+                for start in range(0, len(group), AT_ONCE):
+                    pipeline = client.pipeline(transaction=False)
+                    for ref in group[start : start + AT_ONCE]:
+                        pipeline.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+                    pipeline.execute()
             except (redis.RedisError, OSError) as error:
                 breakers.of(shard).rest()
                 down[client] = error

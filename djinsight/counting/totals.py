@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
 from djinsight.counting import breakers, counters, days, faults, persistence, snapshot, states
 from djinsight.counting.keys import by_shard
+from djinsight.counting.outside import outside_loop
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
@@ -25,6 +27,8 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     zeros. Raises nothing of either.
     """
     known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
+    if conf.testing:
+        return _persisted(list(known))
     for shard, group in by_shard(known).items():
         breaker, state = breakers.of(shard), f"reading shard {shard} for pages"
         try:
@@ -33,7 +37,7 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
             cold = [ref for ref in group if known[ref] is None]
             if cold:
                 with breaker.asking():
-                    known.update(counters.load(cold))
+                    known.update(outside_loop(counters.load, cold))
             states.over(state)
         except breakers.Resting:
             continue
@@ -89,7 +93,7 @@ def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in by_shard(refs).items():
         try:
-            numbers = persistence.read(shard, group, moment).totals
+            numbers = outside_loop(persistence.read, shard, group, moment).totals
         except CountingUnavailable as error:
             text = "neither Redis nor the database has the numbers of %d objects: %s"
             states.failing(logger, "reading persisted numbers", text, len(group), error)

@@ -15,8 +15,10 @@ from django.utils.safestring import SafeString
 
 from djinsight import chart, values
 from djinsight.beacons import tokens
+from djinsight.beacons.refs import ref_of_saved
+from djinsight.counting import capturing
 from djinsight.numbers import abbreviate
-from djinsight.page import Page, find_object, ref_of, sought
+from djinsight.page import UNSET, Page, Unset, find_object, sought
 from djinsight.skeleton import Skeleton, kept
 from djinsight.values import Values
 
@@ -25,11 +27,11 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def page_view_tracker(
-    context: Context, obj: Model | None = None, async_load: bool = True, debug: bool = False
+    context: Context, obj: Model | Unset | None = UNSET, async_load: bool = True, debug: bool = False
 ) -> SafeString:
     """Count a view of the page's object when the page is seen."""
     found = find_object(context, obj)
-    ref = ref_of(found) if found is not None else None
+    ref = ref_of_saved(found) if found is not None else None
     page = Page.of(context)
     if ref is None:
         note = _note(context, obj, "page_view_tracker") if debug else ""
@@ -38,13 +40,14 @@ def page_view_tracker(
     why = page.uncounted()
     if why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
+    capturing.rendered(ref)
     html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
     return html + _script(context, page, async_load=async_load, debug=debug)
 
 
 @register.simple_tag(takes_context=True)
 def page_stats_display(
-    context: Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = None
+    context: Context, obj: Model | Unset | None = UNSET, show_unique: bool = True, refresh_interval: int | None = None
 ) -> SafeString:
     """How often, by how many, and when the object was viewed, as a list."""
     names = ("total_views", "unique_views", *values.TIMES) if show_unique else ("total_views", *values.TIMES)
@@ -53,7 +56,7 @@ def page_stats_display(
 
 @register.simple_tag(takes_context=True)
 def live_stats_counter(
-    context: Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = 30
+    context: Context, obj: Model | Unset | None = UNSET, show_unique: bool = True, refresh_interval: int | None = 30
 ) -> SafeString:
     """Total and, with ``show_unique``, unique views; polled every ``refresh_interval`` s where sockets do not work."""
     names = ("total_views", "unique_views") if show_unique else ("total_views",)
@@ -61,7 +64,7 @@ def live_stats_counter(
 
 
 @register.simple_tag(takes_context=True)
-def page_analytics_widget(context: Context, obj: Model | None = None, period: str = "week") -> SafeString:
+def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, period: str = "week") -> SafeString:
     """All numbers of the object, and a chart of the days of this ``"week"`` or ``"month"``.
 
     Raises TemplateSyntaxError for another period.
@@ -78,43 +81,43 @@ def page_analytics_widget(context: Context, obj: Model | None = None, period: st
 
 
 @register.simple_tag(takes_context=True)
-def total_views_stat(context: Context, obj: Model | None = None) -> SafeString:
+def total_views_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed."""
     return _statistics(context, obj, "total_views_stat", "total_views")
 
 
 @register.simple_tag(takes_context=True)
-def unique_views_stat(context: Context, obj: Model | None = None) -> SafeString:
+def unique_views_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How many visitors viewed the object."""
     return _statistics(context, obj, "unique_views_stat", "unique_views")
 
 
 @register.simple_tag(takes_context=True)
-def first_viewed_stat(context: Context, obj: Model | None = None) -> SafeString:
+def first_viewed_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """When the object was viewed first."""
     return _statistics(context, obj, "first_viewed_stat", "first_viewed_at")
 
 
 @register.simple_tag(takes_context=True)
-def last_viewed_stat(context: Context, obj: Model | None = None) -> SafeString:
+def last_viewed_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """When the object was viewed last."""
     return _statistics(context, obj, "last_viewed_stat", "last_viewed_at")
 
 
 @register.simple_tag(takes_context=True)
-def views_today_stat(context: Context, obj: Model | None = None) -> SafeString:
+def views_today_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed since midnight."""
     return _statistics(context, obj, "views_today_stat", "views_today")
 
 
 @register.simple_tag(takes_context=True)
-def views_week_stat(context: Context, obj: Model | None = None) -> SafeString:
+def views_week_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed since Monday."""
     return _statistics(context, obj, "views_week_stat", "views_week")
 
 
 @register.simple_tag(takes_context=True)
-def views_month_stat(context: Context, obj: Model | None = None) -> SafeString:
+def views_month_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed since the first of the month."""
     return _statistics(context, obj, "views_month_stat", "views_month")
 
@@ -136,19 +139,19 @@ def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_view_tracker(context: Context, page: Model | None = None) -> SafeString:
+def wagtail_page_view_tracker(context: Context, page: Model | Unset | None = UNSET) -> SafeString:
     """``page_view_tracker`` of a Wagtail page."""
     return page_view_tracker(context, page) or _unfound(context, page, "wagtail_page_view_tracker", "page")
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_stats_display(context: Context, page: Model | None = None) -> SafeString:
+def wagtail_page_stats_display(context: Context, page: Model | Unset | None = UNSET) -> SafeString:
     """``page_stats_display`` of a Wagtail page."""
     return page_stats_display(context, page) or _unfound(context, page, "wagtail_page_stats_display", "page")
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_analytics_widget(context: Context, page: Model | None = None) -> SafeString:
+def wagtail_page_analytics_widget(context: Context, page: Model | Unset | None = UNSET) -> SafeString:
     """``page_analytics_widget`` of a Wagtail page."""
     return page_analytics_widget(context, page) or _unfound(context, page, "wagtail_page_analytics_widget", "page")
 
@@ -166,7 +169,7 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
     if shown is None:
         return _unfound(context, obj, name)
     # One skeleton for all values that have the same fields: there is none of a time where there was no view.
-    shape = (name, stats, shown.times, *options.values())
+    shape = (name, stats, shown.shape_of(stats), *options.values())
     try:
         skeleton = page.skeletons[shape]
     except KeyError:
