@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -21,6 +21,7 @@ from djinsight import values
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.page import OBJECT_NAMES
+from tests import users
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, render, request, viewed
 from tests.sockets import BROWSER
@@ -116,7 +117,7 @@ def test_debug_says_why(arguments: str, context: Callable[[], dict[str, Any]]) -
 
 # How the comment on each goes on where DEBUG is set
 SOUGHT = {
-    "no object": "looked in the context for page, object, article, post, item; none of them is there.",
+    "no object": "looked in the context for page, object, article, post, item, self; none of them is there.",
     "an object without the mixin": "post, item; article is a blog.Comment, without the mixin.",
     "an unsaved object": "post, item; article is a blog.Article, not saved.",
     "a given text": "was given obj=, which is a text, no object of a model.",
@@ -375,20 +376,10 @@ def test_labels_in_the_language_of_each_page(read: Article) -> None:
 
 
 @pytest.mark.parametrize("tag", NUMBERS)
-@pytest.mark.parametrize(
-    ("user", "shown"),
-    [
-        (None, False),
-        (AnonymousUser(), False),
-        (User(username="u"), False),
-        (User(username="s", is_staff=True), True),
-        (User(username="l", is_staff=True, is_active=False), False),
-    ],
-    ids=["no request", "anonymous", "user", "staff", "staff that has left"],
-)
-def test_admin_only(tag: str, user: Any, shown: bool, read: Article, settings: Any) -> None:
+@pytest.mark.parametrize(("kind", "shown"), [(None, False), *users.KINDS.items()])
+def test_admin_only(tag: str, kind: str | None, shown: bool, read: Article, settings: Any) -> None:
     settings.DJINSIGHT_ADMIN_ONLY = True
-    page = render(f"{{% {tag} %}}", None if user is None else request(user=user), article=read)
+    page = render(f"{{% {tag} %}}", None if kind is None else request(user=users.make(kind)), article=read)
     assert bool(page.found) is shown
     assert bool(page.texts) is shown
 

@@ -12,8 +12,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from django.conf import settings
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import get_script_prefix
 
+from djinsight import fallback as routes
 from djinsight.beacons.refs import ObjectRef
 from djinsight.doctor.findings import Finding, fine, problem
 from djinsight.routing import SOCKET_PATH
@@ -65,11 +66,10 @@ def fallback(site: Site) -> Iterator[Finding]:
 
     Asked for the numbers of no object: a bad view, or another method, would be refused, in the log and in the admin.
     """
-    try:
-        path = reverse("djinsight:get_page_stats")
-    except NoReverseMatch:
+    route = routes.route(routes.COUNTERS)
+    if not route.works:
         return  # a system check says so
-    url = urljoin(site.url, path)
+    url = urljoin(site.url, route.path)
     answer = ask(url, site, body=b'{"tokens": []}')
     if isinstance(answer, str):
         return  # said already

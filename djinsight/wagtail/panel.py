@@ -10,8 +10,7 @@ from wagtail.admin.ui.side_panels import BaseSidePanel
 from wagtail.admin.views.pages.edit import EditView
 from wagtail.admin.viewsets.pages import PageViewSet
 
-from djinsight.page import is_tracked
-from djinsight.wagtail.access import may_see_views
+from djinsight.page import is_tracked, may_see_statistics
 
 
 class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]
@@ -39,7 +38,7 @@ class ViewsPanelMixin:
         view: Any = self
         # After a save in the background the editor takes only what that save can have changed.
         partial = view.expects_json_response or view.hydrate_create_view
-        if not partial and is_tracked(view.page) and may_see_views(view.request.user):
+        if not partial and is_tracked(view.page) and may_see_statistics(view.request.user):
             panels.append(ViewsSidePanel(view.page, view.request))
         return panels
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 
+from djinsight.page import STATISTICS_PERMISSION
 from djinsight.wagtail import urls
-from djinsight.wagtail.access import PERMISSION, may_see_report, page_model
+from djinsight.wagtail.access import may_see_report, page_model
 from djinsight.wagtail.panel import ViewsPageViewSet
 
 
@@ -40,5 +41,5 @@ def register_report_menu_item() -> MenuItem:
 
 @hooks.register("register_permissions")  # type: ignore[untyped-decorator]
 def register_permission() -> QuerySet[Permission]:
-    app_label, codename = PERMISSION.split(".")
+    app_label, codename = STATISTICS_PERMISSION.split(".")
     return Permission.objects.filter(content_type__app_label=app_label, codename=codename)

@@ -72,8 +72,8 @@ def test_a_page_that_was_never_viewed(client: Any, admin_user: Any, blog_page: A
         (True, False, False, True),
         (False, False, False, False),
         (False, True, False, False),
-        (True, False, True, False),
-        (True, True, True, True),
+        (True, False, True, True),
+        (False, True, True, False),
     ],
 )
 def test_permission(
