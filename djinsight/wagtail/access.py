@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import swapper
-from wagtail.permissions import policy_registry
+from wagtail import VERSION
 
 from djinsight.page import may_see_statistics
 
 
 def page_model() -> Any:
-    """Wagtail's page model, or the one that the project has in its place."""
+    """Return Wagtail's page model, or the one that the project has in its place (from Wagtail 8.0 on)."""
+    if VERSION < (8, 0):
+        from wagtail.models import Page
+
+        return Page
+    import swapper
+
     return swapper.load_model("wagtailcore", "Page")
 
 
 def page_policy() -> Any:
-    """Who may do what with which pages."""
-    return policy_registry.get_by_type(page_model())
+    """Return Wagtail's policy: who may do what with which pages."""
+    from wagtail import permissions
+
+    if VERSION < (8, 0):
+        return permissions.page_permission_policy
+    return permissions.policy_registry.get_by_type(page_model())
 
 
 def may_see_report(user: Any) -> bool:

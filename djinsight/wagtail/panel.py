@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.side_panels import BaseSidePanel
 from wagtail.admin.views.pages.edit import EditView
-from wagtail.admin.viewsets.pages import PageViewSet
 
 from djinsight.page import is_tracked, may_see_statistics
 
@@ -45,9 +44,3 @@ class ViewsPanelMixin:
 
 class ViewsEditView(ViewsPanelMixin, EditView):  # type: ignore[misc]
     """The editor of pages whose type has no view set of its own."""
-
-
-class ViewsPageViewSet(PageViewSet):  # type: ignore[misc]
-    """Wagtail's own view set for pages, with the side panel."""
-
-    edit_view_class = ViewsEditView

@@ -15,6 +15,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics
+from tests.cms.forms import form_data
 from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
 from tests.counting import count_views
 from tests.sockets import BROWSER, view_id
@@ -99,16 +100,6 @@ def test_a_preview_does_not_count(query: str, client: Any, admin_user: Any, blog
     draft = client.get(f"/cms-admin/pages/{blog_page.pk}/view_draft/", HTTP_USER_AGENT=BROWSER).content.decode()
     assert NUMBER.findall(draft) == ["2"]
     assert not VIEW.search(draft)
-
-
-def form_data(editor: Any) -> dict[str, Any]:
-    """What the browser would send of the editor's form."""
-    form = editor.context["form"]
-    data = {"comments-TOTAL_FORMS": 0, "comments-INITIAL_FORMS": 0}
-    for field in form:
-        value = field.value()
-        data[field.html_name] = "" if value is None else value
-    return data
 
 
 def test_address_and_name(blog_page: Any, add: Add) -> None:
