@@ -8,20 +8,22 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.contrib.contenttypes.models import ContentType
 from django.core import checks
 from django.db import router
 from django.db.models import CompositePrimaryKey, Model
-from django.urls import NoReverseMatch, reverse
+from django.utils import translation
 from django.utils.module_loading import import_string
 
-from djinsight import caches, database
+from djinsight import caches, database, fallback
 from djinsight.beacons.refs import MAX_LENGTH, has_plain_key, key_field, tracked_model
 from djinsight.conf import conf
 from djinsight.counting import endpoints
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 PREFIX = "DJINSIGHT_"
+MAX_LANGUAGES = 2  # Django prepares the URLs anew for each; they differ in the prefix alone, as a rule
 ALIKE = 0.75  # of 1: how much of a name must agree for it to be a mistyped other one
 
 
@@ -105,16 +107,35 @@ def check_names(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W005: ``djinsight.urls`` is not included, so the HTTP fallback has no address."""
+    """W005: the address of the HTTP fallback does not lead to the views of ``djinsight.urls``."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []  # no pages yet
-    try:
-        reverse("djinsight:record_page_view")
-    except NoReverseMatch:
-        hint = 'Add path("djinsight/", include("djinsight.urls")) to the URLs.'
-        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
-        return [checks.Warning(text, hint, id="djinsight.W005")]
+    for language in _languages():
+        with translation.override(language):
+            route = fallback.route()
+        if not route.works:
+            return [_unrouted(route)]
     return []
+
+
+def _unrouted(route: fallback.Route) -> checks.CheckMessage:
+    include = 'path("djinsight/", include("djinsight.urls"))'
+    if not route.path:
+        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
+        return checks.Warning(text, f"Add {include} to the URLs.", id="djinsight.W005")
+    text = (
+        f"{route.path} leads to {route.swallowed_by}, not to djinsight: no view comes from where sockets do not work."
+    )
+    hint = f"Put {include} before that pattern: Django takes the first one that matches."
+    return checks.Warning(text, hint, id="djinsight.W005")
+
+
+def _languages() -> list[str]:
+    """Return the languages to look at the URLs in: another one may put a prefix before them."""
+    default = settings.LANGUAGE_CODE
+    if not is_language_prefix_patterns_used(settings.ROOT_URLCONF)[0]:
+        return [default]
+    return [default, *(code for code, _ in settings.LANGUAGES if code != default)][:MAX_LANGUAGES]
 
 
 def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:

@@ -63,12 +63,16 @@ class PageViewStatisticsMixin:
     ) -> list[Self]:
         """The most viewed objects, most first: of all time, or of the last ``days``, today included.
 
-        Ranked in the tables of statistics, by an index, however many objects there are; what was never viewed is not
-        among them. ``queryset`` chooses among the model's objects (the default: all of its default manager). Each
-        object has the persisted number it is ranked by as ``ranked_views``. Raises ValueError for a ``limit``
-        outside of 1 to 1,000, or fewer than one of ``days``.
+        Ranked in the tables of statistics, by an index, however many objects there are; objects that were never
+        viewed are not among them. ``queryset`` chooses among the objects of this class, as it stands. Without it
+        they are those that the model shows to everybody: what ``published()``, ``live()`` and ``public()`` give
+        where its default manager has them, else all. Each object has the persisted number it is ranked by as
+        ``ranked_views``.
+
+        Raises ValueError for a ``limit`` outside of 1 to 1,000, for fewer than one of ``days``, and for a
+        ``queryset`` of another model.
         """
-        chosen = cls._default_manager.all() if queryset is None else queryset  # type: ignore[attr-defined]
+        chosen = ranking.shown(cls) if queryset is None else ranking.of_model(cls, queryset)
         return ranking.most_viewed(chosen, limit, days)
 
 

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.paginator import Page as PaginatorPage
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import get_script_prefix
 from django.utils import translation
 from django.utils.formats import get_format, number_format
 from django.utils.functional import LazyObject, cached_property, empty
 from django.utils.timezone import get_current_timezone, get_current_timezone_name
 
-from djinsight import periods
+from djinsight import fallback, periods
 from djinsight.beacons import tokens
 from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.beacons.refs import ObjectRef, model_of, ref_of_saved
@@ -29,7 +29,8 @@ from djinsight.periods import Days, Views
 from djinsight.routing import SOCKET_PATH
 from djinsight.skeleton import Skeleton
 
-OBJECT_NAMES = ("page", "object", "article", "post", "item")
+OBJECT_NAMES = ("page", "object", "article", "post", "item", "self")
+STATISTICS_PERMISSION = "djinsight.view_pageviewstatistics"
 STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
 MAX_TOGETHER = 1000  # objects read together with the one that a tag asks for
 
@@ -70,8 +71,7 @@ class Page:
         """Whether this visitor may see numbers."""
         if not conf.admin_only:
             return True
-        user = getattr(self.request, "user", None)
-        return bool(user is not None and user.is_active and user.is_staff)
+        return may_see_statistics(getattr(self.request, "user", None))
 
     @cached_property
     def calendar(self) -> tuple[tzinfo, str, str | None]:
@@ -180,6 +180,12 @@ class Page:
         return ""
 
 
+def may_see_statistics(user: Any) -> bool:
+    """Return whether ``user`` has the permission to view page view statistics, as superusers and groups have it."""
+    has_perm = getattr(user, "has_perm", None)  # a user model without permissions has no such method
+    return bool(has_perm is not None and user.is_active and has_perm(STATISTICS_PERMISSION))
+
+
 class Unset:
     """The argument of a tag that was not given: None is one that was, as an empty foreign key is."""
 
@@ -191,7 +197,7 @@ UNSET = Unset()
 
 
 def find_object(context: Any, obj: Any = UNSET) -> Model | None:
-    """``obj``, or the first of ``page``, ``object``, ``article``, ``post``, ``item`` whose model has the mixin."""
+    """Return ``obj``, or the first of ``OBJECT_NAMES`` whose model has the mixin."""
     if obj is not UNSET:
         return obj if is_tracked(obj) else None
     return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
@@ -266,8 +272,6 @@ def _zone() -> str:
 
 
 def _http_prefix() -> str:
-    """Where the HTTP fallback is included, ``""`` where it is not."""
-    try:
-        return reverse("djinsight:record_page_view").removesuffix("record-view/")
-    except NoReverseMatch:
-        return ""
+    """Return the path that the HTTP fallback is included under, ``""`` if it does not lead to our views."""
+    route = fallback.route()
+    return route.path.removesuffix("record-view/") if route.works else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 from datetime import timezone as tzinfo
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,6 @@ import csp.middleware
 import django
 import pytest
 import redis
-from django.contrib.auth.models import AnonymousUser, User
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template import Context
@@ -26,6 +26,7 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import snapshot
 from djinsight.exceptions import InvalidToken
 from djinsight.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
+from tests import users
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, read_calls, request
 
@@ -39,7 +40,7 @@ urlpatterns = [path("deep/down/", include("djinsight.urls"))]
 
 
 def test_names() -> None:
-    assert OBJECT_NAMES == ("page", "object", "article", "post", "item")
+    assert OBJECT_NAMES == ("page", "object", "article", "post", "item", "self")
 
 
 @pytest.mark.parametrize("first", range(len(OBJECT_NAMES)))
@@ -233,22 +234,18 @@ def test_read_by_hand(articles: list[Article], reads: Reads) -> None:
 
 # Who sees numbers
 
-USERS = {
-    "nobody": (None, False),
-    "anonymous": (AnonymousUser(), False),
-    "a user": (User(username="u"), False),
-    "staff": (User(username="s", is_staff=True), True),
-    "staff that has left": (User(username="l", is_staff=True, is_active=False), False),
-    "a superuser that is not staff": (User(username="r", is_superuser=True), False),
-}
 
-
-@pytest.mark.parametrize(("user", "staff"), USERS.values(), ids=USERS)
+@pytest.mark.parametrize(("kind", "sees"), users.KINDS.items(), ids=users.KINDS)
 @pytest.mark.parametrize("admin_only", [True, False])
-def test_who_sees_numbers(user: Any, staff: bool, admin_only: bool, settings: Any) -> None:
+def test_who_sees_numbers(kind: str, sees: bool, admin_only: bool, db: None, settings: Any) -> None:
     settings.DJINSIGHT_ADMIN_ONLY = admin_only
-    made = request() if user is None else request(user=user)
-    assert Page(made).shows_statistics is (staff or not admin_only)
+    assert Page(request(user=users.make(kind))).shows_statistics is (sees or not admin_only)
+
+
+@pytest.mark.parametrize("user", [None, SimpleNamespace(is_active=True, is_staff=True)], ids=["none", "another model"])
+def test_no_user_and_one_without_permissions_see_none(user: Any, settings: Any) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    assert Page(request() if user is None else request(user=user)).shows_statistics is False
 
 
 def test_who_sees_numbers_without_request(settings: Any) -> None:

@@ -86,6 +86,7 @@ TAGS = {
 }
 WITHOUT_TEMPLATES = {
     "load_view_stats",
+    "most_viewed",
     "wagtail_page_view_tracker",
     "wagtail_page_stats_display",
     "wagtail_page_analytics_widget",

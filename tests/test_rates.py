@@ -23,7 +23,7 @@ from djinsight.history import summaries
 from djinsight.history.persist import persist
 from djinsight.live.frames import CloseCode
 from djinsight.models import PageViewLog, PageViewStatistics, PageViewSummary
-from tests.sockets import BROWSER, Page, view_id
+from tests.sockets import BROWSER, WITHIN, Page, view_id
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 Open = Callable[..., Awaitable[Page]]
@@ -86,7 +86,7 @@ async def test_a_refused_view_counts_when_it_comes_again(recording: Recorder, re
     got = await answers(recording, views)
     assert got.count("rate") == 10
     again = [each for each, answer in zip(views, got, strict=True) if answer == "rate"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         while again:
             got = await answers(recording, again)
             assert set(got) <= {"counted", "rate"}

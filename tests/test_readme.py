@@ -21,7 +21,7 @@ from tests.sockets import connect_page, view_id
 
 BLOCKS = blocks(ROOT / "README.md")
 COMMANDS = [line for block in BLOCKS if block.language == "console" for line in block.text.splitlines()]
-WITHIN = 60  # seconds for anything that is waited for
+WITHIN = 180  # seconds for anything that is waited for
 
 Start = Callable[..., Process]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from django.urls import set_script_prefix
 from django.utils import timezone, translation
@@ -17,6 +19,8 @@ from djinsight import values
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.page import OBJECT_NAMES
+from djinsight.templatetags import djinsight_tags
+from tests import users
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, render, request, viewed
 
@@ -111,9 +115,9 @@ def test_debug_says_why(arguments: str, context: Callable[[], dict[str, Any]]) -
 
 # How the comment on each goes on where DEBUG is set
 SOUGHT = {
-    "no object": "looked in the context for page, object, article, post, item; none of them is there.",
-    "an object without the mixin": "post, item; article is a blog.Comment, without the mixin.",
-    "an unsaved object": "post, item; article is a blog.Article, not saved.",
+    "no object": "looked in the context for page, object, article, post, item, self; none of them is there.",
+    "an object without the mixin": "post, item, self; article is a blog.Comment, without the mixin.",
+    "an unsaved object": "post, item, self; article is a blog.Article, not saved.",
     "a given text": "was given obj=, which is a text, no object of a model.",
     "a given object without the mixin": "was given obj=, which is a blog.Comment, without the mixin.",
     "a given name that is not there": "was given obj=, which is empty, as is what the context does not have.",
@@ -343,20 +347,10 @@ def test_labels_in_the_language_of_each_page(read: Article) -> None:
 
 
 @pytest.mark.parametrize("tag", NUMBERS)
-@pytest.mark.parametrize(
-    ("user", "shown"),
-    [
-        (None, False),
-        (AnonymousUser(), False),
-        (User(username="u"), False),
-        (User(username="s", is_staff=True), True),
-        (User(username="l", is_staff=True, is_active=False), False),
-    ],
-    ids=["no request", "anonymous", "user", "staff", "staff that has left"],
-)
-def test_admin_only(tag: str, user: Any, shown: bool, read: Article, settings: Any) -> None:
+@pytest.mark.parametrize(("kind", "shown"), [(None, False), *users.KINDS.items()])
+def test_admin_only(tag: str, kind: str | None, shown: bool, read: Article, settings: Any) -> None:
     settings.DJINSIGHT_ADMIN_ONLY = True
-    page = render(f"{{% {tag} %}}", None if user is None else request(user=user), article=read)
+    page = render(f"{{% {tag} %}}", None if kind is None else request(user=users.make(kind)), article=read)
     assert bool(page.found) is shown
     assert bool(page.texts) is shown
 
@@ -546,3 +540,35 @@ def test_a_developer_reads_of_none(article: Article, settings: Any) -> None:
     assert comment.endswith("It was given obj=, which is None.")
     (comment,) = render("{% total_views_stat %}", article=Product(name="x")).comments
     assert "article is a blog.Product, not saved" in comment
+
+
+# Under Wagtail's names
+
+
+@pytest.mark.parametrize("name", WAGTAIL)
+def test_an_alias_has_every_argument_of_its_tag(name: str) -> None:
+    def arguments(tag: str) -> dict[str, Any]:
+        function: Any = getattr(djinsight_tags, tag)
+        return {each.name: each.default for each in signature(function).parameters.values()}
+
+    ours = arguments(name.removeprefix("wagtail_"))
+    assert arguments(name) == {"page" if each == "obj" else each: default for each, default in ours.items()}
+
+
+@pytest.mark.parametrize(
+    ("alias", "tag"),
+    [
+        ('wagtail_page_analytics_widget period="month"', 'page_analytics_widget period="month"'),
+        ("wagtail_page_stats_display show_unique=False", "page_stats_display show_unique=False"),
+        ("wagtail_page_stats_display refresh_interval=7", "page_stats_display refresh_interval=7"),
+        ("wagtail_page_stats_display article False 7", "page_stats_display article False 7"),
+        ("wagtail_page_view_tracker async_load=False", "page_view_tracker async_load=False"),
+        ("wagtail_page_view_tracker debug=True", "page_view_tracker debug=True"),
+    ],
+)
+def test_an_alias_passes_its_arguments_on(alias: str, tag: str, read: Article) -> None:
+    bare = tag.partition(" ")[0]
+    made, plain, without = (
+        re.sub(r'"[^"]{40,}"', "token", html(f"{{% {each} %}}", request(), article=read)) for each in (alias, tag, bare)
+    )
+    assert made == plain != without

@@ -30,7 +30,7 @@ class PageViewLogAdmin(OfObjectAdmin):
     readonly_fields = ("tracked",)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """Find a URL by how it begins, among the newest ``URLS`` views: an index of all URLs would be as long as the log.
+        """Find a URL by how it begins, among the newest ``URLS`` views, as an index of all URLs would be too long.
 
         Everything else that a search finds has an index.
         """

@@ -11,6 +11,7 @@ from celery import current_app
 from channels.exceptions import InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.core import checks
 from django.db import DatabaseError, router
 from django.db import connections as databases
@@ -96,16 +97,42 @@ async def _send_and_receive(layer: object) -> None:
         await layer.group_discard("djinsight.doctor", channel)  # type: ignore[attr-defined]
 
 
-def schedule() -> Iterator[Finding]:
-    """With django_celery_beat: is the task that writes views scheduled?"""
-    if not apps.is_installed("django_celery_beat"):
+def celery() -> Iterator[Finding]:
+    """Has this process the site's Celery app? Without it none of the site's settings for Celery are read."""
+    named = sorted(name for name in dir(django_settings) if name.startswith("CELERY_"))
+    if has_celery_app() or not (named or apps.is_installed("django_celery_beat")):
         return
+    module = getattr(django_settings, "SETTINGS_MODULE", "")
+    package = module.partition(".")[0] if "." in module else "mysite"
+    text = "This process has Celery's default app"
+    text += f", which does not read {named[0]} and the like" if named else ", which reads no settings of the site"
+    text += ": tasks that Django sends do not reach your workers."
+    cure = f'Import the app that {package}/celery.py makes in {package}/__init__.py: "from .celery import app".'
+    yield advice("celery", text, cure)
+
+
+def has_celery_app() -> bool:
+    """Return whether somebody has made a Celery app in this process."""
+    return bool(current_app.main != "default")
+
+
+def _beat() -> Iterator[Finding]:
+    """Does the scheduler of beat read the tables that the tasks are in?"""
     scheduler = str(current_app.conf.beat_scheduler)
     own = {entry.get("task") for entry in current_app.conf.beat_schedule.values()}
     if "django_celery_beat" not in scheduler and "djinsight.persist" not in own:
         text = f"The tasks are in the tables of django_celery_beat, which {scheduler} does not read."
         cure = 'Set CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler".'
         yield advice("beat", text, cure)
+
+
+def schedule() -> Iterator[Finding]:
+    """With django_celery_beat: is the task that writes views scheduled?"""
+    yield from celery()
+    if not apps.is_installed("django_celery_beat"):
+        return
+    if has_celery_app():  # else its settings are not known
+        yield from _beat()
     tasks = apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(task="djinsight.persist")
     if not tasks.exists():
         yield problem("schedule", "The task djinsight.persist is not scheduled.", "Run python manage.py migrate.")

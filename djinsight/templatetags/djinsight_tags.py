@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.apps import apps
 from django.conf import settings
+from django.db import Error
 from django.db.models import Model
 from django.template import Context
 from django.utils.html import escape
@@ -23,6 +26,7 @@ from djinsight.skeleton import Skeleton, kept
 from djinsight.values import Values
 
 register = template.Library()
+logger = logging.getLogger(__name__)
 
 
 @register.simple_tag(takes_context=True)
@@ -139,21 +143,61 @@ def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_view_tracker(context: Context, page: Model | Unset | None = UNSET) -> SafeString:
+def wagtail_page_view_tracker(
+    context: Context, page: Model | Unset | None = UNSET, async_load: bool = True, debug: bool = False
+) -> SafeString:
     """``page_view_tracker`` of a Wagtail page."""
-    return page_view_tracker(context, page) or _unfound(context, page, "wagtail_page_view_tracker", "page")
+    html = page_view_tracker(context, page, async_load, debug)
+    return html or _unfound(context, page, "wagtail_page_view_tracker", "page")
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_stats_display(context: Context, page: Model | Unset | None = UNSET) -> SafeString:
+def wagtail_page_stats_display(
+    context: Context,
+    page: Model | Unset | None = UNSET,
+    show_unique: bool = True,
+    refresh_interval: int | None = None,
+) -> SafeString:
     """``page_stats_display`` of a Wagtail page."""
-    return page_stats_display(context, page) or _unfound(context, page, "wagtail_page_stats_display", "page")
+    html = page_stats_display(context, page, show_unique, refresh_interval)
+    return html or _unfound(context, page, "wagtail_page_stats_display", "page")
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_analytics_widget(context: Context, page: Model | Unset | None = UNSET) -> SafeString:
+def wagtail_page_analytics_widget(
+    context: Context, page: Model | Unset | None = UNSET, period: str = "week"
+) -> SafeString:
     """``page_analytics_widget`` of a Wagtail page."""
-    return page_analytics_widget(context, page) or _unfound(context, page, "wagtail_page_analytics_widget", "page")
+    return page_analytics_widget(context, page, period) or _unfound(
+        context, page, "wagtail_page_analytics_widget", "page"
+    )
+
+
+@register.simple_tag(takes_context=True)
+def most_viewed(context: Context, model: str, limit: int = 10, days: int | None = None, by: str = "views") -> list[Any]:
+    """Return the most viewed objects of ``model`` for a loop: ``{% most_viewed "blog.article" days=7 as popular %}``.
+
+    They are those that the model shows to everybody (``ranking.shown``). Empty for a visitor who may not see numbers,
+    and while the database does not answer. Raises TemplateSyntaxError for arguments that cannot work.
+    """
+    try:
+        found = apps.get_model(model)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise template.TemplateSyntaxError(f'most_viewed: expected a model like "blog.article" ({error})') from error
+    if not getattr(found, "djinsight_tracked", False):
+        raise template.TemplateSyntaxError(f"most_viewed: {found._meta.label} does not have PageViewStatisticsMixin")
+    if by != "views":
+        raise template.TemplateSyntaxError(f'most_viewed: expected by="views" but got {by!r}')
+    if not Page.of(context).shows_statistics:
+        return []
+    try:
+        ranked: list[Any] = found.most_viewed(limit, days=days)
+    except (TypeError, ValueError) as error:
+        raise template.TemplateSyntaxError(f"most_viewed: {error}") from error
+    except Error:
+        logger.warning("The most viewed of %s are not shown: their database does not answer", model, exc_info=True)
+        return []
+    return ranked
 
 
 @register.filter
