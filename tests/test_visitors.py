@@ -176,6 +176,18 @@ def test_no_id_is_given(kind: str, who: dict[str, str], respected: bool, setting
     assert visitors.from_request(asked, DAY).issued == ""
 
 
+@pytest.mark.parametrize("cookies", ["", SESSION, COOKIE, f"{SESSION}; {COOKIE}", FORGED])
+def test_a_browser_that_keeps_no_id(cookies: str, settings: Any) -> None:
+    """Known by what it sends all the same, and else as an anonymous visitor: not as a new one with each page."""
+    asked = request(cookies)
+    asked.META["QUERY_STRING"] = "keep=0"
+    over_http = visitors.from_request(asked, DAY)
+    assert visitors.from_scope({**scope(cookies), "query_string": b"keep=0"}, DAY) == over_http
+    assert over_http.issued == ""
+    settings.DJINSIGHT_VISITOR = "cookie" if cookies in (SESSION, COOKIE, f"{SESSION}; {COOKIE}") else "anonymous"
+    assert over_http.key == over_socket(cookies=cookies).key
+
+
 # Consent
 
 
