@@ -16,7 +16,7 @@ from django.db.models.signals import post_delete
 from djinsight import database, objects
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
-from djinsight.counting import counters
+from djinsight.counting import counters, states
 from djinsight.exceptions import CountingUnavailable, InvalidRef
 from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
@@ -108,4 +108,7 @@ def _forget_counters(refs: Sequence[ObjectRef]) -> None:
     try:
         counters.forget(refs)
     except CountingUnavailable as error:
-        logger.warning("the counters of a deleted object stay in Redis: %s", error)
+        text = "the counters of deleted objects stay in Redis: %s"
+        states.failing(logger, "forgetting deleted objects", text, error)
+    else:
+        states.over("forgetting deleted objects")
