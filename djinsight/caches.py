@@ -5,6 +5,7 @@ The cache is asked for its connection pool, which opens no connection, and the p
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from enum import Enum
 from os import PathLike
@@ -16,6 +17,8 @@ from django.conf import settings
 from django.core.cache.backends.redis import RedisCache
 from django.utils.module_loading import import_string
 from redis.sentinel import SentinelConnectionPool
+
+logger = logging.getLogger("djinsight.counting")
 
 DEFAULT = "redis://127.0.0.1:6379/0"
 
@@ -50,6 +53,9 @@ def _default() -> tuple[str, str]:
         found = (url_of(cache) or DEFAULT, "")
     except UnusableCache as error:
         found = (DEFAULT, str(error))
+        if getattr(settings, "DJINSIGHT_REDIS_URL", None) is None:
+            text = 'the Redis of CACHES["default"] cannot be used: %s. Views go to %s; set DJINSIGHT_REDIS_URL'
+            logger.error(text, error, DEFAULT)
     _found = ({name: dict(each) if isinstance(each, dict) else each for name, each in cache.items()}, *found)
     return found
 

@@ -13,6 +13,7 @@ from math import inf
 from typing import Any, Generic, TypeVar, overload
 from urllib.parse import parse_qs, urlsplit
 
+import redis.connection
 from django.conf import settings
 from django.utils.functional import empty
 
@@ -96,11 +97,21 @@ def _is_url(url: str) -> bool:
         return False
     try:
         parts = urlsplit(url)
+        number = parts.path.strip("/")
+        if parts.scheme != "unix" and number and not number.isdigit():
+            return False  # redis-py would take database 0
         if "+sentinel" in parts.scheme:
             return bool(parts.hostname and parse_qs(parts.query).get("master"))
+        parse_url: Any = redis.connection.parse_url
+        parse_url(_redis_name(url))
         return parts.port != 0
     except ValueError:
         return False
+
+
+def _redis_name(url: str) -> str:
+    """Valkey speaks the same, and redis-py knows only the one name for it."""
+    return f"redis{url[6:]}" if url.startswith("valkey") else url
 
 
 def _read(name: str, default: Any) -> Any:
@@ -186,8 +197,7 @@ class Conf:
         if value is None:
             value = caches.default_url()
         urls = [value] if isinstance(value, str) else list(value)
-        # Valkey speaks the same, and redis-py knows only the one name for it.
-        return [f"redis{url[6:]}" if url.startswith("valkey") else url for url in urls]
+        return [_redis_name(url) for url in urls]
 
     def __iter__(self) -> Iterator[Setting[Any]]:
         return (setting for setting in vars(Conf).values() if isinstance(setting, Setting))

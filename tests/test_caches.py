@@ -128,9 +128,13 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("entry", "why"), UNUSABLE.values(), ids=UNUSABLE)
-def test_what_cannot_be_used_is_said(entry: dict[str, Any], why: str, settings: Any) -> None:
+def test_what_cannot_be_used_is_said(
+    entry: dict[str, Any], why: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     settings.DJINSIGHT_REDIS_URL = None
     settings.CACHES = {"default": entry}
+    assert [conf.redis_urls for _ in range(3)] == [[caches.DEFAULT]] * 3
+    assert len([record for record in caplog.records if why in record.getMessage()]) == 1
     (message,) = [each for each in checks.run_checks(tags=["djinsight"]) if each.id == "djinsight.E007"]
     assert why in message.msg
     assert message.level == checks.ERROR

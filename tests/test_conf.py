@@ -59,6 +59,8 @@ SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
             "redis+sentinel://a:26379/0",
             "redis+cluster://a:7000/0",
             "redis://a:port/0",
+            "redis://a/first",
+            "redis://a?db=x",
             "localhost:6379",
             "http://host",
             [],

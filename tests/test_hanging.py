@@ -144,3 +144,17 @@ async def test_views_are_refused_and_count_on(server: Server, ref: ObjectRef) ->
     await asyncio.gather(*(recording.record(view(ref)) for _ in range(3)))
     await recording.aclose()
     await connections.aclose()
+
+
+def test_many_deletions_do_not_wait_one_by_one(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    articles = [Article.objects.create(title=str(n)) for n in range(10)]
+    with stopped(server):
+        began = monotonic()
+        for each in articles:
+            each.delete()
+        # Ten timeouts would be twenty seconds.
+        assert monotonic() - began < 4 * PATIENCE
+        # A page still finds out.
+        breakers.of(0)._until = monotonic()
+        assert at_once(lambda: totals.read([ObjectRef("blog", "article", "1")]) and 0, 2)[0] == [0, 0]
+    assert len([each for each in caplog.records if "deleted objects" in each.getMessage()]) == 1

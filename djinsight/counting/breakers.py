@@ -57,6 +57,19 @@ class Breaker:
         """The server did not answer: no page asks it for a few seconds."""
         self._until = time.monotonic() + REST
 
+    @contextmanager
+    def insisting(self) -> Iterator[None]:
+        """Ask the server in this block also while it rests, though not for long then."""
+        timeout = min(conf.page_timeout, conf.redis_timeout)
+        resting = self._until is not None
+        try:
+            with connections.patience(timeout * BESIDE if resting else timeout):
+                yield
+        except (redis.RedisError, OSError):
+            if not resting:  # else pages would never find out, while one object after the other is deleted
+                self.rest()
+            raise
+
     def _begin(self) -> bool:
         """Whether this page is the first. Raises Resting."""
         with self._lock:

@@ -176,29 +176,26 @@ def forget_model(app_label: str, model_name: str) -> int:
 def forget(refs: Iterable[ObjectRef]) -> None:
     """Delete the counters of deleted objects. Raises CountingUnavailable where a server does not answer.
 
-    It is asked also where it did not a moment ago: who is to forget them if not this.
+    A server is asked also if it did not answer a moment ago, as nobody else deletes them later.
     """
     today = days.now().day
     # A day's counter lives as long as every key that expires.
     stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
-    down: dict[Any, Exception] = {}  # clients; one may be that of several shards
+    down: dict[breakers.Breaker, Exception] = {}  # of servers; one may have several shards
     for shard, group in by_shard(refs).items():
-        # It may be in the request that deletes an object.
-        with connections.patience(min(conf.page_timeout, conf.redis_timeout)):
-            client = connections.sync_client(shard)
-            if client in down:
-                continue
-            try:
+        breaker = breakers.of(shard)
+        if breaker in down:
+            continue
+        try:
+            with breaker.insisting():
+                client = connections.sync_client(shard)
                 sites.check(shard)
                 for start in range(0, len(group), AT_ONCE):
                     pipeline = client.pipeline(transaction=False)
                     for ref in group[start : start + AT_ONCE]:
                         pipeline.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
                     pipeline.execute()
-            except (redis.RedisError, OSError) as error:
-                breakers.of(shard).rest()
-                down[client] = error
-            except ForeignDataSet as error:
-                down[client] = error
+        except (redis.RedisError, OSError, ForeignDataSet) as error:
+            down[breaker] = error
     for first in down.values():
         raise CountingUnavailable(str(first)) from first

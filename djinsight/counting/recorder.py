@@ -131,7 +131,8 @@ class Recorder:
             if isinstance(error, CountingUnavailable):
                 states.failing(logger, "loading for views", "counters could not be loaded: %s", error)
             else:
-                logger.exception("counters could not be loaded")
+                text = "counters could not be loaded"
+                states.failing(logger, "loading, by a fault", text, level=logging.ERROR, exc_info=True)
         finally:
             self._loading, self._loader = set(), None
 
@@ -198,7 +199,8 @@ class Lane:
             self._failing(text, len(batch) + len(self.queue), faults.described(error))
             _refuse(self.queue, Reason.UNAVAILABLE)
         except Exception:
-            logger.exception("%d views not counted", len(batch))
+            state, text = f"{self._state}, by a fault", "%d views not counted"
+            states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
         else:
             answers = partial(self._give, batch, call, codes, numbers)
             if stopped:
@@ -246,7 +248,8 @@ class Lane:
                 answer(view.beacon.view_id, _OUTCOMES[code])
             self._counted(*call.snapshots(numbers))
         except Exception:
-            logger.exception("%d views counted and not answered", len(batch))
+            state, text = f"{self._state}, by a fault", "%d views counted and not answered"
+            states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
             _refuse(batch, Reason.UNAVAILABLE)
 
 

@@ -94,7 +94,8 @@ class Publisher:
                     await self._wait(wait)
                 self._wake(loop.time())
         except Exception:
-            logger.exception("broadcasting stopped; it starts again with the next view")
+            text = "broadcasting stopped; it starts again with the next view"
+            states.failing(logger, "broadcasting, by a fault", text, level=logging.ERROR, exc_info=True)
             self._due.clear()
             self._held.clear()
         finally:

@@ -12,9 +12,8 @@ local function try(name, ...)
 end
 
 local stream, hash, other, set, number = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-try('DEL', stream, hash, other, set, number)
+try('XADD', stream, '*', 'a', 1)  -- first, as a full memory refuses no command that comes after another write
 try('TIME')
-try('XADD', stream, '*', 'a', 1)
 try('XLEN', stream)
 try('XRANGE', stream, '-', '+', 'COUNT', 1)
 try('XREVRANGE', stream, '+', '-', 'COUNT', 1)
