@@ -15,7 +15,7 @@ from tests.test_postgresql import MODULES
 
 # The older package was for SQLite and PostgreSQL. Workers that are killed leave their locks to the server.
 OWN = [f"tests/{module}.py" for module in MODULES if module not in {"test_older", "test_upgrade"}]
-FILES = [*OWN, "tests/test_object_ids.py", "tests/faults/test_workers.py"]
+FILES = [*OWN, "tests/faults/test_workers.py"]
 
 
 @pytest.mark.mariadb

@@ -31,6 +31,8 @@ MODULES = (
     "test_refusals",
     "test_follow_one_view",
     "test_sites",
+    "test_corrections",
+    "test_object_ids",
 )
 
 
