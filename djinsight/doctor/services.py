@@ -19,8 +19,9 @@ from django.db import connections as databases
 
 from djinsight import database
 from djinsight.conf import conf
-from djinsight.counting import connections, older
+from djinsight.counting import connections, older, sites
 from djinsight.doctor.findings import Finding, advice, fine, problem
+from djinsight.exceptions import ForeignDataSet
 
 OLDEST_REDIS = (6, 2)
 LAYER_WITHIN = 5.0  # seconds
@@ -81,6 +82,10 @@ def servers() -> Iterator[Finding]:
         where = _where(conf.redis_urls[shard])
         try:
             info = connections.sync_client(shard).info()
+            sites.check(shard)
+        except ForeignDataSet as error:
+            yield problem("site", f"At {where} {error}.", error.hint)
+            continue
         except (redis.RedisError, OSError) as error:
             cure = "Start it, or set DJINSIGHT_REDIS_URL."
             yield problem("redis", f"Redis at {where} does not answer ({type(error).__name__}).", cure)
