@@ -32,10 +32,14 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
 def create_periodic_tasks(using: str, apps: Any = installed, **kwargs: Any) -> None:
     """Create the periodic tasks of django_celery_beat where they are missing; an edited one is left as it is.
 
-    Called after ``migrate``; ``apps`` are the models that the database ``using`` has tables of by then.
+    Called after ``migrate``; ``apps`` are the models that the database ``using`` has tables of by then. After
+    ``migrate djinsight zero`` there is nothing to run any more: they are deleted.
     """
     tasks = _periodic_tasks(using, apps)
     if tasks is None:
+        return
+    if "persistcursor" not in apps.all_models["djinsight"]:
+        delete_periodic_tasks(using)
         return
     for name, entry in beat_schedule().items():
         if not tasks.filter(name=name).exists():

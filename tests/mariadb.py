@@ -22,6 +22,7 @@ class MariaDB:
         # One that runs already, where ``host`` is given.
         self.host = host or Path(tempfile.mkdtemp(prefix="djinsight-maria-", dir="/tmp"))
         # It refuses to run as root unless it is told to, and then drops to this user.
+        self._process: subprocess.Popen[bytes] | None = None
         self.user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
     def __enter__(self) -> MariaDB:
@@ -57,7 +58,7 @@ class MariaDB:
 
     def start(self) -> None:
         with (self.host / "log").open("ab") as log:
-            subprocess.Popen(
+            self._process = subprocess.Popen(
                 [
                     str(self.program),
                     "--no-defaults",
@@ -85,6 +86,8 @@ class MariaDB:
         """Stop it as a crash would: without a goodbye to its clients, and to be recovered at the next start."""
         pid = int((self.host / "pid").read_text())
         os.kill(pid, 9)
+        if self._process is not None:
+            self._process.wait(STOPS_WITHIN)
         ends = time.monotonic() + STOPS_WITHIN
         while _runs(pid):
             assert time.monotonic() < ends, "expected MariaDB to be gone after SIGKILL"

@@ -412,8 +412,9 @@ def test_missing() -> None:
         ObjectRef("blog", "article", "999"),
         ObjectRef("blog", "article", "not a number"),
         ObjectRef("blog", "product", "00000000-0000-0000-0000-000000000000"),
-        ObjectRef("blog", "term", "X"),
     ]
+    if connection.vendor != "mysql":  # there it is the term x, unless its column says otherwise
+        gone.append(ObjectRef("blog", "term", "X"))
     unknown = [ObjectRef("gone", "thing", "5")]
     ContentType.objects.get_for_models(Article, Product, Term)
     assert sorted(objects.missing([*there, *gone, *unknown])) == sorted(gone)
@@ -422,6 +423,9 @@ def test_missing() -> None:
 @pytest.fixture
 def words_of_any_case(transactional_db: None) -> Iterator[None]:
     """Terms whose key is the same in capitals, as by default in MySQL."""
+    if connection.vendor == "mysql":
+        yield
+        return
     alter = 'ALTER TABLE blog_term ALTER COLUMN word TYPE varchar(50) COLLATE "{}"'
     plain: models.Field[Any, Any] = Term._meta.get_field("word")  # type: ignore[assignment]
     anycase: models.Field[Any, Any] = models.CharField(primary_key=True, max_length=50, db_collation="NOCASE")

@@ -11,11 +11,10 @@ import pytest
 from tests.mariadb import MariaDB, program
 from tests.processes import ROOT
 from tests.servers import cannot_run
-from tests.test_postgresql import MODULES
+from tests.test_postgresql import BY_DRIVER
 
-# The older package was for SQLite and PostgreSQL. Workers that are killed leave their locks to the server.
-OWN = [f"tests/{module}.py" for module in MODULES if module not in {"test_older", "test_upgrade"}]
-FILES = [*OWN, "tests/test_object_ids.py", "tests/faults/test_workers.py"]
+# Workers that are killed leave their locks to the server.
+FILES = [*(f"tests/{module}.py" for module in BY_DRIVER), "tests/test_admin.py", "tests/faults/test_workers.py"]
 
 
 @pytest.mark.mariadb
@@ -27,6 +26,6 @@ def test_on_mariadb() -> None:
     with MariaDB(server_program) as server:
         environment = {**os.environ, "TEST_DATABASE": "mariadb", "TEST_MARIADB_SOCKET": server.socket}
         command = [sys.executable, "-m", "pytest", "-q", "-k", "not celery", *FILES]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

@@ -40,6 +40,13 @@ NAMES = [
     ("djinsight.exceptions", "Rejected"),
     ("djinsight.exceptions", "InvalidToken"),
     ("djinsight.exceptions", "CountingUnavailable"),
+    ("djinsight.exceptions", "ForeignDataSet"),
+    ("djinsight.api", "set_totals"),
+    ("djinsight.api", "aset_totals"),
+    ("djinsight.api", "merge"),
+    ("djinsight.api", "amerge"),
+    ("djinsight.api", "forget_visitor"),
+    ("djinsight.api", "aforget_visitor"),
     ("djinsight.exceptions", "Reason"),
 ]
 SETTINGS = {
@@ -103,6 +110,12 @@ COMMANDS = {
     "cleanup_pageviews",
     "djinsight_unschedule",
     "djinsight_upgrade",
+    "djinsight_claim",
+    "djinsight_set_totals",
+    "djinsight_merge",
+    "djinsight_forget_visitor",
+    "djinsight_reset",
+    "djinsight_uninstall",
 }
 OBJECT = "content_type object_id"
 TABLES = {

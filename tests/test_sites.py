@@ -22,6 +22,8 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, counters, sites, totals
 from djinsight.counting.keys import Keys, group_name
 from djinsight.counting.snapshot import Snapshot
+from djinsight.doctor import servers
+from djinsight.doctor.findings import Level
 from djinsight.exceptions import ForeignDataSet
 from djinsight.history.persist import persist
 from djinsight.live import broadcasts
@@ -148,6 +150,12 @@ def test_a_page_shows_what_the_database_has(ref: ObjectRef, redis_client: redis.
     sites.forget()
     redis_client.set(Keys(0).of_ref(ref, "20260101").counter, 99)
     assert totals.read([ref])[ref].total_views == 3
+
+
+def test_the_doctor_says_it(redis_client: redis.Redis) -> None:
+    foreign(redis_client)
+    (finding,) = [finding for finding in servers.servers() if finding.code == "site"]
+    assert (finding.level, "djinsight_claim" in finding.cure) == (Level.PROBLEM, True)
 
 
 def test_the_command_takes_it_back(ref: ObjectRef, redis_client: redis.Redis) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, older
+from djinsight.counting import connections, older, sites
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
 
@@ -80,6 +80,25 @@ def take(limit: int) -> Inventory:
         counts = (kept.partition(b":")[0] for kept in client.hvals(keys.shed))
         found.shed += sum(int(views) for views in counts if views.isdigit())  # persist drops what is no number
     return found
+
+
+def delete_all() -> int:
+    """Delete all keys of the kinds that are listed here below our prefix, and return how many.
+
+    Keys of other programs that begin like ours stay. Raises redis.RedisError or ForeignDataSet.
+    """
+    for shard in range(conf.redis_shards):
+        sites.check(shard)
+    deleted = 0
+    for shard in older.servers():
+        client = connections.sync_client(shard)
+        for names in older.scan(shard):
+            of_older = {key.name for key in older.among(shard, names)}
+            for name in names:
+                if name in of_older or _kind(name) != OTHER:
+                    deleted += client.unlink(name)
+    sites.forget()
+    return deleted
 
 
 def _add(found: Inventory, shard: int, names: Sequence[str]) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import redis
 
 from djinsight.conf import conf
-from djinsight.counting import connections, endpoints, faults, older, scripts
+from djinsight.counting import connections, endpoints, faults, older, scripts, sites
 from djinsight.counting.faults import Fault
 from djinsight.counting.keys import Keys
 from djinsight.doctor.findings import Finding, advice, fine, problem
+from djinsight.exceptions import ForeignDataSet
 
 OLDEST = (6, 2)
 
@@ -35,6 +36,13 @@ def _server(shard: int, where: str) -> Iterator[Finding]:
             yield _no_answer(where, error, fault)
             return
     yield from _state(where, client)
+    try:
+        sites.check(shard)
+    except ForeignDataSet as error:
+        yield problem("site", f"At {where} {error}.", error.hint)
+        return
+    except (redis.RedisError, OSError):
+        pass  # it refuses writes, which the next finding tells
     yield from _takes_views(shard, where, client)
 
 

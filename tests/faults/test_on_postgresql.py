@@ -32,7 +32,7 @@ def test_on_postgresql(driver: str) -> None:
         }
         # Killing Celery is about Celery, and has been seen before.
         command = [sys.executable, "-m", "pytest", "-q", "-k", "not celery", *FILES]
-        limit = None if SOAK else 600
+        limit = None if SOAK else 1200
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

@@ -1,0 +1,22 @@
+"""``python manage.py djinsight_reset``: start over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from djinsight.history import removal
+from djinsight.management.batches import BatchCommand
+
+
+class Command(BatchCommand):
+    help = "Delete everything that was counted, from the database and from Redis, and count from 0."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.confirm("Delete everything that djinsight has counted?", options["yes"])
+        rows, keys = removal.remove_all()
+        self.stdout.write(f"Deleted {rows:,} rows and {keys:,} keys.")
