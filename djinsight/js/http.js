@@ -1,77 +1,67 @@
-// HTTP: counting and asking where sockets do not work, and where the page goes away.
+// HTTP: views and numbers of a page whose socket does not work.
 
-import { all, config, isState, jitter, log, setState } from "./page.js";
-import { apply } from "./numbers.js";
-import { dead, watched } from "./scan.js";
-import { disconnect, MAX_REFS, refused, sendOrPost } from "./socket.js";
-import { views } from "./views.js";
+import { heed, refuse } from "./supervise.js";
 
-const RETRY = ["busy", "unavailable", "rate"]; // reasons that pass
+const MAX_REFS = 100; // objects of a question, of the server
+const ANSWERED = 20000; // ms until a request without an answer is given up, beyond the time for a view's answer
 
-let resend, poll;
+const dead = new Set(); // tokens of no use any more
+let poll;
+let misses = 0; // questions in a row without an answer
 
-function send(path, body) {
-  return fetch(config.djinsightHttp + path, { method: "POST", body, keepalive: true }).then((r) => r.json());
+// Return ms to wait before try number `tries`: seconds that double, up to a minute, and spread.
+export const backOff = (tries) => Math.min(60, 2 ** tries) * (500 + Math.random() * 1000);
+
+function request(core, path, body) {
+  return fetch(core.config.djinsightHttp + path, { method: "POST", body, keepalive: true })
+    .then((answer) => answer.json())
+    .then((frame) => (frame.type ? frame : Promise.reject(frame)));
 }
 
-export function post(id) {
-  if (config.djinsightHttp) send("record-view/", views.get(id)).then(retryLater, log);
+// Send a view, which is sent again until an answer comes.
+export function post(core, view) {
+  if (!core.config.djinsightHttp) return;
+  view.tries = (view.tries || 0) + 1;
+  view.sent = Date.now() + ANSWERED;
+  request(core, "record-view/", view.frame).then(
+    ({ type, reason }) => {
+      if (type === "counted") core.views.delete(view.id);
+      else heed(core, { type: "rejected", id: view.id, reason });
+      if (core.polling) ask(core);
+      core.tick();
+    },
+    () => {
+      view.sent = Date.now() - 10000 + backOff(view.tries);
+      core.tick();
+    },
+  );
 }
 
-export function retryLater(frame) {
-  log(frame.type, frame.id ?? "", frame.reason ?? "");
-  if (frame.type === "rejected" && RETRY.includes(frame.reason)) {
-    resend ||= setTimeout(() => {
-      resend = 0;
-      views.forEach(sendOrPost);
-    }, jitter(5));
-  } else {
-    views.delete(frame.id);
-    if (isState("polling")) ask(); // with the view that was counted
-  }
-}
-
-export function fallback() {
-  if (!config.djinsightHttp) return setState("closed");
-  if (isState("polling")) return;
-  setState("polling");
-  if (!views.size) return ask();
-  views.forEach((_, id) => post(id));
-  wait();
-}
-
-export function stopPolling() {
-  clearTimeout(poll);
-}
-
-function wait() {
-  const every = [...all("refresh")].map((element) => +element.dataset.djinsightRefresh).filter((n) => n > 0);
-  clearTimeout(poll);
-  poll = setTimeout(ask, 1000 * (every.length ? Math.min(...every, 86400) : 30));
-}
-
-function ask() {
-  wait();
-  const asked = [...watched].slice(0, MAX_REFS);
+// Ask for the numbers, now or `later`, and then every so often.
+export function ask(core, later) {
+  const elements = document.querySelectorAll("[data-djinsight-refresh]");
+  const every = Array.from(elements, ({ dataset }) => +dataset.djinsightRefresh).filter((seconds) => seconds > 0);
+  const wait = 1000 * (every.length ? Math.min(86400, ...every) : 30);
+  const again = (ms) => {
+    clearTimeout(poll);
+    poll = setTimeout(ask, ms, core);
+  };
+  again(wait);
+  const asked = [...core.watched].filter(([, token]) => !dead.has(token)).slice(0, MAX_REFS);
+  if (later || !asked.length || !core.config.djinsightHttp) return;
   const body = JSON.stringify({ tokens: asked.map(([, token]) => token) });
-  if (asked.length) send("page-stats/", body).then((answer) => told(asked, answer.counters), log);
+  request(core, "page-stats/", body).then(({ counters }) => {
+    if (!counters) throw counters;
+    misses = 0;
+    core.apply(counters);
+    const left = asked.filter(([ref]) => !counters.some((counter) => counter.ref === ref));
+    if (!left.length) return;
+    refuse(core);
+    if (core.stopped) left.forEach(([, token]) => dead.add(token));
+    core.tick();
+  }).catch(() => core.polling && again(Math.min(wait, backOff(++misses))));
 }
 
-function told(asked, list) {
-  if (!list) return; // busy, or not there
-  apply(list);
-  if (!refused) return;
-  for (const [ref, token] of asked) {
-    if (list.some((counter) => counter.ref === ref)) continue;
-    dead.add(token);
-    if (watched.get(ref) === token) watched.delete(ref);
-  }
-}
-
-export function leave() {
-  if (isState("paused")) return; // hidden before it is unloaded
-  // The same id as over the socket: whichever comes first is counted.
-  if (config.djinsightHttp) views.forEach((frame) => navigator.sendBeacon(config.djinsightHttp + "record-view/", frame));
-  disconnect();
-  setState("paused");
+export function stopAsking() {
+  clearTimeout(poll);
 }

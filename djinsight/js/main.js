@@ -2,50 +2,69 @@
 //
 // Configured by data attributes on its script element and on the elements that the template tags render.
 // No dependencies, no inline code. Public: window.djinsight, "djinsight:counters" events on document, and the
-// connection state as data-djinsight-state on the document element: connecting, live, polling, paused or closed.
+// connection state as data-djinsight-state on the document element: connecting, live, polling, refused, paused or closed.
 
-import { leave } from "./http.js";
 import { counters } from "./numbers.js";
-import { awake, config, newId, optedOut, root } from "./page.js";
+import { awake, config, configure, core, setState } from "./page.js";
 import { scan } from "./scan.js";
-import { forgetFailures } from "./socket.js";
-import { forgetSeen } from "./views.js";
+import { disconnect } from "./socket.js";
+import { dropOld, seen } from "./views.js";
 
-function visitorCookie() {
-  const name = config.djinsightCookie;
-  if (!name || optedOut || `; ${document.cookie}`.includes(`; ${name}=`)) return;
-  const secure = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `${name}=${newId()}; path=/; max-age=31536000; samesite=lax${secure}`;
-}
+// Not a name: an element with such an id would have it already.
+const STARTED = Symbol.for("djinsight");
 
-function start() {
-  if (!awake()) return;
-  forgetFailures();
-  visitorCookie();
+let scanning, root, left;
+
+function lives({ type, persisted }) {
+  if (type === "pagehide" || !awake()) return leave();
+  if (persisted) seen.clear(); // back from the cache: a new view, with a new id
+  if (type === "online") disconnect();
+  left = core.failures = 0;
+  core.views.forEach((view) => (view.sent = type === "online" ? 0 : Date.now()));
   scan();
 }
 
-let scanning;
-
-function scanSoon() {
-  scanning ||= setTimeout(() => {
-    scanning = 0;
-    scan();
-  }, 50);
+function leave() {
+  if (left) return; // hidden before it is unloaded
+  left = 1;
+  dropOld();
+  // The same id as over the socket: whichever comes first is counted.
+  const url = config.djinsightHttp;
+  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${url}record-view/`, frame));
+  disconnect();
+  core.polling = 0;
+  setState("paused");
 }
 
-if (!window.djinsight) {
-  document.addEventListener("visibilitychange", () => (awake() ? start() : leave()));
-  document.addEventListener("prerenderingchange", start);
-  addEventListener("pagehide", leave);
-  addEventListener("pageshow", (event) => {
-    if (!event.persisted) return;
-    forgetSeen(); // back from the cache: a new view, with a new id
-    start();
-  });
-  window.djinsight = { scan, counters };
+function scanSoon() {
+  // document.open() takes the listeners away, and not the observer.
+  if (root !== document.documentElement) listen();
+  scanning =
+    scanning ||
+    setTimeout(() => {
+      scanning = 0;
+      scan();
+    }, 50);
+}
+
+function listen() {
+  root = document.documentElement;
+  for (const type of ["visibilitychange", "prerenderingchange", "pagehide", "pageshow", "online"]) addEventListener(type, lives, true);
+  addEventListener("popstate", scanSoon);
+  if (typeof Navigation === "function") navigation.addEventListener("currententrychange", scanSoon);
+}
+
+if (document[STARTED]) document[STARTED]();
+else {
+  document[STARTED] = scanSoon;
+  configure();
+  if (!Object.getOwnPropertyDescriptor(window, "djinsight")) window.djinsight = { scan, counters };
   // Attributes, as some change the page's elements in place of replacing them.
-  const attributeFilter = ["data-djinsight-view", "data-djinsight-watch"];
-  new MutationObserver(scanSoon).observe(root, { childList: true, subtree: true, attributeFilter });
-  start();
+  new MutationObserver(scanSoon).observe(document, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ["data-djinsight-view", "data-djinsight-watch", "data-djinsight-socket"],
+  });
+  listen();
+  if (awake()) scan();
 }

@@ -1,21 +1,32 @@
-// The page: its configuration, its state, and short names for what all modules ask of it.
+// The page: the script element that configures us, the state that is shown, and what all modules share.
 
-const script = document.currentScript || document.querySelector("script[data-djinsight-socket]");
+export let script; // the script element whose data attributes are the configuration
+export let config = {};
 
-export const config = script.dataset;
-export const root = document.documentElement;
+// What the second file works with, too. It is a bundle of its own, and shares no variables with the first.
+export const core = {
+  views: new Map(), // id -> view that is not acknowledged
+  watched: new Map(), // ref -> token
+  failures: 0, // sockets in a row that brought nothing
+};
 
-// The browser is asked, too, because a page from a cache was rendered for another visitor.
-export const optedOut = "djinsightDnt" in config && (navigator.globalPrivacyControl || navigator.doNotTrack === "1");
+// Take the configuration of a script element. Code that jQuery evaluates runs in another one, code in a shadow tree in none.
+export function configure() {
+  const own = document.currentScript;
+  script = own && own.dataset.djinsightSocket ? own : document.querySelector("script[data-djinsight-socket]");
+  if (script) core.config = config = script.dataset;
+  return script;
+}
 
-export const log = (...words) => "djinsightDebug" in config && console.debug("djinsight:", ...words);
-export const isState = (name) => root.dataset.djinsightState === name;
-export const setState = (name) => isState(name) || log((root.dataset.djinsightState = name));
+export const log = (what) => "djinsightDebug" in config && console.debug("djinsight:", what);
 export const awake = () => !document.prerendering && document.visibilityState === "visible";
 export const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);
 export const jitter = (seconds) => seconds * (500 + Math.random() * 1000);
 
-export function newId() {
-  // 18 to 36 characters, in base 36.
-  return Array.from(crypto.getRandomValues(new Uint8Array(18)), (byte) => byte.toString(36)).join("");
-}
+export const setState = (core.setState = (name) => {
+  const { dataset } = document.documentElement;
+  if (dataset.djinsightState !== name) log((dataset.djinsightState = name));
+});
+
+// The browser is asked, too, because a page from a cache was rendered for another visitor.
+export const optedOut = () => "djinsightDnt" in config && (navigator.globalPrivacyControl || navigator.doNotTrack === "1");

@@ -1,112 +1,118 @@
 // The socket: one for all of the page's views and counters.
 
-import { all, awake, config, isState, jitter, log, root, setState } from "./page.js";
-import { fallback, post, retryLater, stopPolling } from "./http.js";
+import { loadMore } from "./loader.js";
 import { apply } from "./numbers.js";
-import { watched } from "./scan.js";
-import { views } from "./views.js";
+import { awake, config, core, jitter, log, optedOut, setState } from "./page.js";
+import { dropOld } from "./views.js";
 
-const MAX_SENT = 2048; // bytes a frame, half of what the server takes
-export const MAX_REFS = 100; // objects of a socket or a question, of the server
-const OPEN_WITHIN = 10000; // ms; some proxies never answer
+const MAX_SENT = 2048; // characters a frame, half of what the server takes
+const MAX_REFS = 100; // objects of a socket, of the server
 
-let subscribed = new Map(); // ref -> token that this socket was asked with
-let socket, reconnect;
-let failures = 0; // sockets in a row that brought nothing
-export let refused; // the tokens of the page when the server said: do not reconnect
+core.apply = apply;
 
-export const isOpen = () => socket?.readyState === 1;
-export const sendFrame = (frame) => socket.send(frame);
-const frameOf = (data) => sendFrame(JSON.stringify(data));
+let subscribed; // ref -> token that this socket was asked with
+let reconnect;
 
-export function forgetFailures() {
-  failures = 0;
-}
+const isOpen = () => core.socket && core.socket.readyState === 1;
 
-export function renew(token) {
-  if (!refused?.has(token)) refused = null; // what the server said was not about this one
-}
+// What keeps the connection alive, and goes another way where there is none, is in the second file.
+const help = (frame) => loadMore((more) => more.supervise(core, frame));
 
-function inFrames(items, frame) {
-  let part = [];
-  for (const item of items) {
-    if (part.length && JSON.stringify(frame([...part, item])).length > MAX_SENT) {
-      frameOf(frame(part));
-      part = [];
-    }
-    part.push(item);
-  }
-  if (part.length) frameOf(frame(part));
+export const sendView = (core.sendView = (view) => {
+  if (!isOpen()) return;
+  view.via = core.socket;
+  view.sent = Date.now();
+  core.socket.send(view.frame);
+});
+
+function send(type, key, value) {
+  const frame = JSON.stringify({ type, [key]: value });
+  const half = value.length >> 1;
+  if (half && frame.length > MAX_SENT) {
+    send(type, key, value.slice(0, half));
+    send(type, key, value.slice(half));
+  } else if (value.length !== 0) core.socket.send(frame);
 }
 
 export function watch(gone) {
   if (!isOpen()) return;
-  const left = gone.filter((ref) => subscribed.delete(ref));
-  if (left.length) inFrames(left, (refs) => ({ type: "unsubscribe", refs }));
-  subscribe();
+  send("unsubscribe", "refs", gone.filter((ref) => subscribed.delete(ref)));
+  const more = [...core.watched].filter(([ref, token]) => subscribed.get(ref) !== token).slice(0, MAX_REFS - subscribed.size);
+  send("subscribe", "tokens", more.map(([ref, token]) => subscribed.set(ref, token) && token));
 }
 
-function subscribe() {
-  const more = [...watched].filter(([ref, token]) => subscribed.get(ref) !== token);
-  const asked = more.slice(0, MAX_REFS - subscribed.size);
-  asked.forEach(([ref, token]) => subscribed.set(ref, token));
-  inFrames(asked.map(([, token]) => token), (tokens) => ({ type: "subscribe", tokens }));
+function live() {
+  core.heard = Date.now();
+  // After a failure nothing is live until something has come.
+  if (!core.failures && !core.doubt) setState("live");
 }
 
 export function connect() {
-  if (socket || reconnect || !awake() || !(views.size || watched.size)) return;
-  if (refused) return fallback();
-  if (!isState("polling")) setState("connecting");
+  if (core.socket || reconnect || !awake() || !(core.views.size + core.watched.size)) return;
+  if (core.stopped) return help();
+  if (!core.polling) setState("connecting");
+  setTimeout(help, 5000);
+  let socket;
   try {
-    socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws")));
+    socket = core.socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws")));
   } catch (error) {
-    log(error); // not for this page, or not there at all
-    return fallback();
+    core.failures = 2; // not for this page, or not there at all
+    return help();
   }
-  const mine = socket;
-  setTimeout(() => mine.readyState || mine.close(), OPEN_WITHIN);
-  mine.onopen = () => {
+  core.proven = 0;
+  core.heard = Date.now();
+  socket.onopen = () => {
+    if (core.socket !== socket) return;
+    live();
     subscribed = new Map();
-    stopPolling();
-    setState("live");
-    views.forEach((frame) => mine.send(frame));
-    subscribe();
+    dropOld();
+    core.views.forEach(sendView);
+    watch([]);
   };
-  mine.onmessage = ({ data }) => {
-    failures = 0;
+  socket.onmessage = ({ data }) => {
+    if (core.socket !== socket) return;
+    core.failures = 0;
+    core.proven = 1;
+    live();
     receive(JSON.parse(data));
   };
   // Where the page's policy forbids it there is an error and no close.
-  mine.onclose = mine.onerror = ({ code }) => {
-    if (mine !== socket) return;
-    socket = null;
-    if (code >= 4400 && code < 4500)
-      refused = new Set([...all("view"), ...all("watch")].map(({ dataset: d }) => d.djinsightView || d.djinsightWatch));
-    if (refused || ++failures > 1) fallback();
-    else setState("connecting");
-    if (refused) return;
-    reconnect = setTimeout(() => {
-      reconnect = 0;
-      connect();
-    }, jitter(Math.min(60, 2 ** failures)));
-  };
+  socket.onclose = socket.onerror = ({ code }) => core.socket === socket && core.lose(code, 1);
 }
 
 function receive(frame) {
-  if (frame.type === "counters") apply(frame.counters);
-  else if (frame.type === "ping") frameOf({ type: "pong", n: frame.n });
-  else retryLater(frame);
+  const { type, id } = frame;
+  log(frame);
+  if (type === "counters") apply(frame.counters);
+  else if (type === "ping") send("pong", "n", frame.n);
+  else if (type === "counted") core.views.delete(id);
+  else if (type === "visitor") keepVisitor(frame);
+  else help(frame);
 }
 
-export function sendOrPost(view, id) {
-  if (isOpen()) sendFrame(view);
-  else post(id);
+function keepVisitor({ visitor, max_age }) {
+  const secure = location.protocol === "https:" ? ";secure" : "";
+  if (config.djinsightCookie && !optedOut())
+    document.cookie = `${config.djinsightCookie}=${visitor};path=/;max-age=${max_age};samesite=lax${secure}`;
 }
+
+// The socket is of no use any more, which is so many failures in a row.
+core.lose = (code, failures) => {
+  disconnect();
+  core.failures += failures;
+  core.stopped = code >= 4400 && code < 4500;
+  if (!core.stopped)
+    reconnect = setTimeout(() => {
+      reconnect = 0;
+      connect();
+    }, jitter(Math.min(60, 2 ** core.failures)));
+  if (core.stopped || core.failures > 1) help();
+  else setState("connecting");
+};
 
 export function disconnect() {
+  const { socket } = core;
   clearTimeout(reconnect);
-  stopPolling();
-  reconnect = 0;
-  socket?.close(); // tells so later, when it is nobody's
-  socket = null;
+  reconnect = core.socket = 0;
+  if (socket) socket.close(); // tells so later, when it is nobody's
 }
