@@ -23,7 +23,7 @@ export function post(core, view) {
   if (!core.config.djinsightHttp) return;
   view.tries = (view.tries || 0) + 1;
   view.sent = Date.now() + ANSWERED;
-  request(core, "record-view/", view.frame).then(
+  request(core, `record-view/${core.query}`, view.frame).then(
     ({ type, reason }) => {
       if (type === "counted") core.views.delete(view.id);
       else heed(core, { type: "rejected", id: view.id, reason });

@@ -10,8 +10,8 @@ function trust(url) {
   return types ? types.createPolicy("djinsight", { createScriptURL: (text) => text }).createScriptURL(url) : url;
 }
 
-// Call `use` with what the second file brings; not if it cannot be loaded, which is tried again the next time.
-export function loadMore(use) {
+// Call `use` with what the second file brings; with undefined if it cannot be loaded, which is tried again the next time.
+export function withMore(use) {
   loaded =
     loaded ||
     new Promise((done, failed) => {
@@ -22,5 +22,5 @@ export function loadMore(use) {
       element.src = trusted = trusted || trust(config.djinsightMore);
       document.head.append(element);
     });
-  loaded.then(use, () => (loaded = 0));
+  loaded.then(use, () => use((loaded = undefined)));
 }

@@ -30,7 +30,7 @@ function leave() {
   dropOld();
   // The same id as over the socket: whichever comes first is counted.
   const url = config.djinsightHttp;
-  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${url}record-view/`, frame));
+  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${url}record-view/${core.query}`, frame));
   disconnect();
   core.polling = 0;
   setState("paused");
@@ -58,13 +58,10 @@ if (document[STARTED]) document[STARTED]();
 else {
   document[STARTED] = scanSoon;
   configure();
-  if (!Object.getOwnPropertyDescriptor(window, "djinsight")) window.djinsight = { scan, counters };
+  if (!window.hasOwnProperty("djinsight")) window.djinsight = { scan, counters };
   // Attributes, as some change the page's elements in place of replacing them.
-  new MutationObserver(scanSoon).observe(document, {
-    childList: true,
-    subtree: true,
-    attributeFilter: ["data-djinsight-view", "data-djinsight-watch", "data-djinsight-socket"],
-  });
+  const attributeFilter = ["data-djinsight-view", "data-djinsight-watch"];
+  new MutationObserver(scanSoon).observe(document, { childList: true, subtree: true, attributeFilter });
   listen();
   if (awake()) scan();
 }

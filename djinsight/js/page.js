@@ -8,7 +8,14 @@ export const core = {
   views: new Map(), // id -> view that is not acknowledged
   watched: new Map(), // ref -> token
   failures: 0, // sockets in a row that brought nothing
+  query: "?keep=0", // of every request of a page whose browser keeps no cookies, as each view would be of a new visitor
 };
+
+try {
+  if (navigator.cookieEnabled && top.location.origin === location.origin) core.query = "";
+} catch (error) {
+  // in a page of another site
+}
 
 // Take the configuration of a script element. Code that jQuery evaluates runs in another one, code in a shadow tree in none.
 export function configure() {
@@ -21,7 +28,6 @@ export function configure() {
 export const log = (what) => "djinsightDebug" in config && console.debug("djinsight:", what);
 export const awake = () => !document.prerendering && document.visibilityState === "visible";
 export const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);
-export const jitter = (seconds) => seconds * (500 + Math.random() * 1000);
 
 export const setState = (core.setState = (name) => {
   const { dataset } = document.documentElement;

@@ -1,8 +1,8 @@
 // The socket: one for all of the page's views and counters.
 
-import { loadMore } from "./loader.js";
+import { withMore } from "./loader.js";
 import { apply } from "./numbers.js";
-import { awake, config, core, jitter, log, optedOut, setState } from "./page.js";
+import { awake, config, core, log, setState } from "./page.js";
 import { dropOld } from "./views.js";
 
 const MAX_SENT = 2048; // characters a frame, half of what the server takes
@@ -16,7 +16,7 @@ let reconnect;
 const isOpen = () => core.socket && core.socket.readyState === 1;
 
 // What keeps the connection alive, and goes another way where there is none, is in the second file.
-const help = (frame) => loadMore((more) => more.supervise(core, frame));
+const help = (frame) => withMore((more) => more && more.supervise(core, frame));
 
 export const sendView = (core.sendView = (view) => {
   if (!isOpen()) return;
@@ -54,7 +54,7 @@ export function connect() {
   setTimeout(help, 5000);
   let socket;
   try {
-    socket = core.socket = new WebSocket(new URL(config.djinsightSocket, location.href.replace(/^http/, "ws")));
+    socket = core.socket = new WebSocket(new URL(config.djinsightSocket + core.query, location.href.replace(/^http/, "ws")));
   } catch (error) {
     core.failures = 2; // not for this page, or not there at all
     return help();
@@ -86,14 +86,13 @@ function receive(frame) {
   if (type === "counters") apply(frame.counters);
   else if (type === "ping") send("pong", "n", frame.n);
   else if (type === "counted") core.views.delete(id);
-  else if (type === "visitor") keepVisitor(frame);
+  else if (type === "visitor" && config.djinsightCookie) keepVisitor(frame);
   else help(frame);
 }
 
 function keepVisitor({ visitor, max_age }) {
   const secure = location.protocol === "https:" ? ";secure" : "";
-  if (config.djinsightCookie && !optedOut())
-    document.cookie = `${config.djinsightCookie}=${visitor};path=/;max-age=${max_age};samesite=lax${secure}`;
+  document.cookie = `${config.djinsightCookie}=${visitor};path=/;max-age=${max_age};samesite=lax${secure}`;
 }
 
 // The socket is of no use any more, which is so many failures in a row.
@@ -105,7 +104,7 @@ core.lose = (code, failures) => {
     reconnect = setTimeout(() => {
       reconnect = 0;
       connect();
-    }, jitter(Math.min(60, 2 ** core.failures)));
+    }, Math.min(60, 2 ** core.failures) * (500 + Math.random() * 1000));
   if (core.stopped || core.failures > 1) help();
   else setState("connecting");
 };
