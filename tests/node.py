@@ -38,11 +38,22 @@ def install() -> Path:
     return MODULES
 
 
-def run(*arguments: str) -> str:
-    """Run a program of the installed packages in their folder, and return what it prints."""
+def run(*arguments: str, given: str = "") -> str:
+    """Run a program of the installed packages in their folder, and return what it prints.
+
+    Args:
+        arguments: The program's name, and what it is called with.
+        given: What the program reads.
+    """
     program = install() / ".bin" / arguments[0]
     done = subprocess.run(
-        [program, *arguments[1:]], cwd=FOLDER, capture_output=True, text=True, timeout=RUN_WITHIN, check=False
+        [program, *arguments[1:]],
+        cwd=FOLDER,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=RUN_WITHIN,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
