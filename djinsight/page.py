@@ -27,6 +27,7 @@ from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import InvalidRef
 from djinsight.periods import Days, Views
 from djinsight.routing import SOCKET_PATH
+from djinsight.script import is_part
 from djinsight.skeleton import Skeleton
 
 OBJECT_NAMES = ("page", "object", "article", "post", "item", "self")
@@ -43,6 +44,7 @@ class Page:
     def __init__(self, request: HttpRequest | None) -> None:
         self.request = request
         self.has_script = False
+        self.script_is_placed = False  # by hand: no tag after it brings another one
         self.skeletons: dict[Any, Skeleton | None] = {}
         self.values: dict[int, Any] = {}
         self._texts: dict[int, str] = {}
@@ -154,7 +156,7 @@ class Page:
         return ""
 
     def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
-        """What the script element says; to be placed once a page."""
+        """Return what the script element says."""
         self.has_script = True
         return {
             "async_load": async_load,
@@ -167,6 +169,24 @@ class Page:
             "respect_dnt": conf.respect_dnt,
             "nonce": self._nonce(),
         }
+
+    @cached_property
+    def number(self) -> str:
+        """Return a number of this page's path and query, by which the script tells a tracker's page.
+
+        No text, as a cache may show a page, or a fragment of it, to other visitors.
+        """
+        if self.request is None:
+            return ""
+        number = 0
+        for character in self.request.get_full_path():
+            number = (number * 31 + ord(character)) % 1_000_003
+        return str(number)
+
+    def is_foreign(self) -> bool:
+        """Return whether a script of this response would be refused, since it goes into a page with another nonce."""
+        names = ("csp_nonce", "_csp_nonce")
+        return any(getattr(self.request, name, None) is not None for name in names) and is_part(self.request)
 
     def _nonce(self) -> str:
         """The nonce of this response's Content-Security-Policy, django-csp's or Django's, ``""`` where it has none.

@@ -12,6 +12,7 @@ import pytest
 import redis
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
+from django.test import RequestFactory
 from django.urls import set_script_prefix
 from django.utils import timezone, translation
 
@@ -319,7 +320,7 @@ def test_a_template_of_the_site_knows_nothing_of_the_script(
     (tmp_path / "djinsight").mkdir()
     (tmp_path / "djinsight" / f"{tag}.html").write_text("<b>mine</b>")
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-    page = render(f"{{% {tag} %}}{{% {tag} %}}", request(session=SessionStore()), article=read)
+    page = render(f"{{% for n in '12' %}}{{% {tag} %}}{{% endfor %}}", request(), article=read)
     assert [name for name, _, _ in page.found] == ["b", "script", "b"]
 
 
@@ -363,19 +364,66 @@ def test_admin_only_counts_everybody(read: Article, settings: Any) -> None:
 # The script
 
 
-@pytest.mark.parametrize("first", TAGS)
-def test_one_script_a_page(first: str, read: Article) -> None:
-    """Whichever tag comes first brings it, in whatever template of the page."""
-    made = request(session=SessionStore())
-    source = "".join(f"{{% {tag} %}}" for tag in (first, *TAGS, *TAGS))
-    assert len(render(source, made, article=read).scripts) == 1
-    assert render(source, made, article=read).scripts == []
+@pytest.mark.parametrize("tag", TAGS)
+def test_one_script_a_place(tag: str, read: Article) -> None:
+    """The first of two places may be one that the browser never reaches; a loop is one place."""
+    made = request()
+    assert len(render(f"{{% {tag} %}}{{% {tag} %}}", made, article=read).scripts) == 2
+    for context in (made, None):
+        source = f"{{% for n in '123' %}}{{% {tag} %}}{{% endfor %}}"
+        assert len(render(source, context, article=read).scripts) == 1
+
+
+def test_one_script_for_each_include(read: Article, tmp_path: Path, settings: Any) -> None:
+    (tmp_path / "card.html").write_text("{% load djinsight_tags %}{% total_views_stat %}")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    include = "{% include 'card.html' %}"
+    assert len(render(include + include, request(), article=read).scripts) == 2
+    source = f"{{% for n in '123' %}}{include}{{% endfor %}}"
     assert len(render(source, request(), article=read).scripts) == 1
 
 
-def test_one_script_a_page_without_request(read: Article) -> None:
-    source = "{% for n in '123' %}{% total_views_stat %}{% page_view_tracker %}{% endfor %}"
-    assert len(render(source, article=read).scripts) == 1
+def test_each_cached_fragment_has_its_script(read: Article) -> None:
+    made = request()
+    source = "{% load cache %}{% for n in '12' %}{% cache 9 card n %}{% total_views_stat %}{% endcache %}{% endfor %}"
+    assert len(render("{% page_view_tracker %}" + source, made, article=read).scripts) == 3
+    fragment = source.replace("'12'", "'2'")
+    assert len(render(fragment, request(), article=read).scripts) == 1  # from the cache
+
+
+def test_a_part_of_a_page_with_a_nonce_brings_no_script(read: Article) -> None:
+    """Its nonce is not that of the page, whose policy would report it."""
+    nonce = {"csp_nonce": "r4nd0m"}
+    for headers, expected in (
+        ({}, 1),
+        ({"sec-fetch-dest": "document"}, 1),
+        ({"hx-request": "true"}, 0),
+        ({"sec-fetch-dest": "empty"}, 0),
+        ({"x-requested-with": "XMLHttpRequest"}, 0),
+        ({"sec-fetch-dest": "empty", "turbo-frame": "list", "x-turbo-request-id": "1"}, 0),
+        ({"sec-fetch-dest": "empty", "x-turbo-request-id": "1"}, 1),  # it puts the page's nonce in
+    ):
+        made = RequestFactory().get("/", headers=headers)
+        assert len(render("{% total_views_stat %}", made, article=read).scripts) == 1
+        made.csp_nonce = nonce["csp_nonce"]  # type: ignore[attr-defined]
+        assert len(render("{% total_views_stat %}", made, article=read).scripts) == expected, headers
+        assert len(render("{% djinsight_script %}", made, article=read).scripts) == 1
+
+
+def test_the_tracker_may_stand_in_the_head(read: Article) -> None:
+    """Only elements that a head admits: another one would end it."""
+    page = render("{% page_view_tracker %}", request(), article=read)
+    assert [name for name, _, _ in page.found] == ["meta", "script"]
+
+
+def test_the_tracker_tells_its_page_without_naming_it(read: Article) -> None:
+    for path, number in (("/", "47"), ("/articles/1/?page=2", "957617")):
+        (tracker,) = render("{% page_view_tracker %}", RequestFactory().get(path), article=read).having(
+            "data-djinsight-view"
+        )
+        assert tracker["data-djinsight-page"] == number
+    (tracker,) = render("{% page_view_tracker %}", article=read).having("data-djinsight-view")
+    assert "data-djinsight-page" not in tracker
 
 
 def test_no_script_without_need() -> None:
@@ -397,6 +445,7 @@ def test_script(read: Article) -> None:
     assert render("{% total_views_stat %}", request(), article=read).scripts == [
         {
             "src": "/static/djinsight/djinsight.js",
+            "data-djinsight-more": "/static/djinsight/more.js",
             "data-djinsight-socket": "/ws/djinsight/",
             "data-djinsight-http": "/djinsight/",
             "data-djinsight-locale": "en",
@@ -418,6 +467,7 @@ def test_script_of_another_site(read: Article, settings: Any) -> None:
         set_script_prefix("/")
     assert script == {
         "src": "https://cdn.example/s/djinsight/djinsight.js",
+        "data-djinsight-more": "https://cdn.example/s/djinsight/more.js",
         "data-djinsight-socket": "/app/ws/djinsight/",
         "data-djinsight-http": "/app/djinsight/",
         "data-djinsight-locale": "de",
@@ -435,7 +485,7 @@ def test_nonce(nonce: str, said: str, read: Article) -> None:
 def test_nothing_inline(read: Article) -> None:
     """A strict content security policy holds: no script text, no handlers, no styles."""
     page = render("".join(f"{{% {tag} %}}" for tag in TAGS), request(session=SessionStore()), article=read)
-    assert [text.strip() for tag, _, text in page.found if tag in {"script", "style"}] == [""]
+    assert {text.strip() for tag, _, text in page.found if tag in {"script", "style"}} == {""}
     names = {name for _, attributes, _ in page.found for name in attributes}
     assert not {name for name in names if name.startswith("on") or name == "style"}
 

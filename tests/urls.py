@@ -9,4 +9,5 @@ urlpatterns = [
     path("articles/", views.article_list),
     path("articles/<int:pk>/", views.article),
     path("articles/<int:pk>/numbers/", views.numbers),
+    path("sites/<str:name>/<int:pk>/", views.site),
 ]

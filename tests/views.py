@@ -31,3 +31,9 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
 def _strict(response: HttpResponse, connect: str = "'self'") -> HttpResponse:
     response["Content-Security-Policy"] = STRICT.format(connect)
     return response
+
+
+def site(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    """A page of a site that uses the library of that name."""
+    context = {"article": get_object_or_404(Article, pk=pk), "articles": Article.objects.order_by("pk"), "name": name}
+    return render(request, f"sites/{name}.html", context)

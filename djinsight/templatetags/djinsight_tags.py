@@ -22,6 +22,7 @@ from djinsight.beacons.refs import ref_of_saved
 from djinsight.counting import capturing
 from djinsight.numbers import abbreviate
 from djinsight.page import UNSET, Page, Unset, find_object, sought
+from djinsight.script import is_new_place, place_tags
 from djinsight.skeleton import Skeleton, kept
 from djinsight.values import Values
 
@@ -45,7 +46,8 @@ def page_view_tracker(
     if why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
     capturing.rendered(ref)
-    html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
+    data = {"ref": ref, "token": tokens.mint("view", ref), "number": page.number}
+    html = _render(context, "page_view_tracker", data)
     return html + _script(context, page, async_load=async_load, debug=debug)
 
 
@@ -130,7 +132,9 @@ def views_month_stat(context: Context, obj: Model | Unset | None = UNSET) -> Saf
 def djinsight_script(context: Context) -> SafeString:
     """The script, where the page wants it; no other tag of the page brings it then."""
     page = Page.of(context)
-    return _render(context, "djinsight_script", {} if page.has_script else {"script": page.script()})
+    data = {} if page.script_is_placed else {"script": page.script()}
+    page.script_is_placed = True
+    return _render(context, "djinsight_script", data)
 
 
 @register.simple_tag(takes_context=True)
@@ -224,7 +228,7 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
         html = _render(context, name, {"values": shown.fields_of(stats), **options})
     else:
         html = skeleton.fill(shown)
-    return html if page.has_script else html + _script(context, page)
+    return html + _script(context, page)
 
 
 class Comment(SafeString):
@@ -248,8 +252,10 @@ def _note(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeSt
 
 
 def _script(context: Context, page: Page, **options: Any) -> SafeString:
-    """The script, after whichever tag needs it first: also where a site's own template knows nothing of it."""
-    return SafeString() if page.has_script else _render(context, "script", {"script": page.script(**options)})
+    """Return the script for the place of the tag that renders, empty if it has one or was placed by hand."""
+    if page.script_is_placed or not is_new_place(context) or page.is_foreign():
+        return SafeString()
+    return _render(context, "script", {"script": page.script(**options)})
 
 
 def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
@@ -260,3 +266,6 @@ def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
 def _template(context: Context, name: str) -> Any:
     assert context.template is not None  # it is what renders this tag
     return context.template.engine.get_template(f"djinsight/{name}.html")
+
+
+place_tags(register)

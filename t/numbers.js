@@ -1,0 +1,2 @@
+export const counters=new Map();export function apply(){}
+export function show(){}
