@@ -106,4 +106,4 @@ def test_indexes_and_constraints_cannot_be_of_them() -> None:
                 app_label = "blog"
                 indexes = [models.Index(fields=["total_views"], name="by_views")]
 
-        assert [error.id for error in Indexed.check()] == ["models.E012"]
+        assert [error.id for error in Indexed.check(databases={"default"})] == ["models.E012"]

@@ -16,7 +16,7 @@ from djinsight.conf import conf
 from djinsight.counting import counters
 from djinsight.exceptions import CountingUnavailable
 
-WITHIN = 1.0  # seconds that a deletion waits for Redis
+WITHIN = 2.0  # seconds that a deletion waits for Redis
 MAX_WAITING = 100_000  # objects; past it the first ones are left to the nightly cleanup
 
 logger = logging.getLogger("djinsight.history")
