@@ -324,7 +324,8 @@ def plans(queries: Any, table: str) -> list[str]:
     found = []
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL enable_seqscan = off")  # a small table is read as a whole
+            # A small table is read and sorted as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
         for query in queries:
             if f'FROM "{table}"' in query["sql"] and query["sql"].startswith("SELECT"):
                 prefix = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"

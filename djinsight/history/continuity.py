@@ -30,6 +30,8 @@ class Break(Enum):
 
 def broken(cursor: PersistCursor, head: Head) -> Break | None:
     """Whether what Redis has now does not continue what ``cursor`` is behind of."""
+    if not head.epoch:
+        return Break.ANEW
     if cursor.epoch != head.epoch:
         # An epoch that we have seen the end of: somebody restored it.
         ended = database.rows(DataLoss).filter(shard=cursor.shard, epoch=head.epoch).exists()

@@ -23,6 +23,7 @@ _SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # those of a sum of views
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_MS = 2**43  # the year 2248
+MAX_EPOCH = 16  # characters, as the cursor has them
 PAGE = 2000  # entries a read: about 1 MB
 SPILL = 1000  # sums a script call: Redis does nothing else for 10 ms
 
@@ -54,7 +55,7 @@ class BadEntry:
 class Head:
     """What Redis says of one shard's stream, and where a cursor stands in it."""
 
-    epoch: str
+    epoch: str  # "" where it is none of ours
     seq: int  # the last number given
     trimmed: int  # the last number that was persisted when it was trimmed
     holds_cursor: bool  # whether the entry of the cursor is still there
@@ -73,7 +74,17 @@ def head(shard: int, last_id: str = "0-0") -> Head | None:
     if epoch is None:
         return None
     oldest = read(first[0][0].decode(), first[0][1]) if first else None
-    return Head(epoch.decode(), int(seq or 0), int(trimmed or 0), bool(at_cursor), oldest)
+    return Head(_epoch(epoch), _mark(seq), _mark(trimmed), bool(at_cursor), oldest)
+
+
+def _epoch(value: bytes) -> str:
+    """The name of an epoch; ``""`` where somebody has written over it."""
+    return value.decode() if len(value) <= MAX_EPOCH and value.isalnum() else ""
+
+
+def _mark(value: bytes | None) -> int:
+    """A number of the stream's state; 0 where it is none, as somebody has written over it."""
+    return int(value) if value and value.isdigit() and len(value) <= 16 else 0
 
 
 def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:

@@ -35,7 +35,7 @@ if not epoch then
   redis.call('HSET', meta, 'epoch', epoch)
 end
 local persisted = ARGV[2] == epoch and tonumber(ARGV[3]) or 0
-if persisted < (whole(head[2]) or 0) then
+if persisted < math.min(whole(head[2]) or 0, whole(head[3]) or 0) then
   return 'stale'
 end
 
@@ -133,9 +133,14 @@ local function add_stream()
   for _, entry in ipairs(redis.call('XRANGE', events, '(' .. last_id, '+', 'COUNT', MARGIN)) do
     first_seq = first_seq or read_entry(entry)
   end
-  local seq = whole(head[3]) or 0
-  if not first_seq or first_seq > seq then
-    return walk(MAX_NUMBER)  -- nothing of ours, or numbers that are not the ones of this stream
+  local seq
+  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', MARGIN)) do
+    seq = seq or read_entry(entry)
+  end
+  local length = redis.call('XLEN', events)
+  -- Numbers far beyond what the stream can hold are somebody else's.
+  if not first_seq or not seq or first_seq > seq or seq - first_seq > 2 * length + SEGMENT then
+    return walk(MAX_NUMBER)
   end
   local k0, k1 = segment_of(first_seq), segment_of(seq)
   local segments, missing, first_missing, id_after = {}, 0, nil, nil
@@ -158,7 +163,7 @@ local function add_stream()
     end
   end
   if missing > 0 then
-    return redis.call('XLEN', events) <= SEGMENT and walk(MAX_NUMBER)
+    return length <= SEGMENT and walk(MAX_NUMBER)
   end
   -- In the segment of the cursor there may be entries that are persisted and not yet trimmed.
   if not segments[k0] and not walk((k0 + 1) * SEGMENT - 1) then
@@ -186,7 +191,7 @@ local function add_shed()
     end
   end
   local since = whole(head[4])
-  if since and today_number - since < 400 then
+  if since and since <= today_number + 1 and today_number - since < 400 then
     for day = since, today_number + 1 do
       local fields = {}
       for i, ref in ipairs(refs) do fields[i] = text(day) .. ':' .. ref end

@@ -60,7 +60,8 @@ local function each_item(pending, k, each)
   local from, next_seq, id
   for i = 1, #items do
     local item = unpacked(items[i])
-    if type(item) ~= 'table' or from and item[1] ~= next_seq then return nil end
+    if type(item) ~= 'table' or type(item[1]) ~= 'number' or type(item[2]) ~= 'number' then return nil end
+    if from and item[1] ~= next_seq then return nil end
     if not from then from, id = item[1], item[5] end
     next_seq = item[1] + item[2]
     each(item)
@@ -95,8 +96,7 @@ local function store_sums(key, head, sums)
   redis.call('EXPIRE', key, SEGMENT_LIFE)
 end
 
--- Fold segment k, where it is a list to which nothing is added any more.
-local function fold(pending, k)
+local function fold_list(pending, k)
   local sums, base = {}, nil
   local from, count, id = each_item(pending, k, function(item)
     base = base or item[3]
@@ -104,6 +104,13 @@ local function fold(pending, k)
     for i = 6, #item, 3 do add_sum(sums, item[i], item[i + 1], item[i + 2], delta, day) end
   end)
   if from then store_sums(segment_key(pending, k), { from, count, base, id or '' }, sums) end
+end
+
+-- Fold segment k, to which nothing is added any more, if it is a list.
+local function fold(pending, k)
+  if not pcall(fold_list, pending, k) then
+    redis.call('UNLINK', segment_key(pending, k))  -- somebody has written over it
+  end
 end
 
 -- Read one entry: number, ref, views, unique views, time. Nil where it is none of ours.

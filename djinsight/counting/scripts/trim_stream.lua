@@ -15,7 +15,7 @@ if head[1] ~= ARGV[1] then
 end
 -- First, as it is allowed with a full memory too, and after it the rest of the script is.
 local dropped = redis.call('XTRIM', events, 'MINID', text(tonumber(ARGV[2])) .. '-' .. text(tonumber(ARGV[3]) + 1))
-local before = whole(head[2]) or 0
+local before = math.min(whole(head[2]) or 0, whole(head[3]) or 0)
 -- A worker that was held up must not take the mark back: whoever loads a counter relies on it.
 if trimmed <= before then
   return dropped
