@@ -117,3 +117,8 @@ async def test_a_project_from_the_readme(project: Path, start: Start, redis_clie
         if rows != ["0", "0"]:
             break
     assert rows == ["1", "1"]
+
+    # Nothing that the README says is advised or missed.
+    said = run(project, "manage.py", "djinsight_doctor", "blog.article:1", "--url", f"http://{host}/")
+    assert "No problems found." in said
+    assert [line for line in said.splitlines() if line.startswith("advice") and "append-only file" not in line] == []
