@@ -95,7 +95,9 @@ def test_numbers(kind: str, value: str, article: Article, client: Any, redis_cli
 
 @pytest.mark.parametrize("kind", ["counter", "unique_counter", "day", "viewed", "events", "meta", "shed", "pending"])
 @pytest.mark.parametrize("planted", ["string", "list", "set", "zset", "hash", "stream"])
-def test_keys_of_another_type(kind: str, planted: str, article: Article, client: Any, redis_client: redis.Redis) -> None:
+def test_keys_of_another_type(
+    kind: str, planted: str, article: Article, client: Any, redis_client: redis.Redis
+) -> None:
     ref = ObjectRef.of(article)
     count_views(ref, 2)
     persist()
