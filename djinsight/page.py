@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import date, tzinfo
+from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Page as PaginatorPage
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
-from django.utils.formats import get_format, number_format
 from django.utils.functional import LazyObject, cached_property
-from django.utils.timezone import get_current_timezone, get_current_timezone_name
+from django.utils.timezone import get_current_timezone
 
 from djinsight import periods
 from djinsight.beacons import tokens, visitors
@@ -26,6 +23,7 @@ from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import InvalidRef
+from djinsight.formats import Formats
 from djinsight.periods import Days, Views
 from djinsight.routing import SOCKET_PATH
 from djinsight.script import is_part
@@ -46,8 +44,8 @@ class Page:
         self.has_script = False
         self.script_is_placed = False  # by hand: no tag after it brings another one
         self.skeletons: dict[Any, Skeleton | None] = {}
-        self.values: dict[int, Any] = {}
-        self._texts: dict[int, str] = {}
+        self.values: dict[Any, Any] = {}
+        self._formats: dict[Any, Formats] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
         self._views: dict[ObjectRef, Views] = {}
         self._daily: dict[tuple[ObjectRef, date, date], Days] = {}
@@ -76,16 +74,13 @@ class Page:
         user = getattr(self.request, "user", None)
         return bool(user is not None and user.is_active and user.is_staff)
 
-    @cached_property
-    def calendar(self) -> tuple[tzinfo, str, str | None]:
-        """How the times of this page are written: in which zone, by which format of Django's, in which language."""
-        return get_current_timezone(), str(get_format("DATETIME_FORMAT")), translation.get_language()
-
-    def text(self, number: int) -> str:
-        """``number`` as people read it on this page."""
-        if number not in self._texts:
-            self._texts[number] = number_format(number, force_grouping=True)
-        return self._texts[number]
+    @property
+    def formats(self) -> Formats:
+        """Return how numbers and times are written here: a block around a tag may be in another language or zone."""
+        key = translation.get_language(), get_current_timezone()
+        if key not in self._formats:
+            self._formats[key] = Formats(*key)
+        return self._formats[key]
 
     def ref_of(self, obj: Any) -> ObjectRef | None:
         """The ref of ``obj``, None for one that is not tracked or not saved."""
@@ -179,8 +174,8 @@ class Page:
             "debug": debug,
             "socket": get_script_prefix() + SOCKET_PATH,
             "http": _http_prefix(),
-            "locale": _locale(),
-            "zone": _zone(),
+            "number": self.formats.of_numbers,
+            "time": self.formats.of_times,
             "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
             "respect_dnt": conf.respect_dnt,
             "nonce": self._nonce(),
@@ -268,16 +263,6 @@ def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
     # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
-
-
-def _locale() -> str:
-    """The current language as browsers name it, without Django's variants, as in ``ca@valencia``."""
-    return (translation.get_language() or settings.LANGUAGE_CODE).partition("@")[0]
-
-
-def _zone() -> str:
-    """The current time zone as browsers name it: ``+02:00`` where Python says ``UTC+02:00`` and Django ``+0200``."""
-    return re.sub(r"^(?:UTC)?([+-]\d\d):?(\d\d)$", r"\1:\2", get_current_timezone_name())
 
 
 def _http_prefix() -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
-from datetime import timezone as tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import csp.constants
 import csp.middleware
@@ -314,8 +311,8 @@ def test_script() -> None:
         "debug": False,
         "socket": "/ws/djinsight/",
         "http": "/djinsight/",
-        "locale": "en",
-        "zone": "Europe/Prague",
+        "number": "3:,",
+        "time": page.formats.of_times,
         "cookie": "",
         "respect_dnt": False,
         "nonce": "",
@@ -347,27 +344,21 @@ def test_script_and_the_http_fallback(urls: str, http: str, settings: Any) -> No
 def test_script_speaks_the_language_of_the_page() -> None:
     with translation.override("pt-br"), timezone.override("Asia/Tokyo"):
         told = Page(None).script()
-    assert (told["locale"], told["zone"]) == ("pt-br", "Asia/Tokyo")
+    assert (told["number"], told["time"].split("~")[1]) == ("3:.", "Asia/Tokyo")
     with translation.override(None):
-        assert Page(None).script()["locale"] == "en"
-    with translation.override("ca@valencia"):
-        assert Page(None).script()["locale"] == "ca"
+        assert Page(None).script()["number"] == ":,"
 
 
-@pytest.mark.parametrize(
-    ("zone", "name"),
-    [
-        (ZoneInfo("Europe/Prague"), "Europe/Prague"),
-        (UTC, "UTC"),
-        (timezone.get_fixed_timezone(120), "+02:00"),
-        (timezone.get_fixed_timezone(-570), "-09:30"),
-        (tzinfo(timedelta(hours=2)), "+02:00"),
-        (tzinfo(timedelta(hours=2), "summer"), "summer"),
-    ],
-)
-def test_script_has_the_zone_as_browsers_name_it(zone: Any, name: str) -> None:
-    with timezone.override(zone):
-        assert Page(None).script()["zone"] == name
+def test_formats_of_a_part_of_the_page() -> None:
+    """Each language and zone has its own; what is rendered in one of them again has the same."""
+    page = Page(None)
+    outer = page.formats
+    with translation.override("de"):
+        with timezone.override("Asia/Tokyo"):
+            inner = page.formats
+        assert len({outer, inner, page.formats}) == 3
+    assert page.formats is outer
+    assert [each.number(1234) for each in (outer, inner)] == ["1,234", "1.234"]
 
 
 @pytest.mark.parametrize(("visitor", "cookie"), [("session", ""), ("anonymous", ""), ("cookie", COOKIE_NAME)])

@@ -20,7 +20,7 @@ from django.utils import timezone, translation
 from djinsight import values
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.page import OBJECT_NAMES
+from djinsight.page import OBJECT_NAMES, Page
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, render, request, viewed
 from tests.sockets import BROWSER
@@ -485,8 +485,8 @@ def test_script(read: Article) -> None:
             "data-djinsight-more": "/static/djinsight/more.js",
             "data-djinsight-socket": "/ws/djinsight/",
             "data-djinsight-http": "/djinsight/",
-            "data-djinsight-locale": "en",
-            "data-djinsight-zone": "Europe/Prague",
+            "data-djinsight-number": "3:,",
+            "data-djinsight-time": Page(None).formats.of_times,
             "async": None,
         }
     ]
@@ -501,13 +501,14 @@ def test_script_of_another_site(read: Article, settings: Any) -> None:
             (script,) = render("{% page_view_tracker async_load=False debug=True %}", article=read).scripts
     finally:
         set_script_prefix("/")
+    months = "~Januar~Februar~März~April~Mai~Juni~Juli~August~September~Oktober~November~Dezember"
     assert script == {
         "src": "https://cdn.example/s/djinsight/djinsight.js",
         "data-djinsight-more": "https://cdn.example/s/djinsight/more.js",
         "data-djinsight-socket": "/app/ws/djinsight/",
         "data-djinsight-http": "/app/djinsight/",
-        "data-djinsight-locale": "de",
-        "data-djinsight-zone": "Europe/Prague",
+        "data-djinsight-number": "3:.",
+        "data-djinsight-time": f"~Europe/Prague~j. F Y H:i{months}",
         "data-djinsight-cookie": "djinsight_visitor",
         "data-djinsight-debug": None,
     }

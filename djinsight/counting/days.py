@@ -28,7 +28,7 @@ class Moment(NamedTuple):
     @property
     def number(self) -> int:
         """The day as a number: days since 1970-01-01."""
-        return self.day.toordinal() - _EPOCH
+        return number_of(self.day)
 
     @property
     def day_began_ms(self) -> int:
@@ -56,8 +56,13 @@ def at(ms: int) -> Moment:
     return Moment(ms, _day_of_quarter(ms // 900_000, timezone.get_default_timezone_name()))
 
 
+def number_of(day: date) -> int:
+    """Return ``day`` as a number: days since 1970-01-01."""
+    return day.toordinal() - _EPOCH
+
+
 def date_of(number: int) -> date:
-    """The inverse of ``Moment.number``."""
+    """The inverse of ``number_of``."""
     return date.fromordinal(number + _EPOCH)
 
 

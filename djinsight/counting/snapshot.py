@@ -43,6 +43,7 @@ class Snapshot(NamedTuple):
             "views_today": self.views_today,
             "first_viewed_at": first.isoformat(timespec="milliseconds") if first else None,
             "last_viewed_at": last.isoformat(timespec="milliseconds") if last else None,
+            "day": self.day,
             "version": self.version,
         }
 

@@ -1,18 +1,13 @@
-// Formats: numbers and times as the page's language writes them, and how the text of an element is changed.
+// Formats of numbers: the server says with each element how its text was made. Those of times are in times.js.
 
-import { config } from "./page.js";
-
-export function format(kind, style, value) {
-  try {
-    return new Intl[kind](config.djinsightLocale, style).format(value);
-  } catch {
-    // A language or a zone that this browser does not know: its own.
-    return value.toLocaleString();
+// Write digits in groups, as Django does: "3:," is the size of the groups and their separator, "3,2:," an Indian one.
+export function group(digits, format) {
+  const [sizes, separator] = format.split(/:([^]*)/);
+  const left = sizes.split(",");
+  let size, text = "";
+  while ((size = +left.shift() || size) > 0 && digits.length > size) {
+    text = separator + digits.slice(-size) + text;
+    digits = digits.slice(0, -size);
   }
-}
-
-export function text(element, value) {
-  // Changing the text node, not the children, keeps the observer of the page asleep.
-  if (element.firstChild?.nodeType === 3) element.firstChild.data = value;
-  else element.textContent = value;
+  return digits + text;
 }

@@ -16,7 +16,7 @@ export function withMore(use) {
     loaded ||
     new Promise((done, failed) => {
       const element = document.createElement("script");
-      document.addEventListener("djinsight:more", ({ detail }) => done(detail), { once: true });
+      element.onload = () => done(element.djinsight); // what more.js leaves there
       element.onerror = failed;
       element.nonce = script.nonce;
       element.src = trusted = trusted || trust(config.djinsightMore);

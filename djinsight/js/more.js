@@ -1,5 +1,7 @@
-// The second file: loaded by pages that stay open, and by those whose connection fails.
+// The second file: loaded by pages that stay open, or show more than totals, and by those whose connection fails.
 
+import { announce } from "./announce.js";
+import { show } from "./periods.js";
 import { supervise } from "./supervise.js";
 
-document.dispatchEvent(new CustomEvent("djinsight:more", { detail: { supervise } }));
+document.currentScript.djinsight = { announce, show, supervise };

@@ -1,46 +1,48 @@
-// Numbers: the newest counter of each object, and the elements that show it.
+// Numbers: the newest of each, from counters and from what was rendered, and the elements that show it.
 
-import { format, text } from "./format.js";
-import { all, config } from "./page.js";
+import { group } from "./format.js";
+import { withMore } from "./loader.js";
+import { all, config, core } from "./page.js";
+import { write } from "./text.js";
 
-export const counters = new Map(); // ref -> newest counter
+export const counters = (core.counters = new Map()); // ref -> newest counter
+const known = (core.known = {}); // "ref stat" -> [order, value], the newest
+
+// A total is newer if it is greater: it never goes down on a screen. Today's number may, and has a version.
+function learn(ref, stat, value, order = value) {
+  const place = `${ref} ${stat}`;
+  const before = known[place] || [-1];
+  return (known[place] = order > before[0] ? [order, value] : before)[1];
+}
 
 export function apply(list) {
-  const changed = list.filter((counter) => !(counters.get(counter.ref)?.version >= counter.version));
-  for (const counter of changed) {
+  const changed = list.filter(({ ref, version }) => !(counters.has(ref) && counters.get(ref).version >= version));
+  changed.forEach((counter) => {
     counters.set(counter.ref, counter);
-    for (const element of all("stat")) if (element.dataset.djinsightRef === counter.ref) show(element, counter);
-  }
+    for (const stat in counter) learn(counter.ref, stat, counter[stat], stat === "views_today" ? counter.version : undefined);
+  });
+  all("stat").forEach((element) => changed.includes(counters.get(element.dataset.djinsightRef)) && show(element));
   if (changed.length) document.dispatchEvent(new CustomEvent("djinsight:counters", { detail: changed }));
 }
 
-export function show(element, counter) {
-  const data = element.dataset;
-  const stat = data.djinsightStat;
-  let value = counter[stat];
-  if (data.djinsightVersion > counter.version) return; // the page was rendered later
-  if (stat === "views_week" || stat === "views_month") {
-    data.djinsightSince ??= `${data.djinsightValue - data.djinsightTotal}`;
-    value = +data.djinsightSince + counter.total_views;
-  }
-  // Nothing to show, or a period's number without its total. A bar of a chart is of one day, and stays as it is then.
-  if ((value ?? NaN) !== value || (data.djinsightDay && +data.djinsightDay !== counter.version % 100000)) return;
-  if (stat.endsWith("_at")) {
-    // Written anew where it did not change, too: the times of a page should not be in two forms.
-    element.dateTime = value;
-    const style = { dateStyle: "medium", timeStyle: "short", timeZone: config.djinsightZone };
-    text(element, format("DateTimeFormat", style, new Date(value)));
-    return;
-  }
-  // A total never goes down on a screen, whatever was lost behind it.
-  if (stat !== "views_today") value = Math.max(value, +data.djinsightValue || 0);
-  data.djinsightValue = value;
-  if (element.localName === "rect") {
-    const box = element.ownerSVGElement.viewBox.baseVal;
-    element.setAttribute("height", value);
-    box.height = Math.max(box.height, value);
-    box.y = -box.height;
-    return;
-  }
-  text(element, format("NumberFormat", { useGrouping: "always" }, value));
+// Twice, as one element may know more than another before it.
+export const showAll = (core.showAll = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
+
+function learnElement({ dataset: data }) {
+  return learn(data.djinsightRef, data.djinsightStat, +data.djinsightValue, data.djinsightVersion);
 }
+
+function show(element) {
+  const data = element.dataset;
+  // A bar of a chart, a number of a period, a time
+  if (data.djinsightDay || /week|month|_at$/.test(data.djinsightStat)) withMore((more) => more && more.show(element, core));
+  else put(element, learnElement(element));
+}
+
+const put = (core.put = (element, value) => {
+  const data = element.dataset;
+  const digits = (text) => group(text.replace(/\D/g, ""), data.djinsightFormat || config.djinsightNumber || ":");
+  // A template of the site may show the number in another form, which stays until the number is another one.
+  if (value >= 0) write(element, digits(`${value}`), digits, value == data.djinsightValue);
+});
+

@@ -1,7 +1,7 @@
 // Scanning: find the trackers and the numbers that are on the page now.
 
 import { all, awake, config, configure, core } from "./page.js";
-import { counters, show } from "./numbers.js";
+import { showAll } from "./numbers.js";
 import { connect, watch } from "./socket.js";
 import { findViews } from "./views.js";
 
@@ -13,8 +13,8 @@ export function scan() {
     const { djinsightRef: ref, djinsightWatch: token } = element.dataset;
     gone.delete(ref);
     core.watched.set(ref, token);
-    if (counters.has(ref)) show(element, counters.get(ref));
   });
+  showAll();
   gone.forEach((ref) => core.watched.delete(ref));
   watch([...gone]);
   if (core.tick) core.tick();

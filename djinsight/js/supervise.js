@@ -1,6 +1,7 @@
 // Supervision: a connection is live if it is heard, and a view that gets no answer goes over HTTP.
 
 import { ask, backOff, post, stopAsking } from "./http.js";
+import { watchTexts } from "./restore.js";
 
 const SILENT = 45000; // ms; the server pings every 17 to 19 s
 const WITHIN = 10000; // ms for the first word on a socket, and for the answer to a view
@@ -15,6 +16,7 @@ const since = (time) => Math.abs(Date.now() - time);
 
 // Look after the connection of `core` from now on, and heed a `frame` that is no good news.
 export function supervise(core, frame) {
+  watchTexts(core);
   core.tick = core.tick || (() => look(core));
   if (frame) heed(core, frame);
   core.tick();

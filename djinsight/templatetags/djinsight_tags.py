@@ -172,12 +172,13 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
         return _unfound(context, obj, name)
     # One skeleton for all values that have the same fields: there is none of a time where there was no view.
     shape = (name, stats, shown.times, *options.values())
+    here = shape, page.formats  # a block around the tag may have a language or a zone of its own
     try:
-        skeleton = page.skeletons[shape]
+        skeleton = page.skeletons[here]
     except KeyError:
         template = _template(context, name)
         skeleton = kept(template, shape, lambda: Skeleton.of(template, shown.fields_of(stats), options))
-        page.skeletons[shape] = skeleton
+        page.skeletons[here] = skeleton
     if skeleton is None:
         html = _render(context, name, {"values": shown.fields_of(stats), **options})
     else:

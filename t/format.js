@@ -1,2 +1,0 @@
-export function format(){}
-export function text(){}
