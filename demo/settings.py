@@ -84,7 +84,9 @@ DATABASES = {
     }
 }
 
-CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+# cache.clear() empties its database: not that of the counters, nor Celery's.
+CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"{REDIS_URL}?db=1"}}
+DJINSIGHT_REDIS_URL = REDIS_URL
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }
@@ -96,7 +98,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 DJINSIGHT_PERSIST_INTERVAL = 3
 # All visitors come from this machine, the simulated ones too.
-DJINSIGHT_RATE_ADDRESS = None
+DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_NEW_VISITORS = None
 if os.environ.get("DEMO_NO_LIMITS"):
     DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_SOCKET = None
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
+from djinsight.formats import Formats
 from djinsight.page import Page
 from djinsight.periods import PERIODS, Period, began
 
@@ -46,6 +47,7 @@ class Chart:
     last: date
     day: str  # the number of today, which is the last bar
     version: str  # that of the numbers of today
+    format: str  # how its numbers are written, for the script
     slots: str
     highest: str
     bars: list[Bar]
@@ -53,13 +55,16 @@ class Chart:
 
 
 def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
-    """The chart of this week or this month: a slot for each of its days, a bar for each up to today."""
+    """The chart of this week or this month: a slot for each of its days, a bar for each up to today.
+
+    Of today alone, if the database does not tell of the others.
+    """
     snapshot = page.snapshot(ref, context)
     today = days.date_of(snapshot.day)
     first = began(period, today)
     last = _last(period, first)
     persisted = page.daily(ref, first, today, context)
-    views = {**persisted, today: (snapshot.views_today, persisted[today][1])}
+    views = {**persisted, today: (snapshot.views_today, persisted.get(today, (0, 0))[1])}
     slots = (last - first).days + 1
     return Chart(
         ref=str(ref),
@@ -67,16 +72,16 @@ def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
         last=last,
         day=str(snapshot.day),
         version=str(snapshot.version),
+        format=page.formats.of_numbers,
         slots=str(slots),
         highest=str(max(1, *(total for total, _ in views.values()))),
-        bars=[_bar(n, day, *counts, day == today) for n, (day, counts) in enumerate(views.items())],
+        bars=[_bar(page.formats, (day - first).days, day, *counts, day == today) for day, counts in views.items()],
         labels=list(_labels(period, first, slots)),
     )
 
 
-def _bar(n: int, day: date, total: int, unique: int, is_today: bool) -> Bar:
-    views, visitors = (number_format(number, force_grouping=True) for number in (total, unique))
-    return Bar(day, f"{n}.15", str(total), views, visitors, is_today)
+def _bar(formats: Formats, n: int, day: date, total: int, unique: int, is_today: bool) -> Bar:
+    return Bar(day, f"{n}.15", str(total), formats.number(total), formats.number(unique), is_today)
 
 
 def _labels(period: Period, first: date, slots: int) -> Iterable[Label]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.contrib.contenttypes.models import ContentType
 from django.core import checks
 from django.db import router
 from django.db.models import CompositePrimaryKey, Model
-from django.urls import NoReverseMatch, reverse
+from django.utils import translation
 from django.utils.module_loading import import_string
 
-from djinsight import database
+from djinsight import caches, database, fallback
 from djinsight.beacons.refs import MAX_LENGTH, has_plain_key, key_field, tracked_model
 from djinsight.conf import conf
+from djinsight.counting import endpoints
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 PREFIX = "DJINSIGHT_"
+MAX_LANGUAGES = 2  # Django prepares the URLs anew for each; they differ in the prefix alone, as a rule
 ALIKE = 0.75  # of 1: how much of a name must agree for it to be a mistyped other one
 
 
@@ -35,8 +38,11 @@ def register() -> None:
     checks.register(check_routers, "djinsight")
     checks.register(check_time_zones, "djinsight")
     checks.register(check_primary_keys, "djinsight")
+    checks.register(check_cache, "djinsight")
+    checks.register(check_shared_database, "djinsight")
     checks.register(check_lengths, "djinsight")
     checks.register(check_tenants, "djinsight")
+    checks.register(check_testing, "djinsight", deploy=True)
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -46,6 +52,14 @@ def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
         for setting in conf
         if (problem := setting.problem())
     ]
+
+
+def check_testing(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W020, with ``check --deploy``: nothing is counted."""
+    if conf.testing:
+        hint = "Leave it to the settings of tests."
+        return [checks.Warning("DJINSIGHT_TESTING is on: no view is counted.", hint, id="djinsight.W020")]
+    return []
 
 
 def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -69,7 +83,7 @@ def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
 def check_session_engine(**kwargs: Any) -> list[checks.CheckMessage]:
     """W002: sessions in signed cookies have no stable key, so each write would make a new visitor."""
     if conf.visitor == "session" and settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
-        hint = 'Set DJINSIGHT_VISITOR = "cookie".'
+        hint = 'Leave DJINSIGHT_VISITOR at "cookie".'
         return [checks.Warning("A session in a signed cookie does not identify a visitor.", hint, id="djinsight.W002")]
     return []
 
@@ -93,16 +107,66 @@ def check_names(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W005: ``djinsight.urls`` is not included, so the HTTP fallback has no address."""
+    """W005: the address of the HTTP fallback does not lead to the views of ``djinsight.urls``."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []  # no pages yet
-    try:
-        reverse("djinsight:record_page_view")
-    except NoReverseMatch:
-        hint = 'Add path("djinsight/", include("djinsight.urls")) to the URLs.'
-        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
-        return [checks.Warning(text, hint, id="djinsight.W005")]
+    for language in _languages():
+        with translation.override(language):
+            route = fallback.route()
+        if not route.works:
+            return [_unrouted(route)]
     return []
+
+
+def _unrouted(route: fallback.Route) -> checks.CheckMessage:
+    include = 'path("djinsight/", include("djinsight.urls"))'
+    if not route.path:
+        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
+        return checks.Warning(text, f"Add {include} to the URLs.", id="djinsight.W005")
+    text = (
+        f"{route.path} leads to {route.swallowed_by}, not to djinsight: no view comes from where sockets do not work."
+    )
+    hint = f"Put {include} before that pattern: Django takes the first one that matches."
+    return checks.Warning(text, hint, id="djinsight.W005")
+
+
+def _languages() -> list[str]:
+    """Return the languages to look at the URLs in: another one may put a prefix before them."""
+    default = settings.LANGUAGE_CODE
+    if not is_language_prefix_patterns_used(settings.ROOT_URLCONF)[0]:
+        return [default]
+    return [default, *(code for code, _ in settings.LANGUAGES if code != default)][:MAX_LANGUAGES]
+
+
+def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:
+    """E007: the counters are to be where CACHES["default"] is, and djinsight cannot connect as it does."""
+    problem = "" if conf.redis_url is not None else caches.problem()
+    if not problem:
+        return []
+    text = f'djinsight cannot use the Redis of CACHES["default"]: {problem}.'
+    return [checks.Error(text, "Set DJINSIGHT_REDIS_URL.", "CACHES", "djinsight.E007")]
+
+
+def check_shared_database(**kwargs: Any) -> list[checks.CheckMessage]:
+    """W006: the counters are in the database of a cache, whose ``clear()`` would delete them."""
+    try:
+        ours = {endpoints.parse(url).database for url in conf.redis_urls}
+    except ValueError:
+        return []  # E001 says so
+    shared = [alias for alias, each in sorted(settings.CACHES.items()) if ours & _databases(each)]
+    if not shared:
+        return []
+    names = ", ".join(f'CACHES["{alias}"]' for alias in shared)
+    text = f"Views are counted in the Redis database of {names}: its clear() deletes what is not persisted yet."
+    hint = "Set DJINSIGHT_REDIS_URL to a database of its own, like redis://127.0.0.1:6379/1."
+    return [checks.Warning(text, hint, "DJINSIGHT_REDIS_URL", "djinsight.W006")]
+
+
+def _databases(cache: Mapping[str, Any]) -> set[tuple[Any, ...]]:
+    try:
+        return {endpoints.parse(url).database for url in caches.urls_of(cache)}
+    except ValueError:
+        return set()  # no cache can be made of it
 
 
 def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -1,12 +1,13 @@
 """Virtual columns: statistics that look like fields of the host model, but are not in its table.
 
-Each column is a private, non-editable model field without a database column. In a query it compiles to a correlated
-subquery on ``PageViewStatistics``; on an instance it reads the live number.
+Each column is a non-editable model field without a database column, which ``_meta.get_field()`` finds by name and no
+list of fields has. In a query it compiles to a correlated subquery on ``PageViewStatistics``; on an instance it reads
+the live number.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.core.exceptions import FieldError
@@ -14,11 +15,11 @@ from django.db import models
 from django.db.models.expressions import Col
 from django.utils.functional import cached_property
 
-from djinsight import object_ids
-from djinsight.beacons.refs import ObjectRef, tracked_model
-from djinsight.counting import days, totals
+from djinsight import object_ids, peers
+from djinsight.beacons.refs import tracked_model
+from djinsight.counting import days
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import InvalidRef
+from djinsight.options import TrackedOptions
 
 Sql = tuple[str, tuple[Any, ...]]
 
@@ -32,32 +33,20 @@ class VirtualCol(Col):
         return target.subquery(compiler.quote_name_unless_alias(self.alias), connection), ()
 
 
-CLEANED = object()  # what cleaning a column gives, and what may be assigned to it
-
-
 class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     """Base of the virtual columns. ``never`` is the SQL literal for an object that was never viewed."""
 
     never = "NULL"
 
     def __init__(self, **kwargs: Any) -> None:
-        # What copies an object field by field, or keeps its fields elsewhere, leaves such fields out: Wagtail's copies
-        # and revisions for two.
-        kwargs.update(editable=False, null=True, blank=True, serialize=False, auto_created=True)
+        kwargs.update(editable=False, null=True, blank=True, serialize=False)
         super().__init__(**kwargs)
 
-    # Django takes what is made automatically and has no column for the other end of a relation. This is one to nothing.
-    related_model = ()  # type: ignore[assignment]
-
-    @property
-    def field(self) -> StatisticsColumn:
-        return self
-
-    def related_query_name(self) -> str:
-        return self.name
-
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
-        super().contribute_to_class(cls, name, private_only=True)
+        """Become an attribute of ``cls`` and a name that its options know, and none of its fields."""
+        self.set_attributes_from_name(name)
+        self.model = cls
+        cast(TrackedOptions, cls._meta).statistics_columns[name] = self
         setattr(cls, name, self)
 
     def get_attname_column(self) -> tuple[str, Any]:
@@ -103,19 +92,10 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
     def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
         if instance is None:
             return self
-        try:
-            ref = ObjectRef.of(instance)
-        except InvalidRef:
-            return None  # not saved, or its key makes no ref: nobody can have viewed it
-        return self.live(totals.read([ref])[ref])
-
-    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
-        """Called by ``Model.full_clean()``, which assigns what it gets."""
-        return CLEANED
+        snapshot = peers.snapshot(instance, self.name)
+        return None if snapshot is None else self.live(snapshot)
 
     def __set__(self, instance: models.Model, value: Any) -> None:
-        if value is CLEANED:
-            return
         raise AttributeError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
 
     def __delete__(self, instance: models.Model) -> None:

@@ -11,9 +11,13 @@ import re
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Generic, TypeVar, overload
+from urllib.parse import parse_qs, urlsplit
 
+import redis.connection
 from django.conf import settings
 from django.utils.functional import empty
+
+from djinsight import caches
 
 T = TypeVar("T")
 Check = Callable[[Any], "str | None"]
@@ -22,8 +26,14 @@ MAX_SHARDS = 64
 MAX_EXPIRATION = 10 * 366 * 24 * 3600  # seconds; a key a day of it is named where an object is deleted
 MAX_BATCH = 30_000  # rows; SQLite may take no more than 32,766 values in a statement
 MAX_DAYS = 36_500  # of the calendar, back from today
-REDIS_CACHES = {"django_redis.": ",", "django.core.cache.backends.redis.": "[,;]"}  # what separates their locations
+SCHEMES = (
+    *("redis://", "rediss://", "unix://", "valkey://", "valkeys://"),
+    *("redis+sentinel://", "rediss+sentinel://", "valkey+sentinel://", "valkeys+sentinel://"),
+)
 UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
+
+# RFC 6265, 4.1.1: a name, and what browsers send of a value without quoting it.
+_COOKIE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)?", re.ASCII)
 
 
 def _boolean(value: Any) -> str | None:
@@ -50,6 +60,11 @@ def _rate(value: Any) -> str | None:
     return None if value is None or (number and 1 <= value <= 1_000_000) else "a number a second from 1, or None"
 
 
+def _cookie(value: Any) -> str | None:
+    fine = isinstance(value, str) and (not value or _COOKIE.fullmatch(value) is not None)
+    return None if fine else "the name of a cookie, 'name=value', or an empty string"
+
+
 def _networks(value: Any) -> str | None:
     try:
         if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
@@ -72,10 +87,31 @@ def _one_of(*choices: str) -> Check:
 
 def _urls(value: Any) -> str | None:
     urls = [value] if isinstance(value, str) else value
-    schemes = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
-    if isinstance(urls, list | tuple) and urls and all(isinstance(u, str) and u.startswith(schemes) for u in urls):
+    if isinstance(urls, list | tuple) and urls and all(isinstance(url, str) and _is_url(url) for url in urls):
         return None
-    return "a Redis URL (redis://, rediss:// or unix://) or a list of them"
+    return "a Redis URL (redis://, rediss://, unix:// or redis+sentinel://) or a list of them"
+
+
+def _is_url(url: str) -> bool:
+    if not url.startswith(SCHEMES):
+        return False
+    try:
+        parts = urlsplit(url)
+        number = parts.path.strip("/")
+        if parts.scheme != "unix" and number and not number.isdigit():
+            return False  # redis-py would take database 0
+        if "+sentinel" in parts.scheme:
+            return bool(parts.hostname and parse_qs(parts.query).get("master"))
+        parse_url: Any = redis.connection.parse_url
+        parse_url(_redis_name(url))
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _redis_name(url: str) -> str:
+    """Valkey speaks the same, and redis-py knows only the one name for it."""
+    return f"redis{url[6:]}" if url.startswith("valkey") else url
 
 
 def _read(name: str, default: Any) -> Any:
@@ -122,21 +158,30 @@ class Conf:
 
     enable_tracking = Setting(True, _boolean)
     admin_only = Setting(False, _boolean)
-    visitor = Setting("session", _one_of("session", "cookie", "anonymous"))
+    visitor = Setting("cookie", _one_of("session", "cookie", "anonymous"))
+    consent_cookie = Setting("", _cookie)
     anonymize_ip = Setting(True, _boolean)
     # Off: no raw identifier is kept and nothing goes to third parties, which is what these headers ask for. On, what is
     # counted depends on the make of the browser.
     respect_dnt = Setting(False, _boolean)
     trusted_proxies = Setting[Any]((), _networks)
 
+    testing = Setting(False, _boolean)
+
     rate_visitor = Setting[float | None](20, _rate)
     rate_address = Setting[float | None](200, _rate)
     rate_socket = Setting[float | None](100, _rate)
+    rate_new_visitors = Setting[float | None](2, _rate)
+    rate_object = Setting[float | None](None, _rate)
+    rate_site = Setting[float | None](None, _rate)
+    rate_stats = Setting[float | None](50, _rate)
+    rate_stats_site = Setting[float | None](200, _rate)
 
     redis_url = Setting[Any](None, _urls)
     redis_key_prefix = Setting("djinsight:", _prefix)
     redis_expiration = Setting(7 * 24 * 3600, _whole(3600, MAX_EXPIRATION))
     redis_timeout = Setting[float](5, _seconds)
+    page_timeout = Setting[float](1, _seconds)
     redis_shards = Setting(1, _whole(1, MAX_SHARDS))
     stream_max_views = Setting(1_000_000, _whole(1000))
 
@@ -150,25 +195,12 @@ class Conf:
         """The URLs of the Redis servers; shard k lives on server ``k % len(urls)``."""
         value = self.redis_url
         if value is None:
-            value = _cache_location()
+            value = caches.default_url()
         urls = [value] if isinstance(value, str) else list(value)
-        # Valkey speaks the same, and redis-py knows only the one name for it.
-        return [f"redis{url[6:]}" if url.startswith("valkey") else url for url in urls]
+        return [_redis_name(url) for url in urls]
 
     def __iter__(self) -> Iterator[Setting[Any]]:
         return (setting for setting in vars(Conf).values() if isinstance(setting, Setting))
-
-
-def _cache_location() -> str:
-    """Where ``CACHES["default"]`` is in Redis, by django-redis or Django itself, its location, else this machine's."""
-    cache = getattr(settings, "CACHES", {}).get("default", {})
-    location = cache.get("LOCATION")
-    for module, separators in REDIS_CACHES.items():
-        if location and str(cache.get("BACKEND", "")).startswith(module):
-            # Several locations (a list, or in one text) are a primary and its replicas: only the primary takes writes.
-            primary: str = re.split(separators, location)[0] if isinstance(location, str) else location[0]
-            return primary
-    return "redis://127.0.0.1:6379/0"
 
 
 conf = Conf()

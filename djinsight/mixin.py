@@ -9,12 +9,8 @@ from django.db import models
 from django.db.models.signals import class_prepared
 from django.utils.translation import gettext_lazy as _
 
-from djinsight import periods, ranking
-from djinsight.beacons.refs import ObjectRef
+from djinsight import options, peers, ranking
 from djinsight.columns import CountColumn, StatisticsColumn, TimeColumn
-from djinsight.counting import totals
-from djinsight.exceptions import InvalidRef
-from djinsight.periods import Views
 
 
 class PageViewStatisticsMixin:
@@ -30,18 +26,23 @@ class PageViewStatisticsMixin:
 
     djinsight_tracked = True
 
+    @classmethod
+    def add_to_class(cls, name: str, value: Any) -> None:
+        """Give the class that Django is making options that know the virtual columns."""
+        options.add_to_class(cls, getattr(super(), "add_to_class", None), name, value)
+
     def get_views_today(self) -> int:
         """Views since midnight in the site's time zone."""
-        ref = _ref(self)
-        return totals.read([ref])[ref].views_today if ref else 0
+        snapshot = peers.snapshot(self, "views_today")
+        return 0 if snapshot is None else snapshot.views_today
 
     def get_views_this_week(self) -> int:
         """Views since Monday, today included."""
-        return _views(self).week
+        return peers.views(self, "week").week
 
     def get_views_this_month(self) -> int:
         """Views since the first of the month, today included."""
-        return _views(self).month
+        return peers.views(self, "month").month
 
     def get_tracking_url(self) -> str:
         """Where the object is seen, ``""`` where it has no page. Override it for another address."""
@@ -62,25 +63,17 @@ class PageViewStatisticsMixin:
     ) -> list[Self]:
         """The most viewed objects, most first: of all time, or of the last ``days``, today included.
 
-        Ranked in the tables of statistics, by an index, however many objects there are; what was never viewed is not
-        among them. ``queryset`` chooses among the model's objects (the default: all of its default manager). Each
-        object has the persisted number it is ranked by as ``ranked_views``. Raises ValueError for a ``limit``
-        outside of 1 to 1,000, or fewer than one of ``days``.
+        Ranked in the tables of statistics, by an index, however many objects there are; objects that were never
+        viewed are not among them. ``queryset`` chooses among the objects of this class, as it stands. Without it
+        they are those that the model shows to everybody: what ``published()``, ``live()`` and ``public()`` give
+        where its default manager has them, else all. Each object has the persisted number it is ranked by as
+        ``ranked_views``.
+
+        Raises ValueError for a ``limit`` outside of 1 to 1,000, for fewer than one of ``days``, and for a
+        ``queryset`` of another model.
         """
-        chosen = cls._default_manager.all() if queryset is None else queryset  # type: ignore[attr-defined]
+        chosen = ranking.shown(cls) if queryset is None else ranking.of_model(cls, queryset)
         return ranking.most_viewed(chosen, limit, days)
-
-
-def _ref(obj: Any) -> ObjectRef | None:
-    try:
-        return ObjectRef.of(obj)
-    except InvalidRef:
-        return None  # not saved, or its key makes no ref
-
-
-def _views(obj: Any) -> Views:
-    ref = _ref(obj)
-    return periods.read(totals.read([ref]))[ref] if ref else Views()
 
 
 def add_columns(sender: type[models.Model], **kwargs: Any) -> None:
@@ -94,10 +87,11 @@ def add_columns(sender: type[models.Model], **kwargs: Any) -> None:
         ("last_viewed_at", TimeColumn(verbose_name=_("last viewed"))),
     ):
         existing = getattr(sender, name, None)
-        if existing is None:
-            column.contribute_to_class(sender, name)
-        elif not isinstance(existing, StatisticsColumn):
+        if existing is not None and not isinstance(existing, StatisticsColumn):
             raise FieldError(f"{sender._meta.label} has a {name} of its own, which PageViewStatisticsMixin provides")
+        column.contribute_to_class(sender, name)
+    sender._meta.order_by_columns()  # type: ignore[attr-defined]
+    peers.track(sender)
 
 
 class_prepared.connect(add_columns, dispatch_uid="djinsight.columns")

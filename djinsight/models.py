@@ -70,7 +70,9 @@ class PageViewStatistics(OfObject):
             models.UniqueConstraint(fields=["content_type", "object_id"], name="djinsight_statistics_object"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["content_type", "-total_views", "object_id"], name="djinsight_statistics_most")
+            models.Index(fields=["content_type", "-total_views", "object_id"], name="djinsight_statistics_most"),
+            models.Index(fields=["-total_views", "-id"], name="djinsight_statistics_list"),
+            models.Index(fields=["last_viewed_at"], name="djinsight_statistics_last"),
         ]
 
 
@@ -88,7 +90,9 @@ class PageViewSummary(OfObject):
             models.UniqueConstraint(fields=["content_type", "object_id", "date"], name="djinsight_summary_object_date"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["date", "content_type", "-total_views", "object_id"], name="djinsight_summary_most")
+            models.Index(fields=["date", "content_type", "-total_views", "object_id"], name="djinsight_summary_most"),
+            models.Index(fields=["-date", "-total_views", "-id"], name="djinsight_summary_list"),
+            models.Index(fields=["content_type", "-date", "-total_views", "-id"], name="djinsight_summary_model"),
         ]
 
     def __str__(self) -> str:
@@ -130,6 +134,9 @@ class PageViewLog(OfObject):
         indexes: ClassVar = [
             models.Index(fields=["timestamp"], name="djinsight_log_time"),
             models.Index(fields=["content_type", "object_id", "timestamp"], name="djinsight_log_object_time"),
+            models.Index(fields=["content_type", "timestamp"], name="djinsight_log_model_time"),
+            models.Index(fields=["view_id"], name="djinsight_log_view_id"),
+            models.Index(fields=["visitor"], name="djinsight_log_visitor"),
         ]
 
     def __str__(self) -> str:

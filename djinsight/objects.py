@@ -52,8 +52,12 @@ def missing_among(rows: QuerySet[Any], refs: Iterable[ObjectRef]) -> list[Object
     read = _reader(rows.model)
     pks = {ref: read(ref.pk) for ref in refs}
     there = set(rows.filter(pk__in=[pk for pk in pks.values() if pk is not None]).values_list("pk", flat=True))
-    # The database has the last word on what is equal, as with a collation that ignores case.
-    return [ref for ref, pk in pks.items() if pk is None or (pk not in there and not rows.filter(pk=pk).exists())]
+    gone = [ref for ref, pk in pks.items() if pk is None or pk not in there]
+    if there <= set(pks.values()):
+        return gone
+    # A row was found by another key than its own: the database has the last word on what is equal, as with a collation
+    # that ignores case.
+    return [ref for ref in gone if pks[ref] is None or not rows.filter(pk=pks[ref]).exists()]
 
 
 def display_name(obj: Model) -> str:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import date, tzinfo
+from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Page as PaginatorPage
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import get_script_prefix
 from django.utils import translation
-from django.utils.formats import get_format, number_format
-from django.utils.functional import LazyObject, cached_property
-from django.utils.timezone import get_current_timezone, get_current_timezone_name
+from django.utils.functional import LazyObject, cached_property, empty
+from django.utils.timezone import get_current_timezone
 
-from djinsight import periods
-from djinsight.beacons import tokens, visitors
-from djinsight.beacons.bots import is_crawler
-from djinsight.beacons.refs import ObjectRef, model_of
-from djinsight.beacons.visitors import COOKIE_NAME
+from djinsight import fallback, periods
+from djinsight.beacons import tokens
+from djinsight.beacons.ids import COOKIE_NAME
+from djinsight.beacons.refs import ObjectRef, model_of, ref_of_saved
 from djinsight.conf import conf
 from djinsight.counting import totals
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import InvalidRef
+from djinsight.formats import Formats
 from djinsight.periods import Days, Views
 from djinsight.routing import SOCKET_PATH
+from djinsight.script import is_part
 from djinsight.skeleton import Skeleton
 
-OBJECT_NAMES = ("page", "object", "article", "post", "item")
+OBJECT_NAMES = ("page", "object", "article", "post", "item", "self")
+STATISTICS_PERMISSION = "djinsight.view_pageviewstatistics"
 STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
 MAX_TOGETHER = 1000  # objects read together with the one that a tag asks for
 
@@ -43,9 +42,10 @@ class Page:
     def __init__(self, request: HttpRequest | None) -> None:
         self.request = request
         self.has_script = False
+        self.script_is_placed = False  # by hand: no tag after it brings another one
         self.skeletons: dict[Any, Skeleton | None] = {}
-        self.values: dict[int, Any] = {}
-        self._texts: dict[int, str] = {}
+        self.values: dict[Any, Any] = {}
+        self._formats: dict[Any, Formats] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
         self._views: dict[ObjectRef, Views] = {}
         self._daily: dict[tuple[ObjectRef, date, date], Days] = {}
@@ -71,31 +71,27 @@ class Page:
         """Whether this visitor may see numbers."""
         if not conf.admin_only:
             return True
-        user = getattr(self.request, "user", None)
-        return bool(user is not None and user.is_active and user.is_staff)
+        return may_see_statistics(getattr(self.request, "user", None))
 
-    @cached_property
-    def calendar(self) -> tuple[tzinfo, str, str | None]:
-        """How the times of this page are written: in which zone, by which format of Django's, in which language."""
-        return get_current_timezone(), str(get_format("DATETIME_FORMAT")), translation.get_language()
-
-    def text(self, number: int) -> str:
-        """``number`` as people read it on this page."""
-        if number not in self._texts:
-            self._texts[number] = number_format(number, force_grouping=True)
-        return self._texts[number]
+    @property
+    def formats(self) -> Formats:
+        """Return how numbers and times are written here: a block around a tag may be in another language or zone."""
+        key = translation.get_language(), get_current_timezone()
+        if key not in self._formats:
+            self._formats[key] = Formats(*key)
+        return self._formats[key]
 
     def ref_of(self, obj: Any) -> ObjectRef | None:
         """The ref of ``obj``, None for one that is not tracked or not saved."""
         known = self._refs.get(id(obj))
         if known is None:
-            ref = ref_of(obj) if is_tracked(obj) else None
+            ref = ref_of_saved(obj) if is_tracked(obj) else None
             known = self._refs[id(obj)] = obj, ref  # with the object: its id is nobody else's meanwhile
         return known[1]
 
     def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
-        """The refs of the tracked and saved ones among ``objects``."""
-        return [ref for ref in map(self.ref_of, objects) if ref is not None]
+        """The refs of the tracked and saved ones among ``objects``. Evaluates no lazy one, as ``request.user`` is."""
+        return [ref for each in objects if not _is_unevaluated(each) and (ref := self.ref_of(each)) is not None]
 
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
         """The live numbers of ``ref``, read together with those of its neighbours in the context."""
@@ -154,35 +150,38 @@ class Page:
             return "a preview does not count"  # that of an editor, in Wagtail
         return ""
 
-    def identify_visitor(self) -> None:
-        """Give the browser a session where sessions tell visitors apart and it has none.
-
-        Not a crawler, nor who asks not to be counted. Their page is another's all the same: a cache may keep it.
-        """
-        session = getattr(self.request, "session", None)
-        if conf.visitor != "session" or session is None or session.session_key:
-            return
-        assert self.request is not None
-        if conf.respect_dnt and visitors.opted_out(self.request):
-            return
-        if not is_crawler(self.request.META.get("HTTP_USER_AGENT", "")):
-            # A value, because an empty session is not saved; one write, by the middleware.
-            session["djinsight"] = True
-
     def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
-        """What the script element says; to be placed once a page."""
+        """Return what the script element says."""
         self.has_script = True
         return {
             "async_load": async_load,
             "debug": debug,
             "socket": get_script_prefix() + SOCKET_PATH,
             "http": _http_prefix(),
-            "locale": _locale(),
-            "zone": _zone(),
+            "number": self.formats.of_numbers,
+            "time": self.formats.of_times,
             "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
             "respect_dnt": conf.respect_dnt,
             "nonce": self._nonce(),
         }
+
+    @cached_property
+    def number(self) -> str:
+        """Return a number of this page's path and query, by which the script tells a tracker's page.
+
+        No text, as a cache may show a page, or a fragment of it, to other visitors.
+        """
+        if self.request is None:
+            return ""
+        number = 0
+        for character in self.request.get_full_path():
+            number = (number * 31 + ord(character)) % 1_000_003
+        return str(number)
+
+    def is_foreign(self) -> bool:
+        """Return whether a script of this response would be refused, since it goes into a page with another nonce."""
+        names = ("csp_nonce", "_csp_nonce")
+        return any(getattr(self.request, name, None) is not None for name in names) and is_part(self.request)
 
     def _nonce(self) -> str:
         """The nonce of this response's Content-Security-Policy, django-csp's or Django's, ``""`` where it has none.
@@ -196,9 +195,25 @@ class Page:
         return ""
 
 
-def find_object(context: Any, obj: Any = None) -> Model | None:
-    """``obj``, or the first of ``page``, ``object``, ``article``, ``post``, ``item`` whose model has the mixin."""
-    if obj is not None:
+def may_see_statistics(user: Any) -> bool:
+    """Return whether ``user`` has the permission to view page view statistics, as superusers and groups have it."""
+    has_perm = getattr(user, "has_perm", None)  # a user model without permissions has no such method
+    return bool(has_perm is not None and user.is_active and has_perm(STATISTICS_PERMISSION))
+
+
+class Unset:
+    """The argument of a tag that was not given: None is one that was, as an empty foreign key is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET = Unset()
+
+
+def find_object(context: Any, obj: Any = UNSET) -> Model | None:
+    """Return ``obj``, or the first of ``OBJECT_NAMES`` whose model has the mixin."""
+    if obj is not UNSET:
         return obj if is_tracked(obj) else None
     return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
 
@@ -209,9 +224,9 @@ def sought(context: Any, obj: Any, argument: str) -> str:
     Says nothing of an object but its type. ``argument`` is what the tag calls ``obj``.
     """
     found = find_object(context, obj)
-    if found is not None and ref_of(found) is not None:
+    if found is not None and ref_of_saved(found) is not None:
         return ""
-    if obj is not None:
+    if obj is not UNSET:
         return f"was given {argument}=, which is {_unfit(obj)}"
     values = ((name, context.get(name)) for name in OBJECT_NAMES)
     there = [f"{name} is {_unfit(value)}" for name, value in values if value is not None]
@@ -220,6 +235,8 @@ def sought(context: Any, obj: Any, argument: str) -> str:
 
 def _unfit(obj: Any) -> str:
     """Why ``obj`` is not counted, if it is not."""
+    if obj is None:
+        return "None"
     if isinstance(obj, str):
         return "a text, no object of a model" if obj else "empty, as is what the context does not have"
     model = obj.__class__  # of what a lazy object stands for
@@ -228,7 +245,11 @@ def _unfit(obj: Any) -> str:
     label = f"a {model._meta.label}"
     if not is_tracked(obj):
         return f"{label}, without the mixin"
-    return f"{label}, not saved" if obj.pk is None else f"{label}, whose key cannot be counted by"
+    return (
+        f"{label}, not saved"
+        if obj.pk is None or ref_of(obj) is not None
+        else f"{label}, whose key cannot be counted by"
+    )
 
 
 def is_tracked(obj: Any) -> bool:
@@ -250,19 +271,12 @@ def _values(context: Any) -> list[Any]:
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
 
 
-def _locale() -> str:
-    """The current language as browsers name it, without Django's variants, as in ``ca@valencia``."""
-    return (translation.get_language() or settings.LANGUAGE_CODE).partition("@")[0]
-
-
-def _zone() -> str:
-    """The current time zone as browsers name it: ``+02:00`` where Python says ``UTC+02:00`` and Django ``+0200``."""
-    return re.sub(r"^(?:UTC)?([+-]\d\d):?(\d\d)$", r"\1:\2", get_current_timezone_name())
+def _is_unevaluated(value: Any) -> bool:
+    """Whether ``value`` is a lazy object that nobody has asked for: the user reads the session, which sets ``Vary``."""
+    return isinstance(value, LazyObject) and value._wrapped is empty
 
 
 def _http_prefix() -> str:
-    """Where the HTTP fallback is included, ``""`` where it is not."""
-    try:
-        return reverse("djinsight:record_page_view").removesuffix("record-view/")
-    except NoReverseMatch:
-        return ""
+    """Return the path that the HTTP fallback is included under, ``""`` if it does not lead to our views."""
+    route = fallback.route()
+    return route.path.removesuffix("record-view/") if route.works else ""

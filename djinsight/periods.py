@@ -5,7 +5,7 @@ Weeks begin on Monday; days are those of the site's time zone, whatever its cloc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -15,9 +15,12 @@ from django.apps import apps
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from djinsight import database
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
+from djinsight.counting.outside import outside_loop
 from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import CountingUnavailable
 from djinsight.rows import rows_of
 
 Period = Literal["week", "month"]
@@ -27,10 +30,14 @@ Days = dict[date, tuple[int, int]]  # total and unique views by day
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The views of one object in the calendar's week and month, today included."""
+    """The views of one object in the calendar's week and month, today included.
+
+    If not ``known``, the database did not answer, and both are the views of today.
+    """
 
     week: int = 0
     month: int = 0
+    known: bool = True
 
 
 def began(period: Period, today: date) -> date:
@@ -52,43 +59,56 @@ def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
         return {}
     number = max(each.day for each in snapshots.values())
     today = days.date_of(number)
-    persisted = _sums(snapshots, began("week", today), began("month", today), today)
+    known = True
+    try:
+        persisted = outside_loop(_sums, list(snapshots), began("week", today), began("month", today), today)
+    except CountingUnavailable:
+        known, persisted = False, {}
     found = {}
     for ref, snapshot in snapshots.items():
         week, month = persisted.get(ref, (0, 0))
         live = snapshot.views_today if snapshot.day == number else 0
-        found[ref] = Views(week + live, month + live)
+        found[ref] = Views(week + live, month + live, known)
     return found
 
 
-def daily_of(refs: Iterable[ObjectRef], first: date, last: date) -> dict[ObjectRef, Days]:
+def daily_of(refs: Collection[ObjectRef], first: date, last: date) -> dict[ObjectRef, Days]:
     """Total and unique views of each day from ``first`` to ``last``, as persisted, in one query.
 
-    Days without views are zeros.
+    Days without views are zeros. Without an answer of the database there are no days.
     """
+    try:
+        return outside_loop(_daily_of, list(refs), first, last)
+    except CountingUnavailable:
+        return {ref: {} for ref in refs}
+
+
+def _daily_of(refs: Sequence[ObjectRef], first: date, last: date) -> dict[ObjectRef, Days]:
     summaries = apps.get_model("djinsight", "PageViewSummary")
     span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     found: dict[ObjectRef, Days] = {ref: dict.fromkeys(span, (0, 0)) for ref in refs}
-    by_key, where = rows_of(found)
-    if by_key:
-        rows = summaries.objects.filter(where, date__range=(first, last)).values_list(
-            "content_type_id", "object_id", "date", "total_views", "unique_views"
-        )
-        for type_id, object_id, day, total, unique in rows:
-            found[by_key[type_id, object_id]][day] = total, unique
+    with database.reading():
+        by_key, where = rows_of(found)
+        if by_key:
+            rows = summaries.objects.filter(where, date__range=(first, last)).values_list(
+                "content_type_id", "object_id", "date", "total_views", "unique_views"
+            )
+            for type_id, object_id, day, total, unique in rows:
+                found[by_key[type_id, object_id]][day] = total, unique
     return found
 
 
-def _sums(refs: Iterable[ObjectRef], monday: date, first: date, today: date) -> dict[ObjectRef, tuple[int, int]]:
+def _sums(refs: Sequence[ObjectRef], monday: date, first: date, today: date) -> dict[ObjectRef, tuple[int, int]]:
     """What is persisted: the views since ``monday`` and those since the ``first``, without those of ``today``."""
-    by_key, where = rows_of(refs)
-    if not by_key:
-        return {}
-    rows = _with_sums(monday, first, today).filter(where)
-    return {
-        by_key[type_id, object_id]: (week, month)
-        for type_id, object_id, week, month in rows.values_list("content_type_id", "object_id", "week", "month")
-    }
+    with database.reading():
+        by_key, where = rows_of(refs)
+        if not by_key:
+            return {}
+        rows = _with_sums(monday, first, today).filter(where)
+        return {
+            by_key[type_id, object_id]: (week, month)
+            for type_id, object_id, week, month in rows.values_list("content_type_id", "object_id", "week", "month")
+        }
 
 
 @lru_cache(maxsize=2)  # putting the query together takes longer than running it for fifty objects

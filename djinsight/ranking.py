@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,11 +15,71 @@ from djinsight import database
 from djinsight.beacons.refs import tracked_model
 from djinsight.conf import MAX_DAYS
 from djinsight.counting import days as calendar
+from djinsight.exceptions import CountingUnavailable
 
 MAX_LIMIT = 1000
 MAX_DEPTH = 512  # rows of each day that are looked at before all of them are
 
+SHOWN = ("published", "live", "public")
+
 Ranked = list[tuple[str, int]]  # object id and views, most first
+
+
+def shown(model: Any) -> QuerySet[Any]:
+    """Return the objects of ``model`` that everybody may see, as far as its own names say which.
+
+    Those are what ``published()``, ``live()`` and ``public()`` give, where the default manager or its queryset has
+    them, as Wagtail's pages do; or the managers ``Model.published``, ``Model.live`` and ``Model.public``. A model
+    with none of them shows all. Raises ValueError if one of the methods asks for an argument.
+    """
+    chosen: QuerySet[Any] = model._default_manager.all()
+    for name in SHOWN:
+        part = _shown_by(model, chosen, name)
+        if part is not None:
+            chosen = part
+    return chosen
+
+
+def _shown_by(model: Any, chosen: QuerySet[Any], name: str) -> QuerySet[Any] | None:
+    method = getattr(chosen, name, None)  # of the queryset: it narrows what the others have left
+    if callable(method):
+        return _called(model, name, method)
+    manager = model._meta.managers_map.get(name)
+    method = getattr(model._default_manager, name, None) if manager is None else manager.all
+    if not callable(method):
+        return None
+    part = _called(model, name, method)
+    return None if part is None else chosen.filter(pk__in=part.values("pk"))
+
+
+def _called(model: Any, name: str, method: Any) -> QuerySet[Any] | None:
+    try:
+        inspect.signature(method).bind()
+    except TypeError as error:
+        text = f"expected a queryset, as {model._meta.label} says what is shown by {name}() with arguments ({error})"
+        raise ValueError(text) from error
+    found = method()
+    return found if isinstance(found, QuerySet) and found.model._meta.concrete_model is _concrete(model) else None
+
+
+def of_model(model: Any, queryset: Any) -> QuerySet[Any]:
+    """Return ``queryset`` if its objects are of ``model``, of one of its children or of a proxy.
+
+    Raises ValueError for everything else: another model's objects have other keys, and what is found by them is wrong.
+    """
+    if not isinstance(queryset, QuerySet):
+        got = f"a {type(queryset).__name__}"
+    elif not issubclass(_concrete(queryset.model), _concrete(model)):
+        got = f"one of {queryset.model._meta.label}"
+    elif queryset._fields is not None:  # type: ignore[attr-defined]
+        got = "one of values"
+    else:
+        return queryset
+    raise ValueError(f"expected a queryset of {model._meta.label} but got {got}")
+
+
+def _concrete(model: Any) -> Any:
+    return model._meta.concrete_model
 
 
 def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) -> list[Any]:
@@ -32,13 +93,18 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
         raise ValueError(f"expected days from 1 to {MAX_DAYS} but got {days}")
     model = tracked_model(queryset.model)
     try:
-        type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
-    except ContentType.DoesNotExist:
-        return []  # nothing of it was viewed yet
+        with database.reading():
+            type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
+    except (ContentType.DoesNotExist, CountingUnavailable):
+        return []  # nothing of it was viewed yet, or the database does not tell
     found: list[Any] = []
     size, seen = limit, 0
     while True:
-        ranked = top(type_id, size, days)
+        try:
+            with database.reading():
+                ranked = top(type_id, size, days)
+        except CountingUnavailable:
+            return found[:limit]
         found += _objects(queryset, ranked[seen:])
         if len(found) >= limit or len(ranked) < size:
             return found[:limit]

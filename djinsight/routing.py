@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import re_path
 
 from djinsight.live.consumers import PageViewConsumer
 from djinsight.live.origins import OriginValidator
@@ -11,4 +11,6 @@ __all__ = ["SOCKET_PATH", "OriginValidator", "websocket_urlpatterns"]
 
 SOCKET_PATH = "ws/djinsight/"
 
-websocket_urlpatterns = [path(SOCKET_PATH, PageViewConsumer.as_asgi())]
+# Below any script name: a router takes off what the server was told (root_path), and knows nothing of what pages have
+# from FORCE_SCRIPT_NAME, or from a server of their own.
+websocket_urlpatterns = [re_path(rf"^(?:.+/)?{SOCKET_PATH}$", PageViewConsumer.as_asgi())]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from djinsight.history import cleanup as _cleanup
+from djinsight.history import orphans, refusals
 from djinsight.history import persist as _persist
-from djinsight.history import refusals
 from djinsight.history import summaries as _summaries
 
 DAYS_AGAIN = 2  # yesterday and today
@@ -30,6 +30,7 @@ def summarize(days: int = DAYS_AGAIN) -> None:
 
 @shared_task(name="djinsight.cleanup", ignore_result=True)
 def cleanup(days: int | None = None) -> None:
-    """Delete log rows older than ``days`` (``DJINSIGHT_CLEANUP_DAYS``)."""
+    """Delete log rows older than ``days`` (``DJINSIGHT_CLEANUP_DAYS``), and statistics of objects that are gone."""
     for _ in _cleanup.clean_up(days):
         pass
+    orphans.forget()

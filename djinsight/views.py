@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,8 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from djinsight.beacons import beacon, origins, tokens, visitors
+from djinsight.beacons import addresses, beacon, ids, origins, tokens, visitors
+from djinsight.beacons.buckets import Buckets
 from djinsight.beacons.refs import ObjectRef
+from djinsight.conf import conf
 from djinsight.counting import days, refusals, totals
 from djinsight.counting.entries import View
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
@@ -37,6 +40,9 @@ _STATUS = {
     Reason.UNAVAILABLE: 503,
 }
 
+# Of this process, and asked before a request costs Redis or the database anything.
+_views, _stats, _all_stats = Buckets(), Buckets(), Buckets()
+
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
@@ -57,18 +63,35 @@ async def record_page_view(request: HttpRequest) -> HttpResponse:
     try:
         _check_origin(request)
         view = beacon.view(beacon.load(_body(request, beacon.MAX_FRAME)))
+        if not _is_within(request, _views, conf.rate_address):
+            raise Rejected(Reason.RATE, view.view_id)
         visitor = visitors.from_request(request, days.now().number)
         refused = refusal(visitor)
         if refused is not None:
             raise Rejected(refused, view.view_id)
-        local = hub.get()
-        unique = await local.recorder.record(View(view, visitor))
+    except Rejected as error:
+        return _refused(error)
+    return _keep(await _recorded(request, View(view, visitor._replace(issued=""))), request, visitor.issued)
+
+
+async def _recorded(request: HttpRequest, view: View) -> HttpResponse:
+    local = hub.get()
+    try:
+        unique = await local.recorder.record(view)
     except Rejected as error:
         return _refused(error)
     if not isinstance(request, ASGIRequest):
         # Under WSGI this loop ends with the request: the other pages must have been told by then.
         await local.settle()
-    return _json(frames.counted(view.view_id, unique))
+    return _json(frames.counted(view.beacon.view_id, unique))
+
+
+def _keep(response: HttpResponse, request: HttpRequest, issued: str) -> HttpResponse:
+    """Let the browser keep its new id, also if the view is to be sent again: it comes with the id then."""
+    if issued:
+        secure = request.is_secure()
+        response.set_cookie(ids.COOKIE_NAME, issued, max_age=ids.MAX_AGE, secure=secure, samesite="Lax")
+    return response
 
 
 @_in_no_transaction
@@ -80,6 +103,11 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
     """The counters of ``{"tokens": [...]}``, as a ``counters`` frame. Objects of bad tokens are left out."""
     try:
         _check_origin(request)
+        # The network first: one that asks too often takes nothing from the others.
+        if not _is_within(request, _stats, conf.rate_stats):
+            raise Rejected(Reason.RATE)
+        if not _all_stats.take("", conf.rate_stats_site, time.monotonic()):
+            raise Rejected(Reason.RATE)
         listed = beacon.watched(beacon.load(_body(request, MAX_BODY), MAX_BODY))
         refs = _watchable(listed)
         snapshots = await totals.aread(refs)
@@ -90,6 +118,12 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
     except CountingUnavailable:
         return _refused(Rejected(Reason.UNAVAILABLE))
     return _json(frames.counters(map(frames.counter, snapshots.values())))
+
+
+def _is_within(request: HttpRequest, buckets: Buckets, rate: float | None) -> bool:
+    """Whether the client's network may ask once more. One that is not known is not limited, as for views in Redis."""
+    network = addresses.truncated(visitors.address_of(request))
+    return not network or buckets.take(network, rate, time.monotonic())
 
 
 def _check_origin(request: HttpRequest) -> None:

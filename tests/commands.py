@@ -1,4 +1,4 @@
-"""Management commands run by tests: in this process with its streams kept, or in one of its own that takes signals."""
+"""Management commands run by tests in this process, with their streams kept; ``tests.gates`` runs them in their own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import io
 from typing import Any
 
 from django.core.management import call_command
-
-from tests.processes import Process
 
 
 class Terminal(io.StringIO):
@@ -22,8 +20,3 @@ def run(name: str, *arguments: str, stream: io.StringIO | None = None, **options
     stream = io.StringIO() if stream is None else stream
     call_command(name, *arguments, stdout=stream, stderr=stream, **options)
     return stream.getvalue()
-
-
-def started(name: str, *arguments: str) -> Process:
-    """The command in a process of its own, on the database and the Redis of the test."""
-    return Process("-m", "django", name, *arguments)

@@ -12,7 +12,7 @@ from django.conf import settings
 import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, refusals, sites
+from djinsight.counting import breakers, connections, days, refusals, sites, states
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
@@ -22,11 +22,14 @@ from tests.sockets import Page, connect_page, open_page
 @pytest.fixture(autouse=True)
 def redis_client() -> Iterator[redis.Redis]:
     """A client of an empty Redis."""
-    with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
+    with redis.Redis.from_url(settings.DJINSIGHT_REDIS_URL) as client:
         client.flushall()
         yield client
         refusals.forget()
+        states.forget()
+        breakers.forget()
         sites.forget()
+        days.forget_offset()
     connections.close_sync()
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_WITHIN = 60.0  # seconds
-STOP_WITHIN = 15.0  # seconds; then it is killed
+READY_WITHIN = 120.0  # seconds; a busy machine is slow, and nobody waits where all is well
+STOP_WITHIN = 60.0  # seconds; then it is killed
 
 
 class Process:

@@ -94,13 +94,17 @@ else:
         }
     }
 
-CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+DJINSIGHT_REDIS_URL = REDIS_URL
+CACHES = {
+    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"{REDIS_URL.removesuffix('/0')}/1"},
+}
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }
 ASGI_APPLICATION = "tests.asgi.application"
 # Tests come from one address, as fast as they can; those of the limits set their own.
 DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_SOCKET = None
+DJINSIGHT_RATE_NEW_VISITORS = DJINSIGHT_RATE_STATS = DJINSIGHT_RATE_STATS_SITE = None
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

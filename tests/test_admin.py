@@ -12,12 +12,12 @@ from django.apps import apps
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
-from djinsight.admin import base
+from djinsight.admin import base, log
 from djinsight.models import (
     DataLoss,
     DeadLetter,
@@ -303,3 +303,66 @@ def test_search_finds_by_name_what_the_user_may_see(
     assert shown(client, PageViewStatistics, q="kneading") == {str(rows["article"].pk)}
     monkeypatch.setattr(type(site.get_model_admin(Article)), "get_queryset", lambda *_: Article.objects.none())
     assert shown(client, PageViewStatistics, q="kneading") == set()
+
+
+# The pages of a list, by what is asked for, and the tables that have it.
+ASKED: dict[str, dict[str, str]] = {
+    "all": {},
+    "by the id of an object": {"q": "999999"},
+    "by a view id": {"q": "view-999999-1"},
+    "by a visitor": {"q": "0123456789abcdef012345"},
+    "by nothing that is there": {"q": "no such thing"},
+    "by the name of an object": {"q": "kneading"},
+    "by a URL": {"q": "/article/999999/"},
+    "by a model": {"model": "blog.article"},
+    "by a model and an id": {"model": "blog.article", "q": "999999"},
+}
+
+
+def plans(queries: Any, table: str) -> list[str]:
+    """The plans of the captured queries of ``table``, as the database makes them for a table that is large."""
+    found = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A small table is read and sorted as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        for query in queries:
+            if f'FROM "{table}"' in query["sql"] and query["sql"].startswith("SELECT"):
+                prefix = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+                cursor.execute(f"{prefix} {query['sql']}")
+                found.append("\n".join(str(row[-1]) for row in cursor.fetchall()))
+    return found
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("model", TABLES[:3])
+def test_lists_and_searches_use_indexes(
+    model: Any, asked: dict[str, str], rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No table is read as a whole, and none is sorted as a whole to show its first page."""
+    monkeypatch.setattr(log, "URLS", 5)
+    table = model._meta.db_table
+    with CaptureQueriesContext(connection) as captured:
+        assert admin_client.get(url_of(model), asked).status_code == 200
+    assert not [query["sql"] for query in captured if f'FROM "{table}"' in query["sql"] and "UPPER(" in query["sql"]]
+    found = plans(captured, table)
+    assert found
+    for plan in found:
+        assert "Seq Scan" not in plan, plan
+        for line in plan.splitlines():
+            if f"SCAN {table}" in line:  # SQLite walks an index in order; a condition has to search one
+                assert "USING" in line, plan
+                assert "INDEX" in line, plan
+                assert "q" not in asked or "COVERING INDEX djinsight_log_time" in line, plan
+        if not asked or "q" not in asked:
+            assert "TEMP B-TREE FOR ORDER BY" not in plan, plan
+            assert "\n  ->  Sort" not in plan, plan
+            assert not plan.lstrip().startswith("Sort"), plan
+
+
+def test_a_url_is_looked_for_among_the_newest_views(
+    rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "URLS", 5)  # those of the product are the newest
+    assert shown(admin_client, PageViewLog, q="/product/") == {str(rows["product"].pk)}
+    assert shown(admin_client, PageViewLog, q="/article/") == set()

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     seconds = datetime.fromisoformat(when).replace(tzinfo=ZoneInfo("Europe/Prague")).timestamp()
-    monkeypatch.setattr(days.time, "time", lambda: seconds)
+    monkeypatch.setattr(days, "now", lambda: days.at(int(seconds * 1000)))
 
 
 def viewed(article: Article, views: dict[str, int]) -> None:

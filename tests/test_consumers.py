@@ -50,6 +50,53 @@ async def test_unique_is_once_a_visitor(open_socket: Open, view_token: str, sett
     ]
 
 
+async def test_a_socket_without_an_id_is_given_one_before_its_view_is_counted(
+    open_socket: Open, view_token: str, watch_token: str
+) -> None:
+    """One for all of its views, at once; none is given to a page that only watches, or whose view is refused."""
+    page = await open_socket()
+    await page.subscribe(watch_token)
+    await page.view("forged", view_id(0))
+    assert page.issued == ""
+    for n in range(1, 3):
+        await page.send({"type": "view", "id": view_id(n), "token": view_token})
+    frames: list[dict[str, Any]] = []
+    while sum(frame["type"] == "counted" for frame in frames) < 2:
+        frames.append(await page.receive_any())
+    answers = [frame for frame in frames if frame["type"] != "counters"]
+    assert [frame["type"] for frame in answers] == ["visitor", "counted", "counted"]
+    assert answers[0]["max_age"] == 31_536_000
+    counted = [frame["unique"] for frame in answers[1:]]
+    later = await open_socket(cookie=f"djinsight_visitor={answers[0]['visitor']}")
+    counted.append((await later.view(view_token, view_id(3)))["unique"])
+    assert counted.count(True) == 1
+    assert later.issued == ""
+
+
+@pytest.mark.parametrize("first", ["socket", "HTTP"])
+async def test_a_view_that_is_sent_again_counts_once_whatever_id_it_comes_with(
+    first: str, open_socket: Open, view_token: str, watch_token: str, async_client: Any
+) -> None:
+    """Its first answer was lost, and the id with it: the browser has none yet, and gets another."""
+    headers = {"user-agent": BROWSER, "origin": "http://testserver"}
+    frame = {"type": "view", "id": view_id(), "token": view_token}
+
+    async def over_http() -> None:
+        async_client.cookies.clear()
+        answer = await async_client.post(
+            "/djinsight/record-view/", json.dumps(frame), content_type="application/json", headers=headers
+        )
+        assert answer.json()["type"] == "counted"
+
+    async def by_socket() -> None:
+        assert (await (await open_socket()).view(view_token, view_id()))["type"] == "counted"
+
+    for send in (by_socket, over_http) if first == "socket" else (over_http, by_socket):
+        await send()
+    (counter,) = (await (await open_socket()).subscribe(watch_token))["counters"]
+    assert (counter["total_views"], counter["unique_views"]) == (1, 1)
+
+
 async def test_who_it_is_is_decided_once_with_the_first_view(open_socket: Open, view_token: str, settings: Any) -> None:
     cookie = settings.SESSION_COOKIE_NAME + "=one"
     early, late = await open_socket(cookie=cookie), await open_socket(cookie=cookie)

@@ -424,7 +424,7 @@ def test_a_server_that_is_down_does_not_stop_the_others(settings: Any, transacti
     articles = [Article.objects.create(title=str(n)) for n in range(12)]
     for article in articles:
         count_views(ObjectRef.of(article), 1)
-    url = settings.CACHES["default"]["LOCATION"]
+    url = settings.DJINSIGHT_REDIS_URL
     settings.DJINSIGHT_REDIS_URL = ["redis://127.0.0.1:1/0", url, url]
     with pytest.raises(redis.ConnectionError):
         persist()

@@ -133,9 +133,7 @@ def test_who_read_the_database_before(ref: ObjectRef) -> None:
     moment = days.now()
     before = persistence.read(0, [ref], moment)
     api.set_totals(ref, total_views=1, unique_views=0)
-    from djinsight.counting import connections
-
-    reply = counters._store(connections.sync_client(0), 0, [ref], before, (before.epoch, before.last_id), moment)
+    reply = counters._store(0, [ref], before, moment)
     assert reply == b"stale"
     assert live(ref) == (1, 0)
 

@@ -10,7 +10,7 @@ import redis
 from django.db import connection
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import counters, sites, totals
+from djinsight.counting import counters, persistence, sites, totals
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics
 from tests.blog.models import Article
@@ -59,11 +59,11 @@ def test_loading_while_views_come_in(refs: list[ObjectRef], redis_client: redis.
     assert PageViewStatistics.objects.get().total_views == 300
 
 
-@pytest.mark.parametrize(("objects", "scripts"), [(1, 1), (500, 1), (501, 2)])
+@pytest.mark.parametrize(("objects", "scripts"), [(1, 1), (100, 1), (101, 2)])
 def test_cold_ones_are_loaded_together(
     objects: int, scripts: int, transactional_db: None, redis_client: redis.Redis
 ) -> None:
-    """The script walks the stream each time: once for each object would hold Redis up."""
+    """The script sums the stream each time: once for each object would hold Redis up."""
     cold = [ObjectRef("blog", "article", str(n)) for n in range(objects)]
     count(view(ref) for ref in cold)
     sites.check_database(0)  # once for each process
@@ -91,17 +91,10 @@ GARBAGE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
 def test_garbage_in_the_stream_counts_nothing(
-    garbage: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    garbage: dict[str, Any], refs: list[ObjectRef], redis_client: redis.Redis
 ) -> None:
     redis_client.xadd("djinsight:events", {**garbage, "r": str(refs[0])})
     count_views(refs[0], 2)
-    assert total(refs[0]) == 2
-
-    # The same left to the script, as where it comes in while the worker reads.
-    epoch = redis_client.hget("djinsight:meta", "epoch")
-    assert epoch is not None
-    monkeypatch.setattr(counters, "_add_pending", lambda *args: (epoch.decode(), "0-0"))
-    redis_client.delete(f"djinsight:viewed:{refs[0]}", f"djinsight:counter:{refs[0]}")
     assert total(refs[0]) == 2
 
 
@@ -112,16 +105,16 @@ def test_redis_loses_its_data_while_it_is_read(
     count_views(refs[0], 2)
     persist()
     count_views(refs[0], 3)
-    add_pending = counters._add_pending
+    read_database = persistence.read
 
     def interrupted(*args: Any) -> Any:
-        read = add_pending(*args)
+        read = read_database(*args)
         monkeypatch.undo()
         redis_client.flushall()
         count_views(refs[0], 1)
         return read
 
-    monkeypatch.setattr(counters, "_add_pending", interrupted)
+    monkeypatch.setattr(persistence, "read", interrupted)
     redis_client.delete(f"djinsight:viewed:{refs[0]}")
     assert total(refs[0]) == 3
     persist()

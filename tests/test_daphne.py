@@ -22,8 +22,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from djinsight.live import hub, sockets
-from djinsight.live.daphne import READ, tune_daphne
-from djinsight.live.protocol import ShortTextProtocol
+from djinsight.live.daphne import tune_daphne
+from djinsight.live.protocol import READ, ShortTextProtocol
 from tests.processes import ROOT
 from tests.sides import HANDSHAKE
 
@@ -53,10 +53,29 @@ def formatted(*args: Any, **kwargs: Any) -> str:
     raise AssertionError(f"{args} were formatted for a line that is not written")
 
 
-def test_reads_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp.Connection, "bufferSize", 65_536)
+def test_reads_in_turns_of_a_socket() -> None:
+    transport = StringTransport()
+    transport.bufferSize = 65_536  # type: ignore[attr-defined]
+    factory = WebSocketFactory(None)
+    factory.protocol = ShortTextProtocol
+    factory.buildProtocol(None).makeConnection(transport)
+    assert transport.bufferSize == READ <= 4096  # type: ignore[attr-defined]
+
+
+def test_reads_in_turns_of_a_socket_under_tls() -> None:
+    transport = StringTransport()
+    transport.transport = StringTransport()  # type: ignore[attr-defined]
+    factory = WebSocketFactory(None)
+    factory.protocol = ShortTextProtocol
+    factory.buildProtocol(None).makeConnection(transport)
+    assert transport.transport.bufferSize == READ  # type: ignore[attr-defined]
+
+
+def test_reads_requests_as_before() -> None:
+    """An upload comes in as few reads as without: nothing is set for connections that are no sockets."""
+    before = tcp.Connection.bufferSize
     tune_daphne()
-    assert tcp.Connection.bufferSize == READ <= 4096
+    assert tcp.Connection.bufferSize == before >= 65_536
 
 
 def test_makes_no_line_that_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,5 +178,4 @@ def test_the_example_does(path: str) -> None:
 def test_of_this_process() -> None:
     """The tests' own application has called it."""
     import_module("tests.asgi")
-    assert tcp.Connection.bufferSize == READ
     assert WebSocketFactory.protocol is ShortTextProtocol

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
@@ -43,3 +46,27 @@ def test_within_a_transaction_of_somebody_else(ref: ObjectRef, write: Callable[[
         write()
     persist()
     assert PageViewLog.objects.count() == 5
+
+
+def test_the_statistics_are_down(redis_client: redis.Redis, tmp_path: Path) -> None:
+    """Pages show what Redis has, methods raise nothing, deletions end, and what they left goes in the night."""
+    command = [sys.executable, "-m", "tests.statistics_down"]
+    environment = {**os.environ, "TEST_DATA": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(map(json.loads, done.stdout.splitlines())) == [
+        {"page": 200, "total": True, "unknown": 4},
+        {"cold": 200},
+        {"bars": 2},  # today's, and the line below
+        {"numbers": [5, 1, True]},
+        {"periods": [5, 5, 5]},
+        {"cold_numbers": [0, 0, None]},
+        {"together": [5, 5, 5, 0]},
+        {"most_viewed": [0, 0]},
+        {"in_a_loop": [5, 5, 0, 0]},
+        {"deleted": 2, "hooks": ["after"]},
+        {"left": 3},
+        {"left": 1, "total": 5},
+    ]
+    assert done.stderr.count("the database of the statistics fails") == 1
+    assert not list(redis_client.scan_iter("djinsight:counter:blog.article:2"))

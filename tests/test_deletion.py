@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from django.test.utils import isolate_apps
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, counters, days, totals
+from djinsight.counting import breakers, counters, days, totals
 from djinsight.counting.keys import shard_of
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import deletion
+from djinsight.history.cursors import lock
 from djinsight.history.persist import persist
 from djinsight.models import (
     PageViewHour,
@@ -218,6 +220,55 @@ def test_persist_does_not_wait_for_a_deletion() -> None:
     assert [rows(ref) for ref in refs] == [[0, 0, 0]] * 2
 
 
+def test_a_deletion_does_not_wait_for_persist(redis_client: redis.Redis) -> None:
+    """A worker has the cursors for seconds: its next run deletes what belongs to the object."""
+    article = Article.objects.create(title="x")
+    ref, stays = viewed(article), viewed(Article.objects.create(title="y"))
+    locked, finished = Event(), Event()
+
+    def work() -> None:
+        try:
+            with transaction.atomic():
+                lock(0)
+                locked.set()
+                assert finished.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def begin() -> None:
+            worker.append(pool.submit(work))
+            assert locked.wait(30)
+
+        worker: list[Any] = []
+        try:
+            with transaction.atomic():
+                transaction.on_commit(begin)  # before ours: SQLite has one writer at a time
+                article.delete()
+            assert rows(ref) == [1, 1, 1]  # and the worker is still at it
+        finally:
+            finished.set()
+        worker[0].result()
+    redis_client.delete("djinsight:meta")  # also where Redis has nothing to persist
+    persist()
+    assert rows(ref) == [0, 0, 0]
+    assert not keys(redis_client, ref)
+    assert rows(stays) == [1, 1, 1]
+    assert not redis_client.exists("djinsight:deleted")
+
+
+def test_notes_of_deletions_that_somebody_wrote_over(redis_client: redis.Redis) -> None:
+    article = Article.objects.create(title="x")
+    ref = viewed(article)
+    redis_client.set("djinsight:deleted", "planted")
+    persist()
+    redis_client.sadd("djinsight:deleted", "no ref", str(ref))
+    persist()
+    assert rows(ref) == [1, 1, 1]  # the object is there
+    assert not redis_client.exists("djinsight:deleted")
+
+
 def test_an_object_that_is_there_again() -> None:
     """Deleted and made anew under its key in one transaction: it is nobody else, and has its numbers."""
     term = Term.objects.create(word="again")
@@ -266,7 +317,7 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
     article = Article.objects.create(title="x")
     ref = viewed(article)
     assert keys(redis_client, ref)
-    connections.rest(0)
+    breakers.of(0).rest()
     article.delete()
     assert not keys(redis_client, ref)
 
@@ -274,15 +325,15 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
 def test_a_server_that_is_down_is_asked_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not for each of its shards: where it hangs, each would take as long again. Those of the others go."""
     settings.DJINSIGHT_REDIS_SHARDS = 4
-    url = settings.CACHES["default"]["LOCATION"]
+    url = settings.DJINSIGHT_REDIS_URL
     settings.DJINSIGHT_REDIS_URL = ["redis://127.0.0.1:1/0", url]
     refs = [ObjectRef("blog", "article", str(n)) for n in range(50)]
     up = [ref for ref in refs if shard_of(ref) % 2]
     for ref in up:
         count_views(ref, 1)
     totals.read(up)
-    failed: list[int] = []
-    monkeypatch.setattr(connections, "rest", failed.append)
+    failed: list[breakers.Breaker] = []
+    monkeypatch.setattr(breakers.Breaker, "rest", lambda self: failed.append(self))
     with pytest.raises(CountingUnavailable):
         counters.forget(refs)
     assert len(failed) == 1
@@ -294,7 +345,7 @@ def test_the_counters_of_every_day_that_redis_keeps(redis_client: redis.Redis, m
     article = Article.objects.create(title="x")
     now = days.time.time()
     for ago in (6, 1, 0):
-        monkeypatch.setattr(days.time, "time", lambda ago=ago: now - ago * 86_400)
+        monkeypatch.setattr(days, "now", lambda ago=ago: days.at(int((now - ago * 86_400) * 1000)))
         ref = viewed(article)
     assert len([key for key in keys(redis_client, ref) if key.startswith(b"djinsight:day:")]) == 3
     article.delete()

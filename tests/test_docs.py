@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def test_every_celery_file_says_where_the_settings_are() -> None:
         assert 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", ' in block.text, str(block)
 
 
+def test_every_list_of_apps_has_the_same_order() -> None:
+    """The site's own before ours, so that their templates win, and Daphne first, whose runserver is to be taken."""
+    found = [block for block in BLOCKS if block.language == "python" and "INSTALLED_APPS = [" in block.text]
+    assert len(found) >= 2
+    order = ["daphne", "django.contrib.staticfiles", "blog", "django_celery_beat", "djinsight", "djinsight.wagtail"]
+    for block in found:
+        (line,) = [line for line in block.text.splitlines() if line.startswith("INSTALLED_APPS = ")]
+        before = ["django.contrib.staticfiles"] if block.page == "README.md" else order[:-1]
+        apps = eval(line.partition(" = ")[2], {"INSTALLED_APPS": before})
+        assert apps == order[: len(apps)], str(block)
+
+
 @pytest.mark.parametrize("block", of("django", "html"))
 def test_a_template_renders(block: Block, site: dict[str, Any]) -> None:
     load = "" if "{% load" in block.text else "{% load djinsight_tags %}"
@@ -81,7 +94,7 @@ def test_a_template_renders(block: Block, site: dict[str, Any]) -> None:
 def test_a_command_exists(block: Block) -> None:
     """``python manage.py NAME OPTIONS`` is taken by the command's own parser."""
     for line in block.text.splitlines():
-        command = line.removeprefix("$ ").partition("#")[0].split()
+        command = shlex.split(line.removeprefix("$ "), comments=True)
         if command[:2] == ["python", "manage.py"]:
             name, *options = command[2:]
             app = get_commands()[name]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +23,7 @@ from demo.redis_server import start_redis
 from djinsight.beacons.bots import is_crawler
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, refusals, totals
-from djinsight.doctor import probe, services, site
+from djinsight.doctor import probe, servers, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from djinsight.schedule import beat_schedule, create_periodic_tasks
@@ -69,6 +72,7 @@ def test_all_is_well(
     for sentence in (
         "is counted in",
         "is pushed to open pages in",
+        "A view that is sent over HTTP is counted in",
         "that another process counts is pushed to them in",
         "is in the database after",
         "has its tracker",
@@ -85,6 +89,19 @@ def assert_nothing_is_left(redis_client: redis.Redis) -> None:
     assert not [key for key in redis_client.scan_iter() if b"doctor" in key]
     sessions = list(redis_client.scan_iter("djinsight:session:*"))
     assert not any(b"doctor" in ref for key in sessions for ref in redis_client.hkeys(key))
+
+
+def test_over_http_where_no_socket_opens(
+    daphne: Daphne, worker: Process, beat: Process, article: Article, redis_client: redis.Redis
+) -> None:
+    """The view goes the way that a page's would, and is followed into the database."""
+    status, said = doctor(daphne("without_sockets"), f"blog.article:{article.pk}")
+    assert status == 1
+    assert "was refused to pages of" in said
+    assert "A view that is sent over HTTP is counted in" in said
+    assert "It is in the database after" in said
+    assert said.endswith("1 problem found.")
+    assert_nothing_is_left(redis_client)
 
 
 def test_no_worker(daphne: Daphne, redis_client: redis.Redis, article: Article) -> None:
@@ -118,12 +135,12 @@ def test_nothing_listens(transactional_db: None) -> None:
 
 
 def test_a_socket_that_is_refused(daphne: Daphne) -> None:
-    found = list(probe.Probe(site.Site(f"http://{daphne('without_sockets')}/"), 1).findings())
+    found = list(probe.Probe(site.Site(f"http://{daphne('without_sockets')}/"), 1, http_answers=False).findings())
     assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "origin")]
 
 
 def test_no_route(daphne: Daphne) -> None:
-    found = list(probe.Probe(site.Site(f"http://{daphne('without_route')}/"), 1).findings())
+    found = list(probe.Probe(site.Site(f"http://{daphne('without_route')}/"), 1, http_answers=False).findings())
     assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "socket")]
     assert "urlpatterns" in found[0].cure
 
@@ -268,7 +285,7 @@ def test_server_with_another_channel_layer(daphne: Daphne, settings: Any) -> Non
 
 def test_redis_down(transactional_db: None, settings: Any) -> None:
     settings.DJINSIGHT_REDIS_URL = "redis://:secret@127.0.0.1:1/0"
-    found = list(services.servers())
+    found = list(servers.servers())
     assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "redis")]
     assert "127.0.0.1:1 does not answer" in found[0].text
     assert "secret" not in str(found[0])
@@ -321,14 +338,14 @@ def test_redis_settings(config: dict[str, str], level: Level, code: str, own_red
     own_redis.config_set("appendonly", "yes")
     for name, value in config.items():
         own_redis.config_set(name, value)
-    found = list(services.servers())
+    found = list(servers.servers())
     assert [(each.level, each.code) for each in found][-1] == (level, code)
     assert len(found) == (1 if level is Level.FINE else 2)
 
 
 def test_redis_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "OLDEST_REDIS", (99, 0))
-    assert codes(services.servers()) == ["version"]
+    monkeypatch.setattr(servers, "OLDEST", (99, 0))
+    assert codes(servers.servers()) == ["version"]
 
 
 @pytest.mark.django_db
@@ -342,15 +359,57 @@ def test_schedule() -> None:
 
 
 @pytest.mark.django_db
-def test_a_scheduler_that_does_not_read_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_does_not_read_the_tables(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     create_periodic_tasks(using="default")
     assert list(services.schedule()) == []
-    monkeypatch.setitem(app.conf.changes, "beat_scheduler", "celery.beat:PersistentScheduler")
+    settings.CELERY_BEAT_SCHEDULER = "celery.beat:PersistentScheduler"
     (found,) = services.schedule()
     assert (found.level, found.code) == (Level.ADVICE, "beat")
     assert "PersistentScheduler" in found.text
     monkeypatch.setitem(app.conf.changes, "beat_schedule", beat_schedule())
     assert list(services.schedule()) == []
+
+
+def celery_of(path: Path, *lines: str) -> list[str]:
+    """Return what the doctor says of Celery in a new process with this ``mysite/__init__.py`` and these settings."""
+    (path / "mysite").mkdir()
+    (path / "mysite" / "__init__.py").write_text(lines[0])
+    (path / "mysite" / "celery.py").write_text(
+        "from celery import Celery\n"
+        "app = Celery('mysite')\n"
+        "app.config_from_object('django.conf:settings', namespace='CELERY')\n"
+    )
+    (path / "mysite" / "settings.py").write_text("from tests.settings import *\n" + "\n".join(lines[1:]))
+    code = "import django; django.setup(); from djinsight.doctor import services; print(*services.celery())"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": f"{path}:{processes.ROOT}"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split(". ")
+
+
+def test_a_celery_app_that_nobody_imports(tmp_path: Path) -> None:
+    """The cause is named, and not a setting that is set already."""
+    text, cure = celery_of(tmp_path, "")
+    assert text.startswith("advice  This process has Celery's default app, which does not read CELERY_")
+    assert cure == 'Import the app that mysite/celery.py makes in mysite/__init__.py: "from .celery import app".\n'
+
+
+def test_a_celery_app_that_is_imported(tmp_path: Path) -> None:
+    assert celery_of(tmp_path, "from .celery import app as celery_app") == ["\n"]
+
+
+def test_a_celery_app_with_settings_of_its_own(tmp_path: Path) -> None:
+    """Nothing in Django's settings, and django_celery_beat, whose tables somebody is to read."""
+    removed = 'for name in [name for name in globals() if name.startswith("CELERY_")]: del globals()[name]'
+    text, _ = celery_of(tmp_path, "", removed)
+    assert "which reads no settings of the site" in text
+
+
+def test_no_celery_at_all(tmp_path: Path) -> None:
+    removed = 'for name in [name for name in globals() if name.startswith("CELERY_")]: del globals()[name]'
+    apps = 'INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "django_celery_beat"]'
+    assert celery_of(tmp_path, "", removed, apps) == ["\n"]
 
 
 @pytest.mark.parametrize(
@@ -362,6 +421,9 @@ def test_a_scheduler_that_does_not_read_the_tables(monkeypatch: pytest.MonkeyPat
         ["--url", "http://["],
         ["--url", "http://127.0.0.1:99999/"],
         ["--wait=0"],
+        ["--header", "secret"],
+        ["--header", "a b: c"],
+        ["--header", "Cookie: a\r\nb: c"],
         ["nothing"],
         ["blog.article:987654"],
     ],
@@ -398,7 +460,7 @@ def test_socket_url(url: str, socket: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["file:///etc/hostname", "ftp://127.0.0.1:1/", "//127.0.0.1:1/", "http://127.0.0.1:1/"]
+    "path", ["file:///etc/hostname", "ftp://127.0.0.1:1/", "//example.org/", "http://example.org:8000/", "http://@/"]
 )
 def test_a_page_elsewhere_is_not_opened(path: str, ref: ObjectRef) -> None:
     found = list(site.page(site.Site("http://127.0.0.1:2/"), ref, path))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from djinsight.beacons import ids
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import Reason
@@ -26,6 +27,10 @@ FRAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "counted, unique": (
         frames.counted("-_" * 18, True),
         {"type": "counted", "id": "-_" * 18, "unique": True},
+    ),
+    "visitor": (
+        frames.visitor("c2VjcmV0-_.c2ln", ids.MAX_AGE),
+        {"type": "visitor", "visitor": "c2VjcmV0-_.c2ln", "max_age": 31_536_000},
     ),
     "ping": (frames.ping(3), {"type": "ping", "n": 3}),
     "counters": (

@@ -30,7 +30,8 @@ def test_the_same_as_of_a_request() -> None:
 def test_nothing_at_all() -> None:
     """A server on a Unix socket has neither client nor port, and headers may be missing."""
     for scope in ({}, {"client": None, "server": None, "headers": []}):
-        assert Handshake(scope).META == {"SERVER_NAME": "unknown", "SERVER_PORT": "0", "REMOTE_ADDR": ""}
+        expected = {"SERVER_NAME": "unknown", "SERVER_PORT": "0", "REMOTE_ADDR": "", "QUERY_STRING": ""}
+        assert expected == Handshake(scope).META
     assert repr(Handshake({})) == "<Handshake>"
 
 

@@ -51,7 +51,7 @@ def test_periods(make: Any) -> None:
 def test_periods_of_the_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Wednesday; the week began in the month before, the day with a change of the clocks."""
     seconds = datetime(2026, 4, 1, 0, 30, tzinfo=ZoneInfo("Europe/Prague")).timestamp()
-    monkeypatch.setattr(days.time, "time", lambda: seconds)
+    monkeypatch.setattr(days, "now", lambda: days.at(int(seconds * 1000)))
     article = Article.objects.create(title="x")
     key = {"content_type": ContentType.objects.get_for_model(Article), "object_id": str(article.pk)}
     for day, total in (("2026-03-29", 1), ("2026-03-30", 10), ("2026-03-31", 100), ("2026-04-01", 1000)):

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from djinsight.live import outbox
 from djinsight.live.protocol import ShortTextProtocol
 from tests.sides import Side
+from tests.sockets import WITHIN
 from tests.turns import settled
 
 MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes of a connection that is not read
@@ -84,11 +85,11 @@ class Pair:
         return bytes(data)
 
     async def received(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             return await asyncio.get_running_loop().sock_recv(self.client, 1 << 20)
 
     async def ends(self) -> Failure:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             why: Failure = await self.protocol.why
             return why
 

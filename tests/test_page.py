@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
-from datetime import timezone as tzinfo
+from types import SimpleNamespace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import csp.constants
 import csp.middleware
 import django
 import pytest
 import redis
-from django.contrib.auth.models import AnonymousUser, User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template import Context
@@ -22,14 +18,14 @@ from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
 from djinsight.beacons import tokens
+from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.beacons.refs import ObjectRef
-from djinsight.beacons.visitors import COOKIE_NAME
 from djinsight.counting import snapshot
 from djinsight.exceptions import InvalidToken
 from djinsight.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
+from tests import users
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.pages import Elements, html, read_calls, request
-from tests.sockets import BROWSER
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
@@ -41,7 +37,7 @@ urlpatterns = [path("deep/down/", include("djinsight.urls"))]
 
 
 def test_names() -> None:
-    assert OBJECT_NAMES == ("page", "object", "article", "post", "item")
+    assert OBJECT_NAMES == ("page", "object", "article", "post", "item", "self")
 
 
 @pytest.mark.parametrize("first", range(len(OBJECT_NAMES)))
@@ -235,22 +231,18 @@ def test_read_by_hand(articles: list[Article], reads: Reads) -> None:
 
 # Who sees numbers
 
-USERS = {
-    "nobody": (None, False),
-    "anonymous": (AnonymousUser(), False),
-    "a user": (User(username="u"), False),
-    "staff": (User(username="s", is_staff=True), True),
-    "staff that has left": (User(username="l", is_staff=True, is_active=False), False),
-    "a superuser that is not staff": (User(username="r", is_superuser=True), False),
-}
 
-
-@pytest.mark.parametrize(("user", "staff"), USERS.values(), ids=USERS)
+@pytest.mark.parametrize(("kind", "sees"), users.KINDS.items(), ids=users.KINDS)
 @pytest.mark.parametrize("admin_only", [True, False])
-def test_who_sees_numbers(user: Any, staff: bool, admin_only: bool, settings: Any) -> None:
+def test_who_sees_numbers(kind: str, sees: bool, admin_only: bool, db: None, settings: Any) -> None:
     settings.DJINSIGHT_ADMIN_ONLY = admin_only
-    made = request() if user is None else request(user=user)
-    assert Page(made).shows_statistics is (staff or not admin_only)
+    assert Page(request(user=users.make(kind))).shows_statistics is (sees or not admin_only)
+
+
+@pytest.mark.parametrize("user", [None, SimpleNamespace(is_active=True, is_staff=True)], ids=["none", "another model"])
+def test_no_user_and_one_without_permissions_see_none(user: Any, settings: Any) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    assert Page(request() if user is None else request(user=user)).shows_statistics is False
 
 
 def test_who_sees_numbers_without_request(settings: Any) -> None:
@@ -274,35 +266,6 @@ def test_the_token_of_staff_expires(settings: Any, monkeypatch: pytest.MonkeyPat
         tokens.read(for_staff, "watch")
 
 
-# Sessions
-
-
-@pytest.mark.parametrize(
-    ("visitor", "user_agent", "session_key", "made"),
-    [
-        ("session", BROWSER, None, True),
-        ("session", BROWSER, "0123456789abcdef0123456789abcdef", False),
-        ("session", CRAWLER, None, False),
-        ("session", "", None, False),
-        ("cookie", BROWSER, None, False),
-        ("anonymous", BROWSER, None, False),
-    ],
-)
-def test_session(visitor: str, user_agent: str, session_key: str | None, made: bool, settings: Any) -> None:
-    settings.DJINSIGHT_VISITOR = visitor
-    session = SessionStore(session_key)
-    Page(request(user_agent, session=session)).identify_visitor()
-    assert session.modified is made
-    if made:
-        assert not session.is_empty()
-
-
-@pytest.mark.parametrize("made", [None, request()], ids=["no request", "no session"])
-def test_no_session_to_make(made: HttpRequest | None) -> None:
-    Page(made).identify_visitor()
-    assert not hasattr(made, "session")
-
-
 # The script
 
 
@@ -314,9 +277,9 @@ def test_script() -> None:
         "debug": False,
         "socket": "/ws/djinsight/",
         "http": "/djinsight/",
-        "locale": "en",
-        "zone": "Europe/Prague",
-        "cookie": "",
+        "number": "3:,",
+        "time": page.formats.of_times,
+        "cookie": COOKIE_NAME,
         "respect_dnt": False,
         "nonce": "",
     }
@@ -347,27 +310,21 @@ def test_script_and_the_http_fallback(urls: str, http: str, settings: Any) -> No
 def test_script_speaks_the_language_of_the_page() -> None:
     with translation.override("pt-br"), timezone.override("Asia/Tokyo"):
         told = Page(None).script()
-    assert (told["locale"], told["zone"]) == ("pt-br", "Asia/Tokyo")
+    assert (told["number"], told["time"].split("~")[1]) == ("3:.", "Asia/Tokyo")
     with translation.override(None):
-        assert Page(None).script()["locale"] == "en"
-    with translation.override("ca@valencia"):
-        assert Page(None).script()["locale"] == "ca"
+        assert Page(None).script()["number"] == ":,"
 
 
-@pytest.mark.parametrize(
-    ("zone", "name"),
-    [
-        (ZoneInfo("Europe/Prague"), "Europe/Prague"),
-        (UTC, "UTC"),
-        (timezone.get_fixed_timezone(120), "+02:00"),
-        (timezone.get_fixed_timezone(-570), "-09:30"),
-        (tzinfo(timedelta(hours=2)), "+02:00"),
-        (tzinfo(timedelta(hours=2), "summer"), "summer"),
-    ],
-)
-def test_script_has_the_zone_as_browsers_name_it(zone: Any, name: str) -> None:
-    with timezone.override(zone):
-        assert Page(None).script()["zone"] == name
+def test_formats_of_a_part_of_the_page() -> None:
+    """Each language and zone has its own; what is rendered in one of them again has the same."""
+    page = Page(None)
+    outer = page.formats
+    with translation.override("de"):
+        with timezone.override("Asia/Tokyo"):
+            inner = page.formats
+        assert len({outer, inner, page.formats}) == 3
+    assert page.formats is outer
+    assert [each.number(1234) for each in (outer, inner)] == ["1,234", "1.234"]
 
 
 @pytest.mark.parametrize(("visitor", "cookie"), [("session", ""), ("anonymous", ""), ("cookie", COOKIE_NAME)])

@@ -50,7 +50,7 @@ def test_no_such_period(period: Any) -> None:
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, when: str, zone: str = "Europe/Prague") -> None:
     seconds = datetime.fromisoformat(when).replace(tzinfo=ZoneInfo(zone)).timestamp()
-    monkeypatch.setattr(days.time, "time", lambda: seconds)
+    monkeypatch.setattr(days, "now", lambda: days.at(int(seconds * 1000)))
 
 
 def summarised(ref: ObjectRef, views: dict[str, int], before: int = 0) -> None:

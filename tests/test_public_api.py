@@ -31,6 +31,10 @@ NAMES = [
     ("djinsight.urls", "urlpatterns"),
     ("djinsight.schedule", "beat_schedule"),
     ("djinsight.tasks", "persist"),
+    ("djinsight.testing", "capture_views"),
+    ("djinsight.testing", "djinsight_redis"),
+    ("djinsight.testing", "private_redis"),
+    ("djinsight.testing", "visit"),
     ("djinsight.exceptions", "DjinsightError"),
     ("djinsight.exceptions", "InvalidRef"),
     ("djinsight.exceptions", "Rejected"),
@@ -65,6 +69,13 @@ SETTINGS = {
     "DJINSIGHT_RATE_VISITOR",
     "DJINSIGHT_RATE_ADDRESS",
     "DJINSIGHT_RATE_SOCKET",
+    "DJINSIGHT_RATE_NEW_VISITORS",
+    "DJINSIGHT_RATE_OBJECT",
+    "DJINSIGHT_RATE_SITE",
+    "DJINSIGHT_RATE_STATS",
+    "DJINSIGHT_RATE_STATS_SITE",
+    "DJINSIGHT_CONSENT_COOKIE",
+    "DJINSIGHT_TESTING",
 }
 TAGS = {
     "page_view_tracker",
@@ -82,6 +93,7 @@ TAGS = {
 }
 WITHOUT_TEMPLATES = {
     "load_view_stats",
+    "most_viewed",
     "wagtail_page_view_tracker",
     "wagtail_page_stats_display",
     "wagtail_page_analytics_widget",

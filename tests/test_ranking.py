@@ -10,16 +10,20 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connection, models, transaction
 from django.db.models import Q
+from django.template import Context, Template, TemplateSyntaxError
+from django.test.utils import isolate_apps
 
 from djinsight import ranking
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics, PageViewSummary
-from tests.blog.models import Article, News, Product, Term
+from tests import users
+from tests.blog.models import Article, Comment, News, Product, Term
 from tests.counting import count_views
+from tests.pages import request
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +124,190 @@ def test_nothing_was_viewed() -> None:
     ContentType.objects.all().delete()
     ContentType.objects.clear_cache()
     assert Article.most_viewed() == Article.most_viewed(days=7) == []
+
+
+# Another model's objects have other keys: what their numbers are is not what was asked for.
+
+
+@isolate_apps("tests.blog")
+def test_a_queryset_of_the_model_its_children_or_a_proxy(articles: list[Article]) -> None:
+    class Featured(Article):
+        class Meta:
+            proxy = True
+            app_label = "blog"
+
+    news = viewed(News.objects.create(title="n", source="s"), 70)
+    assert Article.most_viewed(queryset=News.objects.all()) == [news]
+    assert [each.title for each in Article.most_viewed(2, queryset=Featured.objects.all())] == ["a", "n"]
+    assert [each.title for each in Featured.most_viewed(2)] == ["a", "n"]
+    assert [each.title for each in Featured.most_viewed(2, queryset=Article.objects.all())] == ["a", "n"]
+
+
+OTHERS: dict[str, tuple[Any, Any, str]] = {
+    "another model": (Article, lambda: Product.objects.all(), "but got one of blog.Product"),
+    "one without the mixin": (Article, lambda: Comment.objects.all(), "but got one of blog.Comment"),
+    "the parent": (News, lambda: Article.objects.all(), "expected a queryset of blog.News but got one of blog.Article"),
+    "a manager": (Article, lambda: Article.objects, "but got a Manager"),
+    "a list": (Article, lambda: [Article()], "but got a list"),
+    "values": (Article, lambda: Article.objects.values("title"), "but got one of values"),
+    "a list of values": (Article, lambda: Article.objects.values_list("pk", flat=True), "but got one of values"),
+}
+
+
+@pytest.mark.parametrize(("model", "queryset", "said"), OTHERS.values(), ids=OTHERS)
+def test_another_queryset(model: Any, queryset: Any, said: str, articles: list[Article]) -> None:
+    with pytest.raises(ValueError, match=said):
+        model.most_viewed(queryset=queryset())
+
+
+# Without a queryset: only what the model shows to everybody.
+
+
+class Visible(models.QuerySet[Any]):
+    def published(self) -> Any:
+        return self.exclude(title="a")
+
+    def live(self) -> Any:
+        return self.exclude(title="b")
+
+    def public(self) -> Any:
+        return self.exclude(title="c")
+
+
+class Early(models.Manager[Any]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().exclude(title="a")
+
+
+class ByItself(models.Manager[Any]):
+    def live(self) -> Any:
+        return self.filter(title="a")
+
+    def published(self) -> Any:
+        return self.filter(title__in="abc")
+
+
+class ForSomebody(models.QuerySet[Any]):
+    def public(self, user: Any) -> Any:
+        raise AssertionError
+
+
+class Unlike(models.QuerySet[Any]):
+    """Names that mean something else."""
+
+    live = True
+
+    def public(self) -> bool:
+        return True
+
+
+SHOWN: dict[str, tuple[Any, str]] = {
+    "all three of the queryset": (Visible.as_manager(), ""),
+    "of the manager alone": (ByItself(), "a"),
+    "something else of these names": (Unlike.as_manager(), "acb"),
+    "a default manager that hides": (Early(), "cb"),
+}
+
+
+@pytest.mark.parametrize(("manager", "expected"), SHOWN.values(), ids=SHOWN)
+@isolate_apps("tests.blog")
+def test_only_what_everybody_may_see(manager: Any, expected: str, articles: list[Article]) -> None:
+    class Story(Article):
+        objects = manager
+
+        class Meta:
+            proxy = True
+            app_label = "blog"
+
+    assert "".join(each.title for each in Story.most_viewed()) == expected
+    # A queryset is taken as it stands.
+    assert "".join(each.title for each in Story.most_viewed(queryset=Story._base_manager.all())) == "acb"
+
+
+@isolate_apps("tests.blog")
+def test_a_manager_of_that_name_on_the_model(articles: list[Article]) -> None:
+    class Story(Article):
+        objects = models.Manager()
+        published = Early()
+
+        class Meta:
+            proxy = True
+            app_label = "blog"
+
+    assert [each.title for each in Story.most_viewed()] == ["c", "b"]
+
+
+@isolate_apps("tests.blog")
+def test_what_depends_on_somebody_wants_a_queryset(articles: list[Article]) -> None:
+    class Story(Article):
+        objects = ForSomebody.as_manager()
+
+        class Meta:
+            proxy = True
+            app_label = "blog"
+
+    with pytest.raises(ValueError, match=r"by public\(\) with arguments"):
+        Story.most_viewed()
+
+
+# The tag
+
+
+def ranked(source: str, made: Any = None, **context: Any) -> str:
+    return Template("{% load djinsight_tags %}" + source).render(Context({"request": made, **context}))
+
+
+TAG_RANKINGS = {
+    '{% most_viewed "blog.article" as found %}': "a101 c60 b30 ",
+    '{% most_viewed model="blog.Article" limit=1 as found %}': "a101 ",
+    '{% most_viewed "blog.article" days=2 by="views" as found %}': "c40 b30 a1 ",
+    '{% most_viewed "blog.article" 2 1 as found %}': "b30 c20 ",
+    '{% most_viewed "blog.news" as found %}': "",
+}
+
+
+@pytest.mark.parametrize(("tag", "expected"), TAG_RANKINGS.items())
+def test_tag(tag: str, expected: str, articles: list[Article]) -> None:
+    loop = "{% for each in found %}{{ each.title }}{{ each.ranked_views }} {% endfor %}"
+    assert ranked(tag + loop) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ('"blog.articles"', "expected a model like"),
+        ('"article"', "expected a model like"),
+        ("nothing", "expected a model like"),
+        ('"blog.comment"', r"blog\.Comment does not have PageViewStatisticsMixin"),
+        ('"blog.article" limit=0', "expected a limit from 1 to 1000 but got 0"),
+        ('"blog.article" limit="many"', "most_viewed: "),
+        ('"blog.article" days=0', "expected days from 1 to"),
+        ('"blog.article" by="readers"', "expected by=\"views\" but got 'readers'"),
+        ('"blog.article" by="engaged"', 'expected by="views" but got'),
+        ('"blog.article" by="likes"', 'expected by="views" but got'),
+    ],
+)
+def test_tag_that_cannot_work(arguments: str, said: str) -> None:
+    with pytest.raises(TemplateSyntaxError, match=said):
+        ranked(f"{{% most_viewed {arguments} as found %}}")
+
+
+def test_tag_for_a_visitor_who_may_not_see_numbers(articles: list[Article], settings: Any) -> None:
+    settings.DJINSIGHT_ADMIN_ONLY = True
+    tag = '{% most_viewed "blog.article" as found %}{{ found|length }}'
+    assert ranked(tag, request(user=users.make("staff"))) == "0"
+    assert ranked(tag, request(user=users.make("a user with the permission"))) == "3"
+
+
+def test_tag_without_the_database(
+    articles: list[Article], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE djinsight_pageviewstatistics RENAME TO elsewhere")
+    with transaction.atomic():  # as PostgreSQL has it, what follows the error is to be rolled back
+        assert ranked('{% most_viewed "blog.article" as found %}{{ found|length }}') == "0"
+        transaction.set_rollback(True)
+    assert "The most viewed of blog.article are not shown" in caplog.text
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])

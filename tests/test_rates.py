@@ -9,16 +9,21 @@ from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 
+from djinsight import conf
 from djinsight.beacons.beacon import Beacon
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
-from djinsight.counting import connections, totals
+from djinsight.counting import connections, recorder, totals
 from djinsight.counting.entries import View
 from djinsight.counting.recorder import Recorder
 from djinsight.exceptions import Reason, Rejected
+from djinsight.history import summaries
+from djinsight.history.persist import persist
 from djinsight.live.frames import CloseCode
-from tests.sockets import BROWSER, Page, view_id
+from djinsight.models import PageViewLog, PageViewStatistics, PageViewSummary
+from tests.sockets import BROWSER, WITHIN, Page, view_id
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 Open = Callable[..., Awaitable[Page]]
@@ -81,7 +86,7 @@ async def test_a_refused_view_counts_when_it_comes_again(recording: Recorder, re
     got = await answers(recording, views)
     assert got.count("rate") == 10
     again = [each for each, answer in zip(views, got, strict=True) if answer == "rate"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         while again:
             got = await answers(recording, again)
             assert set(got) <= {"counted", "rate"}
@@ -128,6 +133,102 @@ async def test_shards(recording: Recorder, ref: ObjectRef, settings: Any) -> Non
     settings.DJINSIGHT_REDIS_SHARDS = 2
     settings.DJINSIGHT_RATE_VISITOR, settings.DJINSIGHT_RATE_ADDRESS = 5, 100
     assert (await answers(recording, [view(ref, n) for n in range(12)])).count("counted") == 10
+
+
+async def test_an_object(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any) -> None:
+    """Whoever views it, and from wherever: a ceiling for random networks from behind a trusted proxy."""
+    settings.DJINSIGHT_RATE_OBJECT = 5
+    other = ObjectRef("blog", "article", "other")
+    views = [view(ref, n, f"v{n}", f"n{n}") for n in range(15)] + [
+        view(other, 20 + n, f"v{n}", f"n{n}") for n in range(10)
+    ]
+    assert await answers(recording, views) == ["counted"] * 10 + ["rate"] * 5 + ["counted"] * 10
+    assert rates(redis_client) == {f"djinsight:rate:object:{each}" for each in (ref, other)}
+
+
+async def test_the_site(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any) -> None:
+    settings.DJINSIGHT_RATE_SITE = 5
+    refs = [ref, ObjectRef("blog", "article", "other")]
+    views = [view(refs[n % 2], n, f"v{n}", f"n{n}") for n in range(15)]
+    assert await answers(recording, views) == ["counted"] * 10 + ["rate"] * 5
+    assert rates(redis_client) == {"djinsight:rate:site"}
+
+
+async def test_all_limits_at_once(
+    recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any
+) -> None:
+    """Each view is paid for in every bucket, or in none."""
+    settings.DJINSIGHT_RATE_VISITOR, settings.DJINSIGHT_RATE_ADDRESS, settings.DJINSIGHT_RATE_OBJECT = 1, 2, 3
+    settings.DJINSIGHT_RATE_SITE, settings.DJINSIGHT_RATE_NEW_VISITORS = 4, 5
+    other = ObjectRef("blog", "article", "other")
+    by_visitor = [view(ref, n, "one", "first") for n in range(3)]
+    by_network = [view(ref, 10 + n, f"v{n}", "first") for n in range(3)]
+    by_object = [view(ref, 20 + n, f"w{n}", "second") for n in range(3)]
+    by_site = [view(other, 30 + n, f"x{n}", "third") for n in range(3)]
+    got = await answers(recording, by_visitor + by_network + by_object + by_site)
+    assert got == ["counted", "counted", "rate"] * 4
+    assert (await totals.aread([ref]))[ref].total_views == 6
+    assert {"djinsight:rate:site", "djinsight:rate:new:first", "djinsight:rate:new:third"} < rates(redis_client)
+
+
+async def test_new_visitors_of_a_network(
+    recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the limit views count, and nothing is kept of who it is: not in Redis, and not in the log."""
+    settings.DJINSIGHT_RATE_NEW_VISITORS = 1
+    monkeypatch.setattr(recorder, "NEW_VISITORS_BURST", 5.0)
+    office = [view(ref, n, f"person-{n}") for n in range(8)]
+    again = [view(ref, 10 + n, f"person-{n}") for n in range(5)]
+    others = [view(ref, 20, "elsewhere", "other"), view(ref, 21, "unknown", "")]
+    assert set(await answers(recording, office + again + others)) == {"counted"}
+
+    snapshot = (await totals.aread([ref]))[ref]
+    assert (snapshot.total_views, snapshot.unique_views) == (15, 7)
+    remembered = {key.decode().rpartition("_")[2] for key in redis_client.scan_iter("djinsight:session:*")}
+    assert remembered == {*(f"person-{n}" for n in range(5)), "elsewhere", "unknown"}
+
+    await sync_to_async(persist)()
+    logged = {row.view_id: (row.visitor.strip("_"), row.is_unique) async for row in PageViewLog.objects.all()}
+    assert [logged[view_id(n)] for n in (4, 5, 7, 14)] == [
+        ("person-4", True),
+        ("", False),
+        ("", False),
+        ("person-4", False),
+    ]
+    statistics = await PageViewStatistics.objects.aget()
+    summary = await PageViewSummary.objects.aget()
+    assert (statistics.total_views, statistics.unique_views) == (15, 7)
+    assert (summary.total_views, summary.unique_views) == (15, 7)
+    await sync_to_async(lambda: list(summaries.rebuild()))()
+    await summary.arefresh_from_db()
+    assert (summary.total_views, summary.unique_views) == (15, 7)
+
+
+async def test_new_visitors_come_again(
+    recording: Recorder, ref: ObjectRef, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was not remembered is when there is room."""
+    settings.DJINSIGHT_RATE_NEW_VISITORS = 100
+    monkeypatch.setattr(recorder, "NEW_VISITORS_BURST", 0.011)
+    assert await recording.record(view(ref, 0, "one"))
+    numbers = iter(range(1, 1000))
+    async with asyncio.timeout(10):
+        while not await recording.record(view(ref, next(numbers), "two")):
+            pass
+    snapshot = (await totals.aread([ref]))[ref]
+    assert snapshot.unique_views == 2
+
+
+async def test_what_a_stranger_may_write_is_bounded(
+    recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any
+) -> None:
+    """Random sessions, forged ids and user agents of one network, at the default."""
+    settings.DJINSIGHT_RATE_NEW_VISITORS = conf.Conf.rate_new_visitors.default
+    for n in range(0, 2000, 400):
+        await answers(recording, [view(ref, each, f"v{each}") for each in range(n, n + 400)])
+    keys = sum(1 for _ in redis_client.scan_iter("djinsight:session:*", count=1000))
+    assert 1200 <= keys < 1900  # 600 s of 2 a second at once, and those of the time that this took
+    assert (await totals.aread([ref]))[ref].total_views == 2000
 
 
 # Through the doors

@@ -18,7 +18,7 @@ from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 from djinsight.history import persisted
 from tests.counting import view
-from tests.sockets import view_id
+from tests.sockets import WITHIN, view_id
 from tests.turns import settled
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -343,7 +343,7 @@ async def test_a_loop_that_ends_answers_what_redis_has(
 
     monkeypatch.setattr(Lane, "_take", take_and_end)
     answers = [recording.record(view(ref)) for _ in range(5)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         outcomes = await asyncio.gather(*answers, return_exceptions=True)
     assert outcomes[:2] == [True, False]
     assert [each.reason for each in outcomes[2:] if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3

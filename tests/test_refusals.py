@@ -78,7 +78,7 @@ async def test_sent_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_kept_while_redis_is_down(settings: Any) -> None:
-    url = settings.CACHES["default"]["LOCATION"]
+    url = settings.DJINSIGHT_REDIS_URL
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
     count(token=3)
     refusals.flush()
@@ -132,7 +132,7 @@ def test_moved_by_persist(redis_client: redis.Redis) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_moved_while_another_shard_is_down(settings: Any) -> None:
     settings.DJINSIGHT_REDIS_SHARDS = 2
-    settings.DJINSIGHT_REDIS_URL = [settings.CACHES["default"]["LOCATION"], "redis://127.0.0.1:1/0"]
+    settings.DJINSIGHT_REDIS_URL = [settings.DJINSIGHT_REDIS_URL, "redis://127.0.0.1:1/0"]
     count(token=3)
     refusals.flush()
     with pytest.raises(redis.ConnectionError):

@@ -21,11 +21,12 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, counters, sites, totals
 from djinsight.counting.keys import Keys, group_name
-from djinsight.doctor import services
+from djinsight.counting.snapshot import Snapshot
+from djinsight.doctor import servers
 from djinsight.doctor.findings import Level
 from djinsight.exceptions import ForeignDataSet
 from djinsight.history.persist import persist
-from djinsight.live import hub
+from djinsight.live import broadcasts
 from djinsight.models import PageViewStatistics
 from tests import commands
 from tests.counting import count_views
@@ -153,7 +154,7 @@ def test_a_page_shows_what_the_database_has(ref: ObjectRef, redis_client: redis.
 
 def test_the_doctor_says_it(redis_client: redis.Redis) -> None:
     foreign(redis_client)
-    (finding,) = [finding for finding in services.servers() if finding.code == "site"]
+    (finding,) = [finding for finding in servers.servers() if finding.code == "site"]
     assert (finding.level, "djinsight_claim" in finding.cure) == (Level.PROBLEM, True)
 
 
@@ -235,7 +236,8 @@ async def test_a_hub_follows_the_id_of_its_site(
     layer: Any = get_channel_layer()
     channels = f"*{group_name('e' * 32)}"
     await until(lambda: redis_client.pubsub_channels(channels))
-    await layer.group_send(group_name("e" * 32), {"type": "x", "counters": [[str(ref), 7, 7, 7, None, None, 99999]]})
+    snapshot = Snapshot(ref, 7, 7, 7, None, None, 99_999)
+    await layer.group_send(group_name("e" * 32), broadcasts.message([snapshot]))
     assert (await page.counter(7))["total_views"] == 7
 
 
@@ -248,5 +250,5 @@ async def test_a_hub_that_moves_tells_the_others(
     redis_client.flushall()
     redis_client.hset(META, "site", "e" * 32)
     layer: Any = get_channel_layer()
-    await layer.group_send(group_name(before), {"type": hub.MOVED_TYPE})
+    await layer.group_send(group_name(before), broadcasts.moved())
     await until(lambda: sites.known() == "e" * 32)

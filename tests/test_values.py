@@ -38,7 +38,7 @@ LAST = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)  # in Prague it is the first of
 def article(monkeypatch: pytest.MonkeyPatch) -> Article:
     """An article with 1,000,000 views before this week, and 30, 200 and 1,000 in it."""
     seconds = datetime.fromisoformat(NOON).timestamp()
-    monkeypatch.setattr(days.time, "time", lambda: seconds)
+    monkeypatch.setattr(days, "now", lambda: days.at(int(seconds * 1000)))
     article = Article.objects.create(title="x")
     key = {"content_type": ContentType.objects.get_for_model(Article), "object_id": str(article.pk)}
     PageViewStatistics.objects.create(

@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client
 
 from djinsight import views
-from djinsight.beacons import tokens
+from djinsight.beacons import ids, tokens
 from djinsight.beacons.beacon import MAX_FRAME, MAX_TOKENS
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, entries
@@ -111,8 +111,35 @@ async def test_unique_is_once_a_visitor(site: Site, view_token: str) -> None:
     site.client.cookies["sessionid"] = "0123456789abcdef"
     assert await site.view(view_token, 1) == counted(1)
     assert await site.view(view_token, 2) == counted(2, unique=False)
-    site.client.cookies["sessionid"] = "fedcba9876543210"
-    assert await site.view(view_token, 3) == counted(3)
+    site.client.cookies["sessionid"] = "fedcba9876543210"  # signed in: the same browser, by the id that it was given
+    assert await site.view(view_token, 3) == counted(3, unique=False)
+    site.client.cookies.clear()
+    assert await site.view(view_token, 4) == counted(4)
+    assert await site.view(view_token, 5) == counted(5, unique=False)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_the_answer_gives_the_id(secure: bool, site: Site, view_token: str) -> None:
+    origin = {"origin": f"http{'s' if secure else ''}://testserver"}
+    frame = {"type": "view", "id": view_id(1), "token": view_token}
+    assert await site.ask(VIEW, frame, secure=secure, headers=origin) == counted(1)
+    given = site.client.cookies["djinsight_visitor"]
+    assert ids.read(given.value)
+    assert (given["path"], given["samesite"], given["max-age"]) == ("/", "Lax", 31_536_000)
+    assert (bool(given["secure"]), bool(given["httponly"]), given["domain"]) == (secure, False, "")
+    site.client.cookies["other"] = "cookie"
+    again = await site.ask(VIEW, {**frame, "id": view_id(2)}, secure=secure, headers=origin)
+    assert again == counted(2, unique=False)
+    assert site.client.cookies["djinsight_visitor"].value == given.value
+
+
+@pytest.mark.parametrize("mode", ["session", "anonymous"])
+async def test_no_id_is_given(mode: str, site: Site, view_token: str, watch_token: str, settings: Any) -> None:
+    await site.counters(watch_token)
+    assert not site.client.cookies
+    settings.DJINSIGHT_VISITOR = mode
+    assert await site.view(view_token) == counted()
+    assert not site.client.cookies
 
 
 async def test_on_a_site_that_asks_for_a_login(site: Site, view_token: str, watch_token: str, settings: Any) -> None:

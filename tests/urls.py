@@ -8,5 +8,7 @@ urlpatterns = [
     path("djinsight/", include("djinsight.urls")),
     path("articles/", views.article_list),
     path("articles/<int:pk>/", views.article),
+    path("languages/", views.languages),
     path("articles/<int:pk>/numbers/", views.numbers),
+    path("sites/<str:name>/<int:pk>/", views.site),
 ]

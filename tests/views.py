@@ -1,5 +1,8 @@
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.utils import translation
 
 from tests.blog.models import Article
 
@@ -28,6 +31,23 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     return _strict(render(request, "numbers.html", context))
 
 
+def languages(request: HttpRequest) -> HttpResponse:
+    """Numbers and times in every language, or in those of ``?in=``: as parts of one page, each rendered in its own."""
+    codes = request.GET.getlist("in") or [code for code, _ in settings.LANGUAGES]
+    context = {"articles": list(Article.objects.order_by("pk")), "widget": "widget" in request.GET}
+    parts = []
+    for code in codes:
+        with translation.override(code):
+            parts.append(render_to_string("languages.html", {**context, "code": code}, request))
+    return _strict(HttpResponse(f"<!doctype html><title>Languages</title>{''.join(parts)}"))
+
+
 def _strict(response: HttpResponse, connect: str = "'self'") -> HttpResponse:
     response["Content-Security-Policy"] = STRICT.format(connect)
     return response
+
+
+def site(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    """A page of a site that uses the library of that name."""
+    context = {"article": get_object_or_404(Article, pk=pk), "articles": Article.objects.order_by("pk"), "name": name}
+    return render(request, f"sites/{name}.html", context)

@@ -3,6 +3,7 @@
 ``/echo`` sends back every frame. ``/accept`` accepts and sends nothing. ``/flood`` sends one text to all its sockets,
 again and again, from the moment that ``/start`` gets it until that socket is closed. ``/relay`` sends back a frame
 after it has been through Redis's publish and subscribe.
+A request over HTTP is read to its end, and answered with nothing.
 """
 
 import asyncio
@@ -15,11 +16,19 @@ flooded: list[Any] = []
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if scope["type"] != "websocket":
-        raise NotImplementedError(f"expected a websocket but got {scope['type']}")
+    if scope["type"] == "http":
+        await upload(receive, send)
+        return
     await receive()
     await send({"type": "websocket.accept"})
     await PATHS[scope["path"]](receive, send)
+
+
+async def upload(receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
 
 
 async def echo(receive: Any, send: Any) -> None:

@@ -60,6 +60,9 @@ CHANNEL_LAYERS = {
 DJINSIGHT_RATE_VISITOR = None
 DJINSIGHT_RATE_ADDRESS = None
 DJINSIGHT_RATE_SOCKET = None
+DJINSIGHT_RATE_NEW_VISITORS = None
+# The load has sessions of its own, and reads nothing but the answers to its views.
+DJINSIGHT_VISITOR = "session"
 if "BENCHMARK_RATES" in os.environ:
     DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = int(os.environ["BENCHMARK_RATES"])
 if "BENCHMARK_PUSH_INTERVAL" in os.environ:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -83,6 +84,8 @@ class OfObjectAdmin(ReadOnlyAdmin):
     """Rows about a tracked object."""
 
     list_select_related = ("content_type",)
+    search_fields: Sequence[str] = ("=object_id",)
+    exact_fields: Sequence[str] = ()  # others that a search compares, each with an index
     search_help_text = _("The name of an object, or its id")
 
     class Media:
@@ -115,11 +118,17 @@ class OfObjectAdmin(ReadOnlyAdmin):
         return str(row.content_type.name)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """Also by name, for models whose own admin can be searched, among the objects that it shows to the user."""
-        rows, distinct = super().get_search_results(request, queryset, search_term)
-        if not search_term:
-            return rows, distinct
-        by_name = Q(pk__in=[])
+        """Find rows by the id of their object, or by what else they have exactly, each by an index.
+
+        Also by name, for models whose own admin can be searched, among the objects that it shows to the user.
+        """
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        types = list(database.content_types().values_list("pk", flat=True))  # the indexes begin with the type
+        found_by = Q(content_type__in=types, object_id=term)
+        for name in self.exact_fields:
+            found_by |= Q(**{name: term})
         for model in tracked():
             model_admin = self.admin_site._registry.get(model)
             if model_admin is None or not model_admin.get_search_fields(request):
@@ -129,8 +138,9 @@ class OfObjectAdmin(ReadOnlyAdmin):
             visible = model_admin.get_queryset(request)
             found, _distinct = model_admin.get_search_results(request, visible, search_term)
             pks = [str(pk) for pk in found.values_list("pk", flat=True)[:FOUND_BY_NAME]]
-            by_name |= Q(content_type=database.content_types().get_for_model(model), object_id__in=pks)
-        return rows | queryset.filter(by_name), distinct
+            if pks:
+                found_by |= Q(content_type=database.content_types().get_for_model(model), object_id__in=pks)
+        return queryset.filter(found_by), False
 
     def _url_of(self, obj: Model) -> str:
         opts = obj._meta

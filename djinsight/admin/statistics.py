@@ -13,8 +13,9 @@ class PageViewStatisticsAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
     list_display_links = ("total_views",)  # the object's name leads to the object
     list_filter = (ModelFilter, "last_viewed_at")
-    search_fields = ("=object_id",)
     ordering = ("-total_views", "-pk")
+    # Sorting by a column without an index would read all of them.
+    sortable_by = ("total_views",)
     fields = ("tracked", "content_type", "object_id", *list_display[2:])
     readonly_fields = ("tracked",)
 
@@ -24,7 +25,7 @@ class PageViewSummaryAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "date", "total_views", "unique_views")
     list_display_links = ("date",)  # the object's name leads to the object
     list_filter = (ModelFilter, "date")
-    search_fields = ("=object_id",)
     ordering = ("-date", "-total_views", "-pk")
+    sortable_by = ("date",)
     fields = ("tracked", "content_type", "object_id", *list_display[2:])
     readonly_fields = ("tracked",)

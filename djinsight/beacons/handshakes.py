@@ -21,6 +21,7 @@ class Handshake(HttpRequest):
         self.META = _meta(scope.get("headers", ()))
         host, port = scope.get("server") or ("unknown", 0)
         client = scope.get("client")
+        self.META["QUERY_STRING"] = scope.get("query_string", b"").decode("latin-1")
         self.META |= {"SERVER_NAME": host, "SERVER_PORT": str(port), "REMOTE_ADDR": client[0] if client else ""}
 
     def _get_scheme(self) -> str:

@@ -69,6 +69,19 @@ class ObjectRef(str):
         return _parsed(f"{label}:{pk!s}")
 
 
+def ref_of_saved(obj: Any) -> ObjectRef | None:
+    """Return the ref of ``obj``, or None if it is not saved or its key makes no ref.
+
+    An object may have its key before it is saved: a UUID, a text, or a number that somebody chose.
+    """
+    if obj._state.adding:
+        return None
+    try:
+        return ObjectRef.of(obj)
+    except InvalidRef:
+        return None
+
+
 @lru_cache(maxsize=4096)  # the same objects on one page after the other; never a client's text
 def _parsed(text: str) -> ObjectRef:
     return ObjectRef.parse(text)

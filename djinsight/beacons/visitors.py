@@ -1,12 +1,13 @@
 """Visitors: who is looking, decided on the server from a handshake or a request, never from a frame.
 
-What leaves this module is a keyed hash: no raw session key, cookie or full address reaches Redis or the database.
+A hash leaves this module: no raw session key, cookie or full address reaches Redis or the database. The hash of a
+session and of an anonymous visitor is keyed with the oldest key of the site, so that processes agree while a key is
+rotated. The hash of a first-party id needs no key, as 128 random bits cannot be guessed, and outlives every rotation.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,23 +16,22 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.http import parse_cookie
 
-from djinsight.beacons import addresses
+from djinsight.beacons import addresses, ids
 from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
 from djinsight.beacons.handshakes import Handshake
 from djinsight.beacons.texts import UNPRINTABLE
 from djinsight.conf import conf
 
-COOKIE_NAME = "djinsight_visitor"
+KEEPS_NONE = "keep=0"  # in the query of a handshake or a request: a page of which the browser keeps no cookies
 MAX_COOKIE_HEADER = 16_384  # characters; browsers and servers stop well before
-
-_COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,36}", re.ASCII)
 
 
 class Visitor(NamedTuple):
-    """One visitor: ``key`` is a keyed hash of 22 characters, ``ip_address`` truncated where IPs are anonymized.
+    """One visitor: ``key`` is a hash of 22 characters, ``ip_address`` truncated where IPs are anonymized.
 
     ``network`` is a keyed hash of the truncated address, ``""`` where there is none. ``opted_out``: asks not to be
-    counted, and the site respects it.
+    counted, and the site respects it. ``issued`` is the signed id that the browser is to keep, ``""`` if it keeps none
+    or has it already.
     """
 
     key: str
@@ -40,6 +40,7 @@ class Visitor(NamedTuple):
     crawler: bool
     network: str = ""
     opted_out: bool = False
+    issued: str = ""
 
 
 def from_scope(scope: Mapping[str, Any], day: int) -> Visitor:
@@ -53,10 +54,17 @@ def from_request(request: Any, day: int) -> Visitor:
     return identify(
         cookies=meta.get("HTTP_COOKIE", ""),
         user_agent=meta.get("HTTP_USER_AGENT", ""),
-        address=addresses.of_client(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", "")),
+        address=address_of(request),
         opted_out=opted_out(request),
         day=day,
+        keeps=KEEPS_NONE not in meta.get("QUERY_STRING", ""),
     )
+
+
+def address_of(request: Any) -> str:
+    """Return the client's address, ``""`` if it is not known."""
+    meta = request.META
+    return addresses.of_client(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def opted_out(request: Any) -> bool:
@@ -64,27 +72,86 @@ def opted_out(request: Any) -> bool:
     return "1" in (request.META.get("HTTP_DNT"), request.META.get("HTTP_SEC_GPC"))
 
 
-def identify(*, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False) -> Visitor:
-    """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without the cookie it asks for, as ``"anonymous"``."""
+def identify(
+    *, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False, keeps: bool = True
+) -> Visitor:
+    """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without anything that it may read, as ``"anonymous"``.
+
+    Args:
+        cookies: The header Cookie.
+        user_agent: The header User-Agent.
+        address: The client's, of which the network is used.
+        day: The number of today.
+        opted_out: Whether the browser asks not to be tracked.
+        keeps: Whether the browser keeps an id that it is given, as far as the page can tell.
+    """
+    secret, issued = _kept(cookies, keeps)
+    visitor = _anonymous(user_agent, address, day, opted_out and conf.respect_dnt)
+    if not secret or visitor.crawler or visitor.opted_out:
+        return visitor
+    return visitor._replace(key=_of_secret(secret), issued=issued)
+
+
+def of_the_past(*, session_key: str, user_agent: str, address: str, day: int) -> Visitor:
+    """The visitor of a view that another program has recorded: the session's, without one an anonymous visitor."""
+    visitor = _anonymous(user_agent, address, day, opted_out=False)
+    return visitor._replace(key=of_session(session_key)) if session_key and conf.visitor != "anonymous" else visitor
+
+
+def of_session(session_key: str) -> str:
+    """Return the key of the visitor who has this session, and no first-party id."""
+    return _of_secret(_secret_of(session_key))
+
+
+def _anonymous(user_agent: str, address: str, day: int, opted_out: bool) -> Visitor:
     user_agent = UNPRINTABLE.sub("", user_agent[:MAX_USER_AGENT])
     network = addresses.truncated(address)
-    stored = _stored_id(cookies, conf.visitor)
-    key = _hash(f"{conf.visitor}:{stored}", "") if stored else _hash(f"{network}|{user_agent}", str(day))
     ip_address = network if conf.anonymize_ip else addresses.canonical(address)
     hashed = _hash(f"network:{network}", "") if network else ""
-    return Visitor(key, ip_address, user_agent, is_crawler(user_agent), hashed, opted_out and conf.respect_dnt)
+    key = _hash(f"{network}|{user_agent}", str(day))
+    return Visitor(key, ip_address, user_agent, is_crawler(user_agent), hashed, opted_out)
 
 
-def _stored_id(cookies: str, kind: str) -> str:
-    """The id that the browser keeps, or ``""``: of the session, or of our own cookie."""
-    if kind == "anonymous" or not cookies or len(cookies) > MAX_COOKIE_HEADER:
-        return ""
+def _kept(cookies: str, keeps: bool) -> tuple[str, str]:
+    """Return the secret that tells this browser apart, and the signed id that it is to keep from now on.
+
+    Both are ``""`` for an anonymous visitor. A header that is too long to be read may hold an id: none is minted then.
+    """
+    mode = conf.visitor
+    if mode == "anonymous" or len(cookies) > MAX_COOKIE_HEADER:
+        return "", ""
     # Django's own reading of the header, so that the session found here is the session the views see.
-    jar = parse_cookie(cookies)
-    if kind == "session":
-        return jar.get(settings.SESSION_COOKIE_NAME, "")
-    value = jar.get(COOKIE_NAME, "")
-    return value if _COOKIE_VALUE.fullmatch(value) else ""
+    jar = parse_cookie(cookies) if cookies else {}
+    if not _consented(jar):
+        return "", ""
+    session_key = jar.get(settings.SESSION_COOKIE_NAME, "")
+    own = jar.get(ids.COOKIE_NAME, "")
+    secret = ids.read(own) if own else ""
+    if mode == "session":
+        return (_secret_of(session_key) if session_key else secret), ""
+    if secret:
+        return secret, "" if ids.is_current(own) else ids.sign(secret)
+    # Of the session, where there is one: two pages that open at once get the same id, and so does a browser that has
+    # the session and does not keep the id.
+    secret = _secret_of(session_key) if session_key else ids.mint() if keeps else ""
+    return secret, ids.sign(secret) if keeps else ""
+
+
+def _consented(jar: Mapping[str, str]) -> bool:
+    """Return whether anything on the device may be read: the cookie of ``DJINSIGHT_CONSENT_COOKIE`` is there."""
+    name, _, value = conf.consent_cookie.partition("=")
+    if not name:
+        return True
+    given = jar.get(name, "")
+    return given == value if value else given != ""
+
+
+def _secret_of(session_key: str) -> str:
+    return ids.derive(_key("session"), session_key)
+
+
+def _of_secret(secret: str) -> str:
+    return hashlib.blake2b(secret.encode(), digest_size=11, person=b"djinsight").hexdigest()
 
 
 def _hash(text: str, day: str) -> str:
@@ -92,13 +159,13 @@ def _hash(text: str, day: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _key(day: str) -> bytes:
-    """The key of the visitor hash: of the site, and for anonymous visitors of the day."""
-    return hashlib.blake2b(f"djinsight.visitor|{day}|{settings.SECRET_KEY}".encode(), digest_size=32).digest()
+def _key(purpose: str) -> bytes:
+    """The key of a hash: of the site, and for anonymous visitors of the day."""
+    return hashlib.blake2b(f"djinsight.visitor|{purpose}|{ids.site_keys()[-1]}".encode(), digest_size=32).digest()
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting == "SECRET_KEY":
+    if setting in {"SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
         _key.cache_clear()
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Generic, TypeVar
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-import hiredis
 import redis
 import redis.asyncio
 from django.core.signals import setting_changed
@@ -19,10 +18,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from djinsight.conf import conf
+from djinsight.counting import endpoints, routes
+from djinsight.counting.faults import WrongServer
 
 SOCKET_PATH_TIMEOUT = 2.0  # seconds: a beacon gets its refusal within this time
 POOL = 64  # connections of a loop, or of the threads that render; past it one waits for another's
-REST = 5.0  # seconds in which pages do not ask Redis, as it did not answer
 
 T = TypeVar("T")
 
@@ -68,15 +68,23 @@ class PerLoop(Generic[T]):
 
 @asynccontextmanager
 async def aalone(shard: int) -> AsyncIterator[Any]:
-    """A connection of this loop to the server of ``shard``, for one question. Raises redis.RedisError or TimeoutError.
+    """Check out a connection of this loop to the server of ``shard``, for one question.
 
     Within ``SOCKET_PATH_TIMEOUT``, or ``DJINSIGHT_REDIS_TIMEOUT`` where that is shorter, all in all. redis-py's own way
     with a command takes half as long again, and with a timeout a task to send it before Python 3.12.
+
+    Raises:
+        redis.RedisError: also ``WrongServer``, after which trying again is safe and asks another server.
+        TimeoutError: there is no answer.
     """
+    _check_that_there_is_redis()
     async with asyncio.timeout(min(SOCKET_PATH_TIMEOUT, conf.redis_timeout)):
         pool: Any = _pool(shard)
         connection = await pool.get_connection()
         try:
+            if connection.is_outdated():
+                await connection.disconnect(nowait=True)
+                await connection.connect()
             yield connection
         except BaseException:
             await connection.disconnect(nowait=True)
@@ -87,57 +95,78 @@ async def aalone(shard: int) -> AsyncIterator[Any]:
 
 def _pool(shard: int) -> redis.asyncio.BlockingConnectionPool:
     pools = _pools.get()
-    url = _url(shard)
+    url = url_of(shard)
     if url not in pools:
-        pool = pools[url] = redis.asyncio.BlockingConnectionPool.from_url(
-            url,
+        endpoint = endpoints.parse(url)
+        pools[url] = redis.asyncio.BlockingConnectionPool(
+            connection_class=routes.aconnection_class(url, endpoint),
             max_connections=POOL,
             timeout=None,  # that of aalone is for this wait as well
             # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
             retry=AsyncRetry(NoBackoff(), 0),
             socket_timeout=None,  # aalone has one for connecting, sending and reading together
             health_check_interval=30,
+            **_COMMON,
+            **endpoint.arguments,
         )
-        pool.connection_class = _packing_in_c(pool.connection_class)
     return pools[url]
 
 
-def _packing_in_c(connection_class: Any) -> Any:
-    """``connection_class`` with the packing of hiredis, for commands whose name is one word.
-
-    redis-py packs in Python where it is async, 1.2 us an argument, and looks at each before hiredis does where it is
-    not, 0.3 against 0.14; a script call for many views has a thousand.
-    """
-
-    def pack_command(self: Any, *args: Any) -> list[bytes]:
-        return [hiredis.pack_command(args)]
-
-    return type(connection_class.__name__, (connection_class,), {"pack_command": pack_command})
-
-
 def sync_client(shard: int) -> Any:
-    """The sync client (``redis.Redis``) for ``shard``, shared by the threads of this process."""
-    url = _url(shard)
-    if url not in _sync_clients:
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
+    """Return the sync client (``redis.Redis``) for ``shard``, shared by the threads of this process."""
+    _check_that_there_is_redis()
+    url, timeout = url_of(shard), _patience.get() or conf.redis_timeout
+    client = _sync_clients.get((url, timeout))
+    if client is None:
+        endpoint = endpoints.parse(url)
+        pool: Any = cast(Any, _SyncPool)(
+            connection_class=routes.connection_class(url, endpoint),
             max_connections=POOL,
-            timeout=conf.redis_timeout,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=conf.redis_timeout,
-            socket_connect_timeout=conf.redis_timeout,
+            timeout=timeout,
+            # Nothing was applied by a server that is the wrong one; all else is the caller's decision.
+            retry=Retry(NoBackoff(), 1, supported_errors=(WrongServer,)),
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            **_COMMON,
+            **endpoint.arguments,
         )
-        client = _sync_clients[url] = redis.Redis(connection_pool=pool)
+        client = redis.Redis(connection_pool=pool)
         # A stream's entries stay lists of names and values, as they come: a dict of each takes as long as its reading.
         client.set_response_callback("XRANGE", lambda reply, **options: reply)
-    return _sync_clients[url]
+        client = _sync_clients.setdefault((url, timeout), client)
+    return client
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Let the sync clients of this block wait for ``seconds`` in place of ``DJINSIGHT_REDIS_TIMEOUT``."""
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+class _SyncPool(redis.BlockingConnectionPool):
+    """Gives out no connection that was made before another one was found to lead to the wrong server."""
+
+    def get_connection(self, *args: Any, **kwargs: Any) -> Any:
+        connection: Any = super().get_connection(*args, **kwargs)  # type: ignore[no-untyped-call]
+        if connection.is_outdated():
+            try:
+                connection.disconnect()
+                connection.connect()
+            except BaseException:
+                self.release(connection)  # type: ignore[no-untyped-call]
+                raise
+        return connection
 
 
 @contextmanager
 def alone(shard: int) -> Iterator[Any]:
-    """A connection of the sync client for who asks before the last answer is read. Raises redis.RedisError.
+    """Check out a connection of the sync client, for pipelined requests. Raises redis.RedisError.
 
-    Given back with the block, and closed where the block fails: nobody else is to read what is still to come.
+    It is released with the block, and closed if the block fails: no other caller may read the rest of its replies.
     """
     pool = sync_client(shard).connection_pool
     connection = pool.get_connection()
@@ -150,19 +179,8 @@ def alone(shard: int) -> Iterator[Any]:
         pool.release(connection)
 
 
-def rest(shard: int) -> None:
-    """The server of ``shard`` did not answer: for a few seconds pages need not wait for it one by one."""
-    _rest_until[_url(shard)] = time.monotonic() + REST
-
-
-def resting(shard: int) -> bool:
-    """Whether it did not answer a moment ago."""
-    return time.monotonic() < _rest_until.get(_url(shard), 0.0)
-
-
 def close_sync() -> None:
-    """Close the sync clients; the next use opens new ones, of which it is not known that they do not answer."""
-    _rest_until.clear()
+    """Close the sync clients; the next use opens new ones."""
     while _sync_clients:
         _sync_clients.popitem()[1].connection_pool.disconnect()
 
@@ -172,7 +190,13 @@ async def aclose() -> None:
     await _pools.aclose()
 
 
-def _url(shard: int) -> str:
+def _check_that_there_is_redis() -> None:
+    if conf.testing:
+        raise redis.ConnectionError("DJINSIGHT_TESTING is on: there is no Redis")
+
+
+def url_of(shard: int) -> str:
+    """Return the URL of the server that has ``shard``."""
     urls = conf.redis_urls
     return urls[shard % len(urls)]
 
@@ -182,13 +206,16 @@ async def _aclose_all(pools: dict[str, redis.asyncio.BlockingConnectionPool]) ->
         await each.aclose()
 
 
+# Replies are read as bytes, in the protocol of Redis 6 and 7, whatever redis-py's defaults are.
+_COMMON: dict[str, Any] = {"decode_responses": False, "protocol": 2}
+
 _pools: PerLoop[dict[str, redis.asyncio.BlockingConnectionPool]] = PerLoop(dict, _aclose_all)
-_sync_clients: dict[str, redis.Redis] = {}
-_rest_until: dict[str, float] = {}  # by URL, in the monotonic clock's time
+_sync_clients: dict[tuple[str, float], redis.Redis] = {}  # by URL and timeout
+_patience: ContextVar[float | None] = ContextVar("djinsight_patience", default=None)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting in {"DJINSIGHT_REDIS_URL", "DJINSIGHT_REDIS_TIMEOUT", "CACHES"}:
+    if setting in {"DJINSIGHT_REDIS_URL", "DJINSIGHT_REDIS_TIMEOUT", "DJINSIGHT_PAGE_TIMEOUT", "CACHES"}:
         close_sync()
 
 

@@ -6,7 +6,10 @@ A counter that is missing in Redis is not zero: it is what the database has, plu
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,18 +19,24 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, days, entries, persistence, scripts, sites, snapshot
+from djinsight.counting import breakers, clock, connections, days, persistence, scripts, sites, snapshot
 from djinsight.counting.keys import Keys, by_shard, escaped
 from djinsight.counting.persistence import TRIES, Persistence
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
-SCAN = 1000  # stream entries a read
-AT_ONCE = 500  # objects a script call
+logger = logging.getLogger("djinsight.counting")
+
+SCAN = 1000  # keys a call that looks for those of a model
+AT_ONCE = 100  # objects a script call, in each of a million views' 500 segments
+SEGMENT = 2048  # entries, as segments.lua has them
+COMPLETE_AGAIN_AFTER = 10.0  # seconds in which nobody else begins to complete the segments of a shard
 LOAD_WITHIN = 5.0  # seconds that a socket's reader waits for the database
 
 # One thread: a cold object is loaded once, and loading never competes with the requests for threads.
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="djinsight-counters")
+_completing: dict[int, float] = {}  # by shard: until when nobody begins
+_completing_lock = threading.Lock()
 
 
 async def aload(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
@@ -51,81 +60,86 @@ def _load_in_thread(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 
 
 def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """Load the counters of ``refs`` into Redis. Raises CountingUnavailable or redis.RedisError."""
+    """Load the counters of ``refs`` into Redis. Raises CountingUnavailable or redis.RedisError.
+
+    What it takes is bounded by ``refs``, whatever waits in the stream: Redis sums its segments, and walks two of them
+    at most. Where they are not complete it raises, and they are completed behind the back of the caller.
+    """
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in by_shard(refs).items():
-        found.update(_load_shard(shard, group))
+        for start in range(0, len(group), AT_ONCE):
+            found.update(_load_part(shard, group[start : start + AT_ONCE]))
     return found
 
 
-def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    client = connections.sync_client(shard)
+def _load_part(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     sites.check_database(shard, again=False)
+    before = None
     for _ in range(TRIES):
         moment = days.now()
-        found: dict[ObjectRef, Snapshot] = {}
         persisted = persistence.read(shard, refs, moment)
-        read = _add_pending(client, shard, persisted, moment)
-        for start in range(0, len(refs), AT_ONCE):
-            part = refs[start : start + AT_ONCE]
-            reply = _store(client, shard, part, persisted, read, moment)
-            if reply == b"stale":
+        reply = _store(shard, refs, persisted, moment)
+        if reply == b"unknown":
+            _complete_later(shard)
+            raise CountingUnavailable("the sums of the stream are not complete: they are being made again")
+        if reply == b"stale":
+            cursor = persisted.epoch, persisted.last_seq
+            if cursor == before:  # nobody has written it: it is a worker's turn
                 break
-            found.update((ref, _stored(ref, each, moment)) for ref, each in zip(part, reply, strict=True))
-        else:
-            return found
-    raise CountingUnavailable("the database was written to each time it was read")
+            before = cursor
+        elif clock.agrees(reply):
+            return {ref: _stored(ref, each, moment) for ref, each in zip(refs, reply, strict=True)}
+    raise CountingUnavailable("the database was written to each time it was read, or is behind what Redis knows")
 
 
-def _add_pending(client: Any, shard: int, persisted: Persistence, moment: days.Moment) -> tuple[str, str]:
-    """Add what the stream holds beyond the cursor; the epoch it was read in, and the id of the last entry read.
-
-    Read page by page, as a script that walks a long stream would hold everybody up; what comes in meanwhile is
-    left to the script, and so are the views of tomorrow, from where the first of them is.
-    """
+def _store(shard: int, refs: Sequence[ObjectRef], persisted: Persistence, moment: days.Moment) -> Any:
     keys = Keys(shard)
-    epoch = (client.hget(keys.meta, "epoch") or b"").decode()
-    # Also in another epoch: of what is before the cursor it is not known whether it is persisted. Persist finds out.
-    at, day_began, day_ends = persisted.last_id, moment.day_began_ms, moment.day_ends_ms
-    by_name = {str(ref).encode(): totals for ref, totals in persisted.totals.items()}
-    while True:
-        page = client.xrange(keys.events, min=f"({at}", count=SCAN)
-        for entry_id, parts in page:
-            fields = entries.fields(parts)
-            totals = by_name.get(fields.get(b"r", b""))
-            numbers = totals and entries.numbers(fields)
-            if totals and numbers:
-                views, uniques, ms = numbers
-                if ms >= day_ends:
-                    return epoch, at
-                totals.add(views, uniques, ms, ms >= day_began)
-            at = entry_id.decode()
-        if len(page) < SCAN:
-            return epoch, at
-
-
-def _store(
-    client: Any,
-    shard: int,
-    refs: Sequence[ObjectRef],
-    persisted: Persistence,
-    read: tuple[str, str],
-    moment: days.Moment,
-) -> Any:
-    """Together, because the script walks what the stream has got since it was read."""
-    keys = Keys(shard)
-    common = [new_epoch(), persisted.epoch, persisted.last_seq, *read]
-    day = [moment.number, moment.day_began_ms, moment.day_ends_ms, day_lifetime()]
+    cursor = [new_epoch(), persisted.epoch, persisted.last_seq, persisted.last_id]
+    day = [moment.number, moment.day_began_ms, moment.day_ends_ms, day_lifetime(), *moment.window()]
     of_refs: list[Any] = []
     for ref in refs:
         totals = persisted.totals[ref]
         times = ["" if ms is None else ms for ms in (totals.first_viewed_ms, totals.last_viewed_ms)]
         of_refs += [str(ref), totals.total_views, totals.unique_views, totals.views_today, *times]
     return scripts.load_counters.call(
-        client,
-        [keys.events, keys.meta, keys.shed, *(key for ref in refs for key in keys.of_ref(ref, moment.stamp))],
-        [*common, *day, *of_refs],
+        connections.sync_client(shard),
+        [
+            *(keys.events, keys.meta, keys.shed, keys.pending),
+            *(key for ref in refs for key in keys.of_ref(ref, moment.stamp)),
+        ],
+        [*cursor, *day, *of_refs],
     )
+
+
+def _complete_later(shard: int) -> None:
+    """Complete the segments of ``shard`` in the thread, where nobody is at it."""
+    with _completing_lock:
+        if time.monotonic() < _completing.get(shard, 0.0):
+            return
+        _completing[shard] = time.monotonic() + COMPLETE_AGAIN_AFTER
+    _thread.submit(_complete, shard)
+
+
+def _complete(shard: int) -> None:
+    """Have the script make one segment after the other again, each in a few milliseconds."""
+    persistence.release()
+    try:
+        moment = days.now()
+        persisted = persistence.read(shard, [], moment)
+        for _ in range(conf.stream_max_views // SEGMENT + 2):
+            if _store(shard, [], persisted, moment) != b"unknown":
+                break
+    except (redis.RedisError, OSError, CountingUnavailable) as error:
+        logger.warning("the sums of the stream are not complete, and cannot be made: %s", error)
+    except Exception:
+        logger.exception("the sums of the stream are not complete, and cannot be made")
+    finally:
+        persistence.release()
+
+
+def wait() -> None:
+    """Wait until nothing is loaded or completed in the thread."""
+    _thread.submit(lambda: None).result()
 
 
 def _stored(ref: ObjectRef, reply: Any, moment: days.Moment) -> Snapshot:
@@ -162,24 +176,26 @@ def forget_model(app_label: str, model_name: str) -> int:
 def forget(refs: Iterable[ObjectRef]) -> None:
     """Delete the counters of deleted objects. Raises CountingUnavailable where a server does not answer.
 
-    It is asked also where it did not a moment ago: who is to forget them if not this.
+    A server is asked also if it did not answer a moment ago, as nobody else deletes them later.
     """
     today = days.now().day
     # A day's counter lives as long as every key that expires.
     stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
-    down: dict[Any, Exception] = {}  # clients; one may be that of several shards
+    down: dict[breakers.Breaker, Exception] = {}  # of servers; one may have several shards
     for shard, group in by_shard(refs).items():
-        client = connections.sync_client(shard)
-        if client in down:
+        breaker = breakers.of(shard)
+        if breaker in down:
             continue
         try:
-            sites.check(shard)
-            for ref in group:
-                client.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
-        except (redis.RedisError, OSError) as error:
-            connections.rest(shard)
-            down[client] = error
-        except ForeignDataSet as error:
-            down[client] = error
+            with breaker.insisting():
+                client = connections.sync_client(shard)
+                sites.check(shard)
+                for start in range(0, len(group), AT_ONCE):
+                    pipeline = client.pipeline(transaction=False)
+                    for ref in group[start : start + AT_ONCE]:
+                        pipeline.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+                    pipeline.execute()
+        except (redis.RedisError, OSError, ForeignDataSet) as error:
+            down[breaker] = error
     for first in down.values():
         raise CountingUnavailable(str(first)) from first

@@ -29,10 +29,17 @@ class Keys:
         tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
         self.prefix = f"{conf.redis_key_prefix}{tag}"
         self.events = f"{self.prefix}events"  # stream: counted views, until persisted
-        self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last persisted); whose it is
+        # Hash: epoch, seq (last number given), trimmed (last one persisted), shed_from; whose data set it is.
+        self.meta = f"{self.prefix}meta"
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
+        self.pending = f"{self.prefix}pending"  # hashes with ":<number>" behind: sums over stretches of the stream
+        self.deleted = f"{self.prefix}deleted"  # set: refs of deleted objects whose statistics persist is to delete
         self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
         self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
+
+    def of_trial(self) -> list[str]:
+        """Keys on which the doctor tries commands, and which it deletes."""
+        return [f"{self.prefix}doctor:{n}" for n in range(5)]
 
     def of_ref(self, ref: ObjectRef, day: str) -> RefKeys:
         """The keys of ``ref``; ``day`` is ``yyyymmdd``."""
@@ -45,6 +52,18 @@ class Keys:
     def of_rate(self, of: str) -> str:
         """Integer: the moment (µs) up to which the views of a visitor or a network are paid for. Lives for seconds."""
         return f"{self.prefix}rate:{of}"
+
+    def of_object_rate(self, ref: ObjectRef) -> str:
+        """Integer, as above: of the views of one object."""
+        return self.of_rate(f"object:{ref}")
+
+    def of_site_rate(self) -> str:
+        """Integer, as above: of all views on this shard."""
+        return self.of_rate("site")
+
+    def of_new_visitors(self, network: str) -> str:
+        """Integer, as above: of the visitors of a network that were not known before. Lives for ten minutes."""
+        return self.of_rate(f"new:{network}")
 
     def view_ids(self, bucket: int) -> str:
         """Set: the ids of the views that came in one stretch of time."""

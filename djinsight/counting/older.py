@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.conf import settings
-
 from djinsight.beacons import visitors
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
@@ -139,8 +137,7 @@ def take_sessions(shard: int, marks: Sequence[tuple[OlderKey, ObjectRef]]) -> in
 
 def visitor_of(session_key: str) -> str:
     """The visitor whose session it is, as a handshake with its cookie gives it."""
-    cookies = f"{settings.SESSION_COOKIE_NAME}={session_key}"
-    return visitors.identify(cookies=cookies, user_agent="", address="", day=0).key
+    return visitors.of_session(session_key)
 
 
 def replies(shard: int, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -18,8 +18,20 @@ import redis
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, days, entries, scripts, snapshot
+from djinsight.counting import (
+    capturing,
+    clock,
+    connections,
+    counters,
+    days,
+    entries,
+    faults,
+    scripts,
+    snapshot,
+    states,
+)
 from djinsight.counting.entries import View
+from djinsight.counting.faults import WrongServer
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet, Reason, Rejected
@@ -31,7 +43,8 @@ FEW = 64  # views that go in one call in any case
 MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
-BURST = 2.0  # seconds of views at its rate that a visitor or a network may save up
+BURST = 2.0  # seconds of views at its rate that a visitor, a network, an object or the site may save up
+NEW_VISITORS_BURST = 600.0  # seconds of new visitors at their rate that a network may save up
 LOAD_AGAIN_AFTER = 1.0  # seconds in which no counters are loaded, as the database did not give them
 MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
 
@@ -41,7 +54,8 @@ Answer = Callable[[str, "bool | Reason"], None]
 Waiting = tuple[View, Answer]
 
 # The codes of the script: counted (again), unique, too much, too many a second.
-_OUTCOMES: dict[int, bool | Reason] = {0: False, 1: False, 2: True, -1: Reason.BUSY, -2: Reason.RATE}
+_STOPPED = -1
+_OUTCOMES: dict[int, bool | Reason] = {0: False, 1: False, 2: True, _STOPPED: Reason.BUSY, -2: Reason.RATE}
 
 
 class Recorder:
@@ -75,7 +89,13 @@ class Recorder:
 
     def submit(self, view: View, answer: Answer) -> None:
         """The same with a call in place of a future, which costs a turn of the loop: ``answer(view_id, outcome)``."""
+        if capturing.captures:
+            answer(view.beacon.view_id, capturing.captures[-1].take(view))
+            return
+        if conf.testing:
+            raise Rejected(Reason.UNAVAILABLE, view.beacon.view_id)
         if self._waiting() >= MAX_QUEUE:
+            states.failing(logger, "queue", "%d views wait for Redis: more are refused as busy", MAX_QUEUE)
             raise Rejected(Reason.BUSY, view.beacon.view_id)
         shard = shard_of(view.beacon.ref)
         lane = self._lanes.get(shard)
@@ -109,9 +129,10 @@ class Recorder:
         except Exception as error:
             self._load_from = asyncio.get_running_loop().time() + LOAD_AGAIN_AFTER
             if isinstance(error, CountingUnavailable):
-                logger.warning("counters could not be loaded: %s", error)
+                states.failing(logger, "loading for views", "counters could not be loaded: %s", error)
             else:
-                logger.exception("counters could not be loaded")
+                text = "counters could not be loaded"
+                states.failing(logger, "loading, by a fault", text, level=logging.ERROR, exc_info=True)
         finally:
             self._loading, self._loader = set(), None
 
@@ -126,6 +147,7 @@ class Lane:
 
     def __init__(self, shard: int, counted: Callable[[Sequence[Snapshot], Sequence[ObjectRef]], None]) -> None:
         self.shard = shard
+        self._state = f"counting on shard {shard}"
         self.queue: deque[Waiting] = deque()
         self.task: asyncio.Task[None] | None = None
         self._counted = counted
@@ -164,29 +186,48 @@ class Lane:
         """Count ``batch``, and give the answers of the call before while Redis is at it."""
         answers = partial(_refuse, batch, Reason.UNAVAILABLE)
         try:
-            call = Call(self.shard, [view for view, _ in batch])
-            codes, numbers = await self._ask(call)
-        except redis.ResponseError as error:
-            logger.warning("%d views not counted: %s", len(batch), error)
+            call, (codes, numbers, *stopped) = await self._count([view for view, _ in batch])
         except ForeignDataSet as error:
             logger.debug("%d views not counted: %s", len(batch), error)  # it is in the log once
+        except (redis.ResponseError, CountingUnavailable) as error:
+            self._failing("%d views not counted: %s", len(batch), faults.described(error))
         except (redis.RedisError, OSError) as error:
             # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
             # a long queue for many times as long.
-            logger.warning("%d views not counted, Redis does not answer: %s", len(batch) + len(self.queue), error)
+            no_answer = "" if isinstance(error, WrongServer) else ", Redis does not answer"
+            text = f"%d views not counted{no_answer}: %s"
+            self._failing(text, len(batch) + len(self.queue), faults.described(error))
             _refuse(self.queue, Reason.UNAVAILABLE)
         except Exception:
-            logger.exception("%d views not counted", len(batch))
+            state, text = f"{self._state}, by a fault", "%d views not counted"
+            states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
         else:
             answers = partial(self._give, batch, call, codes, numbers)
+            if stopped:
+                text = "%d views refused as busy: %s"
+                self._failing(text, codes.count(_STOPPED), faults.described(stopped[0].decode(errors="replace")))
+            else:
+                states.over(self._state)
         self._answer()  # where it has not come to it
         self._answers = answers
+
+    def _failing(self, message: str, *args: object) -> None:
+        states.failing(logger, self._state, message, *args)
+
+    async def _count(self, views: Sequence[View]) -> tuple[Call, Any]:
+        for _ in range(clock.TRIES):
+            call = Call(self.shard, views)
+            reply = await self._ask(call)
+            if clock.agrees(reply):
+                return call, reply
+        raise clock.unsteady()
 
     async def _ask(self, call: Call) -> Any:
         try:
             return await self._ask_once(call)
         except redis.ConnectionError:
-            # A connection that Redis closed while it was idle. Counted or not: the view ids make it once.
+            # Redis closed the connection while it was idle, or it leads to a server that is the primary no longer.
+            # Retrying is safe, because view ids make counting idempotent.
             return await self._ask_once(call)
 
     async def _ask_once(self, call: Call) -> Any:
@@ -207,18 +248,22 @@ class Lane:
                 answer(view.beacon.view_id, _OUTCOMES[code])
             self._counted(*call.snapshots(numbers))
         except Exception:
-            logger.exception("%d views counted and not answered", len(batch))
+            state, text = f"{self._state}, by a fault", "%d views counted and not answered"
+            states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
             _refuse(batch, Reason.UNAVAILABLE)
 
 
 class Call:
     """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure.
 
-    ``moment`` is when the views happened, now by default; those of the past are under no limit of rates.
+    ``moment`` is when the views happened, now by Redis's clock by default; those of the past are under no limit of
+    rates.
     """
 
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
         by_visitor, by_network = (None, None) if moment else (conf.rate_visitor, conf.rate_address)
+        by_object, by_site = (None, None) if moment else (conf.rate_object, conf.rate_site)
+        by_new = None if moment else conf.rate_new_visitors
         self.moment = moment or days.now()
         objects: dict[ObjectRef, int] = {}  # the places of each, from 1
         visitors: dict[Visitor, int] = {}
@@ -227,7 +272,7 @@ class Call:
         for beacon, visitor in views:
             at = objects.setdefault(beacon.ref, len(objects) + 1)
             by = visitors.setdefault(visitor, len(visitors) + 1)
-            limited = by_network and visitor.network
+            limited = (by_network or by_new) and visitor.network
             via = networks.setdefault(visitor.network, len(networks) + 1) if limited else 0
             # One argument: each more has its price, in the client as in the script.
             listed.append(f"{at} {by} {via} {beacon.view_id} {entries.encode(beacon)}")
@@ -242,16 +287,20 @@ class Call:
             names.events,
             names.meta,
             names.shed,
+            names.pending,
             names.view_ids(bucket),
             names.view_ids(bucket - 1),
             names.view_ids(bucket + 1),
             *of_objects,
             *(names.of_visitor(visitor.key) for visitor in visitors),
             *(names.of_rate(visitor.key) for visitor in visitors if by_visitor),
-            *(names.of_rate(network) for network in networks),
+            *(names.of_rate(network) for network in networks if by_network),
+            *(names.of_object_rate(ref) for ref in objects if by_object),
+            *([names.of_site_rate()] if by_site else []),
+            *(names.of_new_visitors(network) for network in networks if by_new),
         ]
         self.args: list[Any] = [
-            self.moment.ms,
+            self.moment.ms if self.moment.given else "",
             self.moment.number,
             counters.new_epoch(),
             conf.stream_max_views,
@@ -263,8 +312,14 @@ class Call:
             _price(by_visitor),
             _price(by_network),
             round(BURST * 1_000_000),
+            *self.moment.window(VIEW_ID_MEMORY),
             len(objects),
             len(visitors),
+            len(networks),
+            _price(by_object),
+            _price(by_site),
+            _price(by_new),
+            round(NEW_VISITORS_BURST * 1_000_000),
             *objects,
             *map(entries.encode_visitor, visitors),
             *listed,

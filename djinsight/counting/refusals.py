@@ -19,7 +19,8 @@ from typing import Any
 
 import redis
 
-from djinsight.counting import connections, days, scripts, sites
+from djinsight.conf import conf
+from djinsight.counting import connections, days, faults, scripts, sites, states
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import ForeignDataSet, Reason
 
@@ -39,6 +40,8 @@ _timer: threading.Timer | None = None
 def count(reason: Reason) -> None:
     """Count a refusal. From any thread, with an event loop or without."""
     global _timer
+    if conf.testing:
+        return
     with _lock:
         _counts[days.now().stamp, reason] += 1
         if _timer is None:
@@ -63,11 +66,13 @@ def flush() -> None:
     try:
         scripts.count_refusals.call(connections.sync_client(0), [Keys(0).refused, Keys(0).meta], args)
     except (redis.RedisError, OSError, ForeignDataSet) as error:
-        logger.warning("refusals are not in Redis yet: %s", error)
+        states.failing(logger, "refusals", "refusals are not in Redis yet: %s", faults.described(error))
         with _lock:
             _counts.update(counted)
             if len(_counts) > MAX_KEPT:
                 _counts.clear()
+    else:
+        states.over("refusals")
 
 
 def pending(moved: str = "") -> Counts:

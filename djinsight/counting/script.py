@@ -14,12 +14,12 @@ from redis.exceptions import NoScriptError
 class Script:
     """One script, called by its digest; Redis is sent the text only where it does not know it."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, *names: str) -> None:
+        self.names = names  # of files: those that the script needs come first
 
     @property
     def text(self) -> str:
-        return source(self.name)
+        return source(*self.names)
 
     @property
     def digest(self) -> str:
@@ -46,9 +46,10 @@ class Script:
 
 
 @lru_cache(maxsize=16)
-def source(name: str) -> str:
-    """Return the text of the file ``<name>.lua``."""
-    return files("djinsight.counting.scripts").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+def source(*names: str) -> str:
+    """Return the text of the files ``<name>.lua``, one after the other."""
+    folder = files("djinsight.counting.scripts")
+    return "\n".join(folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in names)
 
 
 @lru_cache(maxsize=16)

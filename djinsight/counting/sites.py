@@ -44,17 +44,17 @@ class SiteScript(Script):
     """A script that does nothing in the data set of another site.
 
     Args:
-        name: The name of its file.
+        names: The names of its files.
         meta: The place of the ``meta`` hash in KEYS, from 0.
     """
 
-    def __init__(self, name: str, meta: int) -> None:
-        super().__init__(name)
+    def __init__(self, *names: str, meta: int) -> None:
+        super().__init__(*names)
         self._meta = meta
 
     @property
     def text(self) -> str:
-        return _guarded(self.name, self._meta)
+        return _guarded(self.names, self._meta)
 
     def arguments(self, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
         """Return ARGV: ``args``, and the site that the data set is taken for."""
@@ -91,8 +91,8 @@ class SiteScript(Script):
 
 
 @lru_cache(maxsize=16)
-def _guarded(name: str, meta: int) -> str:
-    return source("check_site").replace("@META", str(meta + 1)) + source(name)
+def _guarded(names: tuple[str, ...], meta: int) -> str:
+    return source("check_site").replace("@META", str(meta + 1)) + source(*names)
 
 
 def _is_unclaimed(error: ResponseError) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import redis
+
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, days, scripts
+from djinsight.counting import clock, connections, days, scripts
 from djinsight.counting.keys import Keys, by_shard
 
 # Above the number of any day until 2243, so that a version orders by total views, then by day. A JSON number is
@@ -43,6 +45,7 @@ class Snapshot(NamedTuple):
             "views_today": self.views_today,
             "first_viewed_at": first.isoformat(timespec="milliseconds") if first else None,
             "last_viewed_at": last.isoformat(timespec="milliseconds") if last else None,
+            "day": self.day,
             "version": self.version,
         }
 
@@ -57,28 +60,60 @@ def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
-    """The snapshots that Redis has of ``refs``: one round trip a shard. Raises redis.RedisError."""
-    moment = days.now()
+    """Read the snapshots that Redis has of ``refs``: one round trip a shard.
+
+    Raises:
+        redis.RedisError: A server does not answer.
+        CountingUnavailable: Its clock is unsteady, or its data set is another site's.
+    """
     found: dict[ObjectRef, Snapshot | None] = {}
-    for shard, group, keys in _calls(refs, moment.stamp):
-        reply = scripts.read_counters.call(connections.sync_client(shard), keys, [moment.number])
-        found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
+    for shard, group in by_shard(dict.fromkeys(refs)).items():
+        for _ in range(clock.TRIES):
+            moment, keys, args = _call(shard, group)
+            reply = scripts.read_counters.call(connections.sync_client(shard), keys, args)
+            if clock.agrees(reply):
+                break
+        else:
+            raise clock.unsteady()
+        found.update(_snapshots(group, reply, moment))
     return found
 
 
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
     """The same on the socket path."""
-    moment = days.now()
     found: dict[ObjectRef, Snapshot | None] = {}
-    for shard, group, keys in _calls(refs, moment.stamp):
-        async with connections.aalone(shard) as connection:
-            await scripts.read_counters.asend(connection, keys, [moment.number])
-            reply = await scripts.read_counters.areply(connection, keys, [moment.number])
-        found.update((ref, decode(ref, each, moment.number)) for ref, each in zip(group, reply, strict=True))
+    for shard, group in by_shard(dict.fromkeys(refs)).items():
+        for _ in range(clock.TRIES):
+            moment, keys, args = _call(shard, group)
+            reply = await _ask(shard, keys, args)
+            if clock.agrees(reply):
+                break
+        else:
+            raise clock.unsteady()
+        found.update(_snapshots(group, reply, moment))
     return found
 
 
-def _calls(refs: Iterable[ObjectRef], stamp: str) -> Iterator[tuple[int, Sequence[ObjectRef], list[str]]]:
-    for shard, group in by_shard(dict.fromkeys(refs)).items():
-        keys = Keys(shard)
-        yield shard, group, [keys.meta, *(key for ref in group for key in keys.of_ref(ref, stamp))]
+async def _ask(shard: int, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    for last in (False, True):
+        try:
+            async with connections.aalone(shard) as connection:
+                await scripts.read_counters.asend(connection, keys, args)
+                return await scripts.read_counters.areply(connection, keys, args)
+        except redis.ConnectionError:
+            # Redis closed the connection while it was idle, or it led to a server that is the primary no longer.
+            if last:
+                raise
+
+
+def _call(shard: int, refs: Sequence[ObjectRef]) -> tuple[days.Moment, list[str], list[int]]:
+    keys, moment = Keys(shard), days.now()
+    stamp = moment.stamp
+    of_refs = [key for ref in refs for key in keys.of_ref(ref, stamp)]
+    return moment, [keys.meta, *of_refs], [moment.number, *moment.window()]
+
+
+def _snapshots(
+    refs: Sequence[ObjectRef], reply: Any, moment: days.Moment
+) -> Iterator[tuple[ObjectRef, Snapshot | None]]:
+    return ((ref, decode(ref, each, moment.number)) for ref, each in zip(refs, reply, strict=True))

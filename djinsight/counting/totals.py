@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, counters, days, persistence, snapshot
+from djinsight.conf import conf
+from djinsight.counting import breakers, counters, days, faults, persistence, snapshot, states
 from djinsight.counting.keys import by_shard
+from djinsight.counting.outside import outside_loop
 from djinsight.counting.persistence import Persisted
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
@@ -25,20 +27,27 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     zeros. Raises nothing of either.
     """
     known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
+    if conf.testing:
+        return _persisted(list(known))
     for shard, group in by_shard(known).items():
-        if connections.resting(shard):
-            continue
+        breaker, state = breakers.of(shard), f"reading shard {shard} for pages"
         try:
-            known.update(snapshot.read(group))
+            with breaker.asking():
+                known.update(snapshot.read(group))
             cold = [ref for ref in group if known[ref] is None]
-            known.update(counters.load(cold) if cold else {})
+            if cold:
+                with breaker.asking():
+                    known.update(outside_loop(counters.load, cold))
+            states.over(state)
+        except breakers.Resting:
+            continue
         except (redis.RedisError, OSError) as error:
-            logger.warning("Redis does not answer, showing persisted numbers: %s", error)
-            connections.rest(shard)
+            text = "Redis does not answer, pages show persisted numbers: %s"
+            states.failing(logger, state, text, faults.described(error))
         except ForeignDataSet as error:
-            logger.debug("%s, showing persisted numbers", error)
+            logger.debug("%s, pages show persisted numbers", error)  # it is in the log once
         except CountingUnavailable as error:
-            logger.warning("%s", error)
+            states.failing(logger, state, "%s", error)
     lacking = [ref for ref, each in known.items() if each is None]
     persisted = _persisted(lacking) if lacking else {}
     return {ref: each or persisted[ref] for ref, each in known.items()}
@@ -64,7 +73,8 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     if failed is not None:
         if not known:
             raise failed if isinstance(failed, ForeignDataSet) else CountingUnavailable(str(failed)) from failed
-        logger.warning("Redis does not answer for some objects: %s", failed)
+        text = "Redis does not answer for some objects: %s"
+        states.failing(logger, "reading some shards for sockets", text, faults.described(failed))
     warm = {ref: each for ref, each in known.items() if each is not None}
     cold = [ref for ref in known if ref not in warm]
     if not cold:
@@ -73,7 +83,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         found = warm | await counters.aload(cold)
         return {ref: found[ref] for ref in known}
     except CountingUnavailable as error:
-        logger.warning("%d counters could not be loaded: %s", len(cold), error)
+        states.failing(logger, "loading for sockets", "%d counters could not be loaded: %s", len(cold), error)
         return warm
 
 
@@ -83,9 +93,10 @@ def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in by_shard(refs).items():
         try:
-            numbers = persistence.read(shard, group, moment).totals
+            numbers = outside_loop(persistence.read, shard, group, moment).totals
         except CountingUnavailable as error:
-            logger.warning("neither Redis nor the database has the numbers of %d objects: %s", len(group), error)
+            text = "neither Redis nor the database has the numbers of %d objects: %s"
+            states.failing(logger, "reading persisted numbers", text, len(group), error)
             numbers = {ref: Persisted() for ref in group}
         for ref, each in numbers.items():
             found[ref] = Snapshot(

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import redis
 from asgiref.sync import async_to_sync
@@ -21,14 +22,16 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from djinsight import fallback as routes
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import connections, counters, days
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
-from djinsight.doctor.findings import Finding, fine, problem
-from djinsight.doctor.site import Site
+from djinsight.doctor.findings import Finding, Level, fine, problem
+from djinsight.doctor.obstacles import LET_IN
+from djinsight.doctor.site import Site, ask, frame_of, not_ours
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history.persist import persist
 from djinsight.live.publisher import Publisher
@@ -53,13 +56,15 @@ _CURES = {
 class Probe:
     """One probe view. ``findings`` are what it met.
 
-    Without ``layer_delivers``, which is known of this process, it broadcasts nothing.
+    Without ``layer_delivers``, which is known of this process, it broadcasts nothing; without ``http_answers``, which
+    is known of the site, it sends nothing over HTTP.
     """
 
-    def __init__(self, site: Site, wait: float, *, layer_delivers: bool = True) -> None:
+    def __init__(self, site: Site, wait: float, *, layer_delivers: bool = True, http_answers: bool = True) -> None:
         self.site = site
         self.wait = wait
         self.layer_delivers = layer_delivers
+        self.http_answers = http_answers
         self.ref = ObjectRef("djinsight", "persistcursor", f"{_MARK}{secrets.token_hex(8)}")
         self.view_id = secrets.token_hex(16)
 
@@ -67,10 +72,15 @@ class Probe:
         clear()
         try:
             began = time.monotonic()
-            counted = False
+            counted = refused = False
             for finding in self._over_socket():
-                counted = counted or finding.code == "counted"
+                counted = counted or (finding.code, finding.level) == ("counted", Level.FINE)
+                refused = refused or finding.code == "refused"
                 yield finding
+            if self.http_answers and not refused:  # else it would be said twice
+                for finding in self._over_http():
+                    counted = counted or finding.level is Level.FINE
+                    yield finding
             if counted:
                 yield from self._in_database(began)
         finally:
@@ -78,7 +88,7 @@ class Probe:
 
     def _over_socket(self) -> Iterator[Finding]:
         url, origin = self.site.socket_url, self.site.origin
-        headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={secrets.token_hex(16)}"}
+        headers = self._headers()
         try:
             with connect(
                 url,
@@ -103,6 +113,41 @@ class Probe:
         except OSError as error:
             yield problem("site", f"Nothing listens at {url} ({error}).", "Start Daphne, or give --url.")
 
+    def _headers(self) -> dict[str, str]:
+        """Return what was given for the site, and a session of the probe's own."""
+        headers = dict(self.site.headers)
+        cookie = f"{settings.SESSION_COOKIE_NAME}={secrets.token_hex(16)}"
+        given = next((name for name in headers if name.lower() == "cookie"), "Cookie")
+        headers[given] = f"{headers[given]}; {cookie}" if given in headers else cookie
+        return headers
+
+    def _over_http(self) -> Iterator[Finding]:
+        """Send the view again, as a page does where sockets do not work. Its id is known, so it counts once."""
+        route = routes.route()
+        if not route.works:
+            return  # a system check says so
+        url = urljoin(self.site.url, route.path)
+        began = time.monotonic()
+        answer = ask(url, self.site, json.dumps(self._frame()).encode(), agent=BROWSER)
+        if isinstance(answer, str):
+            yield problem("http", f"{url} does not answer ({answer}).", "Look at the server's log.")
+            return
+        frame = frame_of(answer)
+        if frame is None:
+            yield not_ours(answer, url)
+        elif frame["type"] == "counted":
+            yield fine(
+                "http", f"A view that is sent over HTTP is counted in {1000 * (time.monotonic() - began):.1f} ms."
+            )
+        else:
+            reason = frame.get("reason")
+            cure = _CURES.get(str(reason), "Look at the server's log.")
+            yield problem("refused", f"The server refused the probe view over HTTP: {reason}.", cure)
+
+    def _frame(self) -> dict[str, str]:
+        token = tokens.mint("view", self.ref, TOKEN_AGE)
+        return {"type": "view", "id": self.view_id, "token": token, "url": "/djinsight-doctor/"}
+
     def _count(self, socket: ClientConnection) -> Iterator[Finding]:
         tokens_ = [tokens.mint("watch", self.ref, TOKEN_AGE)]
         socket.send(json.dumps({"type": "subscribe", "tokens": tokens_}))
@@ -113,8 +158,7 @@ class Probe:
             yield problem("refused", f"The server refused to show numbers: {reason}.", cure)
             return
         began = time.monotonic()
-        token = tokens.mint("view", self.ref, TOKEN_AGE)
-        socket.send(json.dumps({"type": "view", "id": self.view_id, "token": token, "url": "/djinsight-doctor/"}))
+        socket.send(json.dumps(self._frame()))
         times: dict[str, float] = {}
         while len(times) < 2:
             try:
@@ -210,6 +254,12 @@ def _content_type() -> ContentType:
 
 
 def _refused(url: str, origin: str, status: int) -> Finding:
+    if status == 401:
+        text = f"The socket {url} asks for a password (401): it cannot be looked at."
+        return problem("unseen", text, f"{LET_IN}.")
+    if status in {502, 503, 504}:
+        text = f"The socket {url} is not available ({status}), as in maintenance."
+        return problem("unavailable", text, "Look at the log of the web server, and start Daphne.")
     if status == 403:
         cure = "Add the host of the site to ALLOWED_HOSTS, and give --url as browsers see it."
         return problem("origin", f"The socket {url} was refused to pages of {origin} (403).", cure)

@@ -1,11 +1,9 @@
-"""What this process itself can see: settings, tables, Redis, the channel layer and the schedule."""
+"""What this process itself can see: settings, tables, the channel layer and the schedule."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import redis
 from asgiref.sync import async_to_sync
@@ -13,17 +11,15 @@ from celery import current_app
 from channels.exceptions import InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.core import checks
 from django.db import DatabaseError, router
 from django.db import connections as databases
 
 from djinsight import database
 from djinsight.conf import conf
-from djinsight.counting import connections, older, sites
 from djinsight.doctor.findings import Finding, advice, fine, problem
-from djinsight.exceptions import ForeignDataSet
 
-OLDEST_REDIS = (6, 2)
 LAYER_WITHIN = 5.0  # seconds
 NAMED = 3  # missing tables; of the others, how many
 
@@ -76,42 +72,6 @@ def _missing_tables() -> list[str]:
     return missing
 
 
-def servers() -> Iterator[Finding]:
-    """Each Redis: is it there, new enough, and does it keep what it is given?"""
-    for shard in older.servers():
-        where = _where(conf.redis_urls[shard])
-        try:
-            info = connections.sync_client(shard).info()
-            sites.check(shard)
-        except ForeignDataSet as error:
-            yield problem("site", f"At {where} {error}.", error.hint)
-            continue
-        except (redis.RedisError, OSError) as error:
-            cure = "Start it, or set DJINSIGHT_REDIS_URL."
-            yield problem("redis", f"Redis at {where} does not answer ({type(error).__name__}).", cure)
-            continue
-        version = str(info.get("redis_version", "0"))
-        yield fine("redis", f"Redis {version} at {where} answers.")
-        if _numbers(version) < OLDEST_REDIS and info.get("server_name") != "valkey":
-            yield problem("version", f"Redis at {where} is version {version}.", "Use 6.2 or later, or Valkey.")
-        yield from _keeps(where, str(info.get("maxmemory_policy", "")), bool(info.get("maxmemory")))
-        if info.get("aof_enabled") == 0:
-            cure = "Set appendonly yes and appendfsync everysec."
-            text = f"Redis at {where} has no append-only file: a crash loses the views that are not persisted yet."
-            yield advice("appendonly", text, cure)
-
-
-def _keeps(where: str, policy: str, limited: bool) -> Iterator[Finding]:
-    if policy in {"", "noeviction"}:
-        return
-    text = f"Redis at {where} may delete keys when its memory is full (maxmemory-policy {policy})"
-    if policy.startswith("allkeys") and limited:
-        cure = "Set maxmemory-policy noeviction."
-        yield problem("eviction", f"{text}, views that are not persisted yet among them.", cure)
-    else:
-        yield advice("eviction", f"{text}.", "Set maxmemory-policy noeviction before you set maxmemory.")
-
-
 def channel_layer() -> Iterator[Finding]:
     """Does a message to a group come back?"""
     try:
@@ -137,29 +97,45 @@ async def _send_and_receive(layer: object) -> None:
         await layer.group_discard("djinsight.doctor", channel)  # type: ignore[attr-defined]
 
 
-def schedule() -> Iterator[Finding]:
-    """With django_celery_beat: is the task that writes views scheduled?"""
-    if not apps.is_installed("django_celery_beat"):
+def celery() -> Iterator[Finding]:
+    """Has this process the site's Celery app? Without it none of the site's settings for Celery are read."""
+    named = sorted(name for name in dir(django_settings) if name.startswith("CELERY_"))
+    if has_celery_app() or not (named or apps.is_installed("django_celery_beat")):
         return
+    module = getattr(django_settings, "SETTINGS_MODULE", "")
+    package = module.partition(".")[0] if "." in module else "mysite"
+    text = "This process has Celery's default app"
+    text += f", which does not read {named[0]} and the like" if named else ", which reads no settings of the site"
+    text += ": tasks that Django sends do not reach your workers."
+    cure = f'Import the app that {package}/celery.py makes in {package}/__init__.py: "from .celery import app".'
+    yield advice("celery", text, cure)
+
+
+def has_celery_app() -> bool:
+    """Return whether somebody has made a Celery app in this process."""
+    return bool(current_app.main != "default")
+
+
+def _beat() -> Iterator[Finding]:
+    """Does the scheduler of beat read the tables that the tasks are in?"""
     scheduler = str(current_app.conf.beat_scheduler)
     own = {entry.get("task") for entry in current_app.conf.beat_schedule.values()}
     if "django_celery_beat" not in scheduler and "djinsight.persist" not in own:
         text = f"The tasks are in the tables of django_celery_beat, which {scheduler} does not read."
         cure = 'Set CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler".'
         yield advice("beat", text, cure)
+
+
+def schedule() -> Iterator[Finding]:
+    """With django_celery_beat: is the task that writes views scheduled?"""
+    yield from celery()
+    if not apps.is_installed("django_celery_beat"):
+        return
+    if has_celery_app():  # else its settings are not known
+        yield from _beat()
     tasks = apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(task="djinsight.persist")
     if not tasks.exists():
         yield problem("schedule", "The task djinsight.persist is not scheduled.", "Run python manage.py migrate.")
     elif not tasks.filter(enabled=True).exists():
         text = "The periodic task djinsight.persist is disabled: no view gets into the database."
         yield problem("schedule", text, "Enable it in the admin.")
-
-
-def _where(url: str) -> str:
-    """The server of a Redis URL, without its password."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

@@ -1,33 +1,41 @@
-"""What a browser would see of the site: its pages, the script, the HTTP fallback."""
+"""The site as a browser sees it: its pages, the script, the HTTP fallback."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import get_script_prefix
 
+from djinsight import fallback as routes
 from djinsight.beacons.refs import ObjectRef
-from djinsight.doctor.findings import Finding, fine, problem
+from djinsight.doctor import markup, obstacles, policy
+from djinsight.doctor.findings import Finding, Level, fine, problem
+from djinsight.doctor.markup import Markup
+from djinsight.doctor.obstacles import Answer
 from djinsight.routing import SOCKET_PATH
 
 WITHIN = 10.0  # seconds an answer may take
 MAX_PAGE = 4_000_000  # bytes of a page that are read
-CRAWLER = "Python-urllib/3 djinsight-doctor"  # pages make no session for it
+CRAWLER = "Python-urllib/3 djinsight-doctor"  # its views would not count
+LOCAL = [".localhost", "127.0.0.1", "[::1]"]  # what Django takes for ALLOWED_HOSTS under DEBUG, where it is empty
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site at ``url``, as ``http://example.org/``."""
+    """The site at ``url``, as ``http://example.org/``. ``headers`` are sent to it, and to nobody else."""
 
     url: str
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def origin(self) -> str:
@@ -39,25 +47,21 @@ class Site:
         return secure + urljoin(self.origin, get_script_prefix() + SOCKET_PATH)[len(urlsplit(self.url).scheme) :]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    text: str
-
-
 def script(site: Site) -> Iterator[Finding]:
     """Is djinsight.js there?"""
     url = urljoin(site.url, static("djinsight/djinsight.js"))
     answer = ask(url, site)
     if isinstance(answer, str):
         yield problem("site", f"{site.url} does not answer ({answer}).", "Start the server, or give --url.")
-    elif answer.status != 200:
+    elif answer.status == 200:
+        yield fine("script", f"The script is at {url}.")
+    elif obstacle := obstacles.of(answer, f"The script at {url}"):
+        yield obstacle
+    else:
         cure = "Run python manage.py collectstatic, and let the web server serve STATIC_URL."
         if settings.DEBUG:
             cure = "Let asgi.py serve the static files while you develop, as asgi_example.py does."
         yield problem("script", f"The script is not there: {url} answers {answer.status}.", cure)
-    else:
-        yield fine("script", f"The script is at {url}.")
 
 
 def fallback(site: Site) -> Iterator[Finding]:
@@ -65,21 +69,48 @@ def fallback(site: Site) -> Iterator[Finding]:
 
     Asked for the numbers of no object: a bad view, or another method, would be refused, in the log and in the admin.
     """
-    try:
-        path = reverse("djinsight:get_page_stats")
-    except NoReverseMatch:
+    route = routes.route(routes.COUNTERS)
+    if not route.works:
         return  # a system check says so
-    url = urljoin(site.url, path)
+    url = urljoin(site.url, route.path)
     answer = ask(url, site, body=b'{"tokens": []}')
     if isinstance(answer, str):
         return  # said already
-    if '"type"' in answer.text and answer.status == 200:
+    frame = frame_of(answer)
+    if frame is None:
+        yield not_ours(answer, url)
+    elif answer.status == 200:
         yield fine("urls", f"The HTTP fallback at {url} answers.")
-    elif answer.status == 403:
-        yield problem("origin", f"{url} refuses the origin {site.origin}.", "Add its host to ALLOWED_HOSTS.")
+    elif frame.get("reason") == "origin":
+        cure = f"Add its host to ALLOWED_HOSTS, or {site.origin} to CSRF_TRUSTED_ORIGINS."
+        yield problem("origin", f"{url} refuses the origin {site.origin}.", cure)
     else:
-        text = f"The HTTP fallback at {url} answers {answer.status}."
-        yield problem("urls", text, "Let the web server pass that path to Django.")
+        text = f"The HTTP fallback at {url} refuses the question: {frame.get('reason')}."
+        yield problem("urls", text, "Look at the server's log.")
+
+
+def frame_of(answer: Answer) -> dict[str, Any] | None:
+    """Return the frame that our view answered with, None if something else answered."""
+    try:
+        frame = json.loads(answer.text)
+    except ValueError:
+        return None
+    return frame if isinstance(frame, dict) and isinstance(frame.get("type"), str) else None
+
+
+def not_ours(answer: Answer, url: str) -> Finding:
+    """Return who answered ``url`` in place of our view."""
+    name = f"The HTTP fallback at {url}"
+    if answer.status == 400:
+        return problem("origin", f"{name} is refused by Django (400).", "Add the host of --url to ALLOWED_HOSTS.")
+    if answer.status not in {403, 429} and (obstacle := obstacles.of(answer, name)):
+        return obstacle
+    cure = "Let the web server pass that path to Django, and restart Django with the URLs of this command."
+    if answer.status == 403:
+        cure = (
+            "Look at what asks for permission, or a CSRF token, before djinsight.urls: a middleware, or another view."
+        )
+    return problem("urls", f"{name} is answered by something else ({answer.status}).", cure)
 
 
 def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
@@ -90,25 +121,81 @@ def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
     try:
         url = urljoin(site.url, path)
         elsewhere = origin_of(url) != site.origin
+        host = urlsplit(url).netloc if elsewhere else ""
     except ValueError as error:
         text = f"Expected a URL for the page of {ref} but got {path!r} ({error})."
         yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url().")
         return
-    if elsewhere:
-        text = f"The page of {ref} at {url} is not of {site.origin}: not opened."
+    if elsewhere and not (urlsplit(url).scheme in {"http", "https"} and is_own(host)):
+        text = f"The page of {ref} at {url} is not of {site.origin} and its host is not in ALLOWED_HOSTS: not opened."
         yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url(), or give --url.")
         return
-    answer = ask(url, site)
+    name = f"The page of {ref} at {url}"
+    if elsewhere:
+        name += f" (asked at {site.origin})"
+    asked = urlunsplit((*urlsplit(site.url)[:2], *urlsplit(url)[2:])) if elsewhere else url
+    answer = ask(asked, site, host=host)
     if isinstance(answer, str):
         return
-    if answer.status != 200:
-        cure = "Correct its get_tracking_url() or get_absolute_url()."
-        yield problem("page", f"The page of {ref} at {url} answers {answer.status}.", cure)
-    elif f'data-djinsight-ref="{escape(str(ref))}" data-djinsight-view=' not in answer.text:
-        cure = "Put {% load djinsight_tags %}{% page_view_tracker %} in its template."
-        yield problem("tracker", f"The page of {ref} at {url} has no tracker.", cure)
+    if obstacle := obstacles.of(answer, name, Level.ADVICE):
+        yield obstacle
+    elif answer.status >= 500:
+        yield problem("page", f"{name} fails ({answer.status}).", "Look at the server's log.")
+    elif answer.status != 200:
+        cure = "Publish it, or correct its get_tracking_url() or get_absolute_url()."
+        cure += " If it is a page of another of your sites, give --url of that one."
+        yield problem("page", f"{name} answers {answer.status}.", cure)
     else:
+        yield from _tracker(site, ref, answer, asked, name, origin_of(url))
+
+
+def is_own(host: str) -> bool:
+    """Return whether ``host`` (with or without a port) is one of the site's, by ``ALLOWED_HOSTS``."""
+    allowed = settings.ALLOWED_HOSTS or (LOCAL if settings.DEBUG else [])
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
+
+
+def _tracker(site: Site, ref: ObjectRef, answer: Answer, asked: str, name: str, origin: str) -> Iterator[Finding]:
+    found = markup.read(answer.text)
+    if str(ref) in found.trackers:
         yield fine("tracker", f"The page of {ref} has its tracker.")
+        yield from _script_of_page(found, answer, name, origin)
+    elif found.trackers:
+        others = ", ".join(sorted(found.trackers)[:3])
+        cure = "Give the tag the object: {% page_view_tracker obj=... %}."
+        yield problem("tracker", f"{name} counts views of {others}, not its own.", cure)
+    elif signing_in := obstacles.signing_in(answer, asked, found, name):
+        yield signing_in
+    elif urlsplit(answer.url).path != urlsplit(asked).path:
+        cure = "Let get_tracking_url() give the address of the page itself, or put the tracker there."
+        yield problem("tracker", f"{name} redirects to {answer.url}, which has no tracker.", cure)
+    else:
+        cure = "Put {% load djinsight_tags %}{% page_view_tracker %} in its template."
+        cure += " If JavaScript brings it later, look for data-djinsight-view in a browser: this command runs none."
+        yield problem("tracker", f"{name} has no tracker.", cure)
+
+
+def _script_of_page(found: Markup, answer: Answer, name: str, origin: str) -> Iterator[Finding]:
+    """Has the page the script, too, and do its policies let it work?"""
+    if found.script is None:
+        cure = "Put {% djinsight_script %} before what is cached, or let the page be rendered anew."
+        yield problem("script", f"{name} has a tracker and no script.", cure)
+        return
+    if not found.script.get("data-djinsight-http") and routes.route().works:
+        cure = (
+            'Add path("djinsight/", include("djinsight.urls")) to the URLs of its host, before what takes every path.'
+        )
+        yield problem("urls", f"{name} knows no HTTP fallback.", cure)
+    policies = [*answer.policies, *found.policies]
+    src = urljoin(origin, found.script.get("src", ""))
+    if policy.forbids_script(policies, src, origin, found.script.get("nonce", "")):
+        cure = "Add its origin, or 'self', to script-src; or let Django's or django-csp's middleware make the nonce."
+        yield problem("policy", f"The Content-Security-Policy of {name[0].lower()}{name[1:]} forbids {src}.", cure)
+    socket = "ws" + urljoin(origin, found.script["data-djinsight-socket"])[4:]
+    if policy.forbids_connection(policies, socket, origin):
+        text = f"The Content-Security-Policy of {name[0].lower()}{name[1:]} forbids to connect to {socket}."
+        yield problem("policy", text, "Add 'self' to connect-src.")
 
 
 def origin_of(url: str) -> str:
@@ -118,26 +205,46 @@ def origin_of(url: str) -> str:
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Follows a redirect to the same origin; another one is the answer itself."""
+    """Follows a redirect to the same origin, or to the host that was asked for; another one is the answer itself."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        if origin_of(newurl) != origin_of(req.full_url):
+        to, asked = urlsplit(newurl), urlsplit(req.full_url)
+        if req.has_header("Host") and (to.scheme, to.netloc) == (asked.scheme, req.get_header("Host")):
+            newurl = urlunsplit((*asked[:2], *to[2:]))
+        elif (to.scheme, to.netloc) != asked[:2]:
             return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def ask(url: str, site: Site, body: bytes | None = None) -> Answer | str:
-    """The answer to one request as a page of this site sends it, or why there is none."""
+def ask(url: str, site: Site, body: bytes | None = None, host: str = "", agent: str = CRAWLER) -> Answer | str:
+    """Return the answer to one request as a page of this site sends it, or why there is none.
+
+    Args:
+        host: the name that the site is asked by, if it is another one than that in ``url``.
+    """
     if urlsplit(url).scheme not in {"http", "https"}:
         return f"expected http or https but got {url!r}"
-    headers = {"User-Agent": CRAWLER, "Origin": site.origin}
+    headers = {"User-Agent": agent, "Origin": site.origin}
+    if host:
+        headers["Host"] = host
+    if origin_of(url) == site.origin:
+        headers.update(site.headers)
     try:
         with build_opener(_SameOrigin).open(Request(url, data=body, headers=headers), timeout=WITHIN) as answer:
-            return Answer(answer.status, answer.read(MAX_PAGE).decode(errors="replace"))
+            return _read(answer.status, answer)
     except HTTPError as error:
         with error:
-            return Answer(error.code, error.read(MAX_PAGE).decode(errors="replace"))
+            return _read(error.code, error)
     except URLError as error:
         return str(error.reason)
-    except (OSError, ValueError) as error:
-        return str(error)
+    except (OSError, ValueError, HTTPException) as error:
+        return str(error) or type(error).__name__
+
+
+def _read(status: int, answer: Any) -> Answer:
+    text = answer.read(MAX_PAGE).decode(errors="replace")
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    # Several policies, in headers of their own or after commas, hold together.
+    named = answer.headers.get_all("Content-Security-Policy", [])
+    policies = tuple(each for header in named for each in header.split(","))
+    return Answer(status, text, answer.url, headers, policies)

@@ -30,6 +30,8 @@ class Break(Enum):
 
 def broken(cursor: PersistCursor, head: Head) -> Break | None:
     """Whether what Redis has now does not continue what ``cursor`` is behind of."""
+    if not head.epoch:
+        return Break.ANEW
     if cursor.epoch != head.epoch:
         # An epoch that we have seen the end of: somebody restored it.
         ended = database.rows(DataLoss).filter(shard=cursor.shard, epoch=head.epoch).exists()
@@ -132,13 +134,13 @@ def without_persisted(
 def _logged(views: Sequence[Entry]) -> set[int]:
     known: set[int] = set()
     for part in _parts(views):
-        since = days.to_datetime(min(entry.ms for entry in part))
+        since = days.datetime_of(min(entry.ms for entry in part))
         ids = [entry.detail.view_id for entry in part if entry.detail]
         rows = set(
             database.rows(PageViewLog).filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", "timestamp")
         )
         known |= {
-            id(entry) for entry in part if entry.detail and (entry.detail.view_id, days.to_datetime(entry.ms)) in rows
+            id(entry) for entry in part if entry.detail and (entry.detail.view_id, days.datetime_of(entry.ms)) in rows
         }
     return known
 

@@ -26,6 +26,19 @@ def lock_if_free(shard: int) -> PersistCursor | None:
     return lock(shard)
 
 
+def lock_cursors_if_free() -> bool:
+    """Lock the cursors as ``lock_cursors`` does, or none of them if somebody else has one; returns whether it has.
+
+    A database that cannot tell, as SQLite, waits, or raises django.db.OperationalError if it is told not to wait.
+    """
+    if connections[database.alias()].features.has_select_for_update_skip_locked:
+        rows = database.rows(PersistCursor)
+        if len(rows.select_for_update(skip_locked=True)) < rows.count():
+            return False
+    lock_cursors()
+    return True
+
+
 def lock_cursors() -> None:
     """Keep persist out until the end of the transaction, on every shard: for whoever else writes the same tables."""
     # One by one and in order, so that two who lock all of them never wait for each other; and a write comes first, as

@@ -92,7 +92,7 @@ def _new(entries: dict[int, Entry]) -> dict[object, Entry]:
     by_view = {(entry.detail.view_id if entry.detail else pk): entry for pk, entry in entries.items()}
     if not by_view:
         return {}
-    since = days.to_datetime(min(entry.ms for entry in by_view.values()))
+    since = days.datetime_of(min(entry.ms for entry in by_view.values()))
     ids = [key for key in by_view if isinstance(key, str)]
     found = set(
         database.rows(PageViewLog).filter(timestamp__gte=since, view_id__in=ids).values_list("view_id", flat=True)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import redis
 from django.apps import apps
 from django.db import Error as DatabaseError
 from django.db import connections, models, transaction
@@ -16,9 +17,10 @@ from django.db.models.signals import post_delete
 from djinsight import database, objects
 from djinsight.beacons.refs import ObjectRef, tracked_model
 from djinsight.conf import conf
-from djinsight.counting import counters
-from djinsight.exceptions import CountingUnavailable, InvalidRef
-from djinsight.history.cursors import lock_cursors
+from djinsight.counting import connections as connections_to_redis
+from djinsight.exceptions import InvalidRef
+from djinsight.history import deleted, forgetting
+from djinsight.history.cursors import lock_cursors_if_free
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
 from djinsight.rows import rows_of
 
@@ -52,9 +54,22 @@ def forget(instance: models.Model, using: str, **kwargs: Any) -> None:
         return  # its key makes no ref, so that it was never counted
     waiting = _waiting.setdefault(connections[using], {})
     waiting[ref] = None
-    # Each one asks: those that are asked for within a savepoint are dropped with it.
-    forget_them = partial(_forget_waiting, waiting)
-    transaction.on_commit(partial(transaction.on_commit, forget_them, using=database.alias()), using=using)
+    # Each one asks: those that are asked for within a savepoint are dropped with it. Robust: the deletion is done, and
+    # what the site has to do after it comes next.
+    transaction.on_commit(partial(_committed, waiting), using=using, robust=True)
+
+
+def _committed(waiting: dict[ObjectRef, None]) -> None:
+    """Wait for the end of a transaction in our database, too, if it is another one."""
+    if not waiting:
+        return
+    try:
+        # Also this asks the database, if it is not connected.
+        transaction.on_commit(partial(_forget_waiting, waiting), using=database.alias(), robust=True)
+    except DatabaseError as error:
+        logger.warning("the statistics of %d deleted objects stay until persist runs: %s", len(waiting), error)
+        _leave(list(waiting))
+        waiting.clear()
 
 
 def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
@@ -64,11 +79,26 @@ def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
     if not refs:
         return
     try:
-        with database.write():
-            lock_cursors()
-            forget_missing(refs)
+        # Persist may have the cursors for seconds: whoever deletes an object does not wait for it.
+        with database.without_waiting(), database.write():
+            if lock_cursors_if_free():
+                forget_missing(refs)
+                return
     except DatabaseError as error:
-        logger.warning("the statistics of %d deleted objects stay: %s", len(refs), error)
+        logger.warning("the statistics of %d deleted objects stay until persist runs: %s", len(refs), error)
+    _leave(refs)
+
+
+def _leave(refs: Sequence[ObjectRef]) -> None:
+    """Note ``refs`` for persist; what cannot be noted is for the nightly cleanup."""
+    if conf.testing:
+        return
+    try:
+        with connections_to_redis.patience(min(conf.page_timeout, conf.redis_timeout)):
+            deleted.note(refs)
+    except (redis.RedisError, OSError) as error:
+        text = "the statistics of %d deleted objects stay until djinsight.cleanup runs: %s"
+        logger.warning(text, len(refs), error)
 
 
 def forget_missing(refs: Sequence[ObjectRef]) -> None:
@@ -78,14 +108,18 @@ def forget_missing(refs: Sequence[ObjectRef]) -> None:
     may have been on their way.
     """
     for start in range(0, len(refs), conf.batch_size):
-        missing = _missing(refs[start : start + conf.batch_size])
-        if missing:
-            _delete_rows(missing)
-            transaction.on_commit(partial(_forget_counters, missing), using=database.alias())
+        gone = missing(refs[start : start + conf.batch_size])
+        if gone:
+            _delete_rows(gone)
+            transaction.on_commit(partial(forgetting.forget, gone), using=database.alias(), robust=True)
 
 
-def _missing(refs: Sequence[ObjectRef]) -> list[ObjectRef]:
-    """Not those whose own database does not answer, where it is another one: it is known with their next view."""
+def missing(refs: Sequence[ObjectRef]) -> list[ObjectRef]:
+    """Return those of ``refs`` whose object is gone.
+
+    Not those whose own database does not answer, if it is another one: they are found with their next view, or by the
+    nightly cleanup.
+    """
     found: list[ObjectRef] = []
     for rows, group in objects.by_model(refs):
         try:
@@ -102,10 +136,3 @@ def _delete_rows(refs: Sequence[ObjectRef]) -> None:
     _, where = rows_of(refs)
     for table in (PageViewStatistics, PageViewSummary, PageViewHour):
         database.rows(table).filter(where).delete()
-
-
-def _forget_counters(refs: Sequence[ObjectRef]) -> None:
-    try:
-        counters.forget(refs)
-    except CountingUnavailable as error:
-        logger.warning("the counters of a deleted object stay in Redis: %s", error)

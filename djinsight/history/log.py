@@ -50,6 +50,6 @@ def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int], adapt:
         if detail is None:
             continue
         if ms != at:  # views that were counted together share their time
-            at, timestamp = ms, adapt(days.to_datetime(ms))
+            at, timestamp = ms, adapt(days.datetime_of(ms))
         # psycopg 2 writes a number as a number, which PostgreSQL does not take for a boolean.
         yield types[ref.app_label, ref.model_name], ref.pk, *detail, timestamp, unique == 1

@@ -65,7 +65,7 @@ def _take_the_rest(shard: int, limit: int, model: str) -> Iterator[Taken]:
             counted = older_counters.take(shard, part)
             yield Taken(views=counted.views, unknown=counted.unknown)
         for part in _parts([key for key in keys if key.kind is Kind.SESSION], limit):
-            if conf.visitor == "session":
+            if conf.visitor != "anonymous":
                 refs = older_models.resolve(part, model)
                 older.take_sessions(shard, list(refs.items()))
                 yield Taken(sessions=len(refs), unknown=len(part) - len(refs))

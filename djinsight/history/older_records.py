@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
-
 from djinsight import database
 from djinsight.beacons import visitors
 from djinsight.beacons.refs import ObjectRef
@@ -87,8 +85,8 @@ def detail(view_id: str, record: Mapping[str, Any], ms: int) -> Detail:
     """Who looked at what, as this package keeps it: the visitor hashed, the address truncated."""
     texts = {field: str(record.get(field) or "") for field in ("url", "referrer", "user_agent", "ip_address")}
     session = str(record.get("session_key") or "")
-    visitor = visitors.identify(
-        cookies=f"{settings.SESSION_COOKIE_NAME}={session}" if session.isalnum() else "",
+    visitor = visitors.of_the_past(
+        session_key=session if session.isalnum() else "",
         user_agent=texts["user_agent"],
         address=texts["ip_address"],
         day=days.at(ms).number,

@@ -20,7 +20,7 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import sites
 from djinsight.exceptions import ForeignDataSet
-from djinsight.history import continuity, deletion, garbage, log, stream, tables
+from djinsight.history import continuity, deleted, deletion, garbage, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
 from djinsight.history.rollup import roll_up
@@ -80,7 +80,8 @@ def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]
 
 def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained:
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
-    if stream.head(shard) is None:
+    gone = deleted.noted(shard)
+    if stream.head(shard) is None and not gone:
         return Drained()
     sites.check_database(shard)
     database.rows(PersistCursor).get_or_create(shard=shard)
@@ -91,8 +92,10 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
             return Drained()
         with garbage.kept():
             drained = _write(cursor, limit)
+            deletion.forget_missing(gone)
     try:
         stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)
+        deleted.drop(shard, gone)
     except redis.RedisError as error:
         logger.warning("the stream is persisted but not yet trimmed: %s", error)
     for loss in drained.losses:
@@ -158,7 +161,8 @@ def _read(drained: Drained, cursor: PersistCursor, head: Head, limit: int) -> li
 
 def _spill(shard: int) -> None:
     try:
-        stream.spill(shard)
+        while stream.spill(shard) == stream.SPILL:
+            pass
     except redis.ResponseError as error:
         # Its memory is full. What is persisted now makes room, and the sums go into the stream with the next run.
         logger.warning("the views that were shed stay where they are: %s", error)

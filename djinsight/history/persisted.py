@@ -28,7 +28,7 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
     The cursor moves in the transaction that writes the totals: where it stands the same before and after, what was
     read in between belongs to it, at any isolation level.
     """
-    try:
+    with database.reading():
         before = _cursor(shard)
         for _ in range(TRIES):
             totals = _totals(refs, moment)
@@ -36,8 +36,6 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
             if after == before:
                 return Persistence(*before, totals)
             before = after
-    except DatabaseError as error:
-        raise CountingUnavailable(f"the database does not answer: {error}") from error
     raise CountingUnavailable("the database was written to each time it was read")
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from djinsight.beacons import beacon, bots
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, entries, scripts
+from djinsight.counting import connections, counters, days, entries, scripts
 from djinsight.counting.entries import Detail
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
@@ -23,7 +23,9 @@ _SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # those of a sum of views
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_MS = 2**43  # the year 2248
+MAX_EPOCH = 16  # characters, as the cursor has them
 PAGE = 2000  # entries a read: about 1 MB
+SPILL = 1000  # sums a script call: Redis does nothing else for 10 ms
 
 
 class Entry(NamedTuple):
@@ -53,7 +55,7 @@ class BadEntry:
 class Head:
     """What Redis says of one shard's stream, and where a cursor stands in it."""
 
-    epoch: str
+    epoch: str  # "" where it is none of ours
     seq: int  # the last number given
     trimmed: int  # the last number that was persisted when it was trimmed
     holds_cursor: bool  # whether the entry of the cursor is still there
@@ -72,7 +74,17 @@ def head(shard: int, last_id: str = "0-0") -> Head | None:
     if epoch is None:
         return None
     oldest = read(first[0][0].decode(), first[0][1]) if first else None
-    return Head(epoch.decode(), int(seq or 0), int(trimmed or 0), bool(at_cursor), oldest)
+    return Head(_epoch(epoch), _mark(seq), _mark(trimmed), bool(at_cursor), oldest)
+
+
+def _epoch(value: bytes) -> str:
+    """The name of an epoch; ``""`` where somebody has written over it."""
+    return value.decode() if len(value) <= MAX_EPOCH and value.isalnum() else ""
+
+
+def _mark(value: bytes | None) -> int:
+    """A number of the stream's state; 0 where it is none, as somebody has written over it."""
+    return int(value) if value and value.isdigit() and len(value) <= 16 else 0
 
 
 def after(shard: int, last_id: str, limit: int) -> Iterator[Entry | BadEntry]:
@@ -124,16 +136,21 @@ def trim(shard: int, epoch: str, last_id: str, last_seq: int) -> int:
     """Drop the entries up to ``last_id``, which are persisted. Returns how many."""
     names = Keys(shard)
     client = connections.sync_client(shard)
-    args = [epoch, *last_id.split("-"), last_seq]
-    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta], args)
+    today = days.now()
+    args = [epoch, *last_id.split("-"), last_seq, today.number, today.day_began_ms, today.day_ends_ms]
+    dropped: int = scripts.trim_stream.call(client, [names.events, names.meta, names.pending], args)
     return dropped
 
 
 def spill(shard: int) -> int:
-    """Put the views that were counted while the stream was full into it, as sums. Returns how many sums."""
+    """Put the views that were counted while the stream was full into it, as sums, at most ``SPILL``.
+
+    Returns how many sums.
+    """
     names = Keys(shard)
     client = connections.sync_client(shard)
-    moved: int = scripts.spill_shed.call(client, [names.events, names.meta, names.shed], [conf.stream_max_views])
+    keys = [names.events, names.meta, names.shed, names.pending]
+    moved: int = scripts.spill_shed.call(client, keys, [conf.stream_max_views, SPILL])
     return moved
 
 
@@ -141,7 +158,8 @@ def mark(shard: int) -> None:
     """Put an entry into the stream that counts nothing."""
     names = Keys(shard)
     client = connections.sync_client(shard)
-    scripts.mark_stream.call(client, [names.events, names.meta], [counters.new_epoch()])
+    keys = [names.events, names.meta, names.pending]
+    scripts.mark_stream.call(client, keys, [counters.new_epoch(), days.now().number])
 
 
 def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
@@ -155,6 +173,8 @@ def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
                 return _sum(entry_id, *(fields[name] for name in _SUM))
             seq, ref, flags, ms, visitor, payload = (fields[name] for name in _VIEW)
         detail = entries.decode(visitor, payload)
+        if flags >= b"4":  # one digit: nothing is kept of who it is
+            detail = detail._replace(visitor="")
         check(detail)
         # A named tuple's own constructor takes twice as long.
         return tuple.__new__(Entry, (entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from djinsight import database
@@ -72,6 +72,6 @@ def _sums(day: date) -> dict[Key, tuple[int, int]]:
         log.annotate(first=Subquery(first))
         .filter(timestamp__gte=F("first"))
         .values_list("content_type_id", "object_id")
-        .annotate(Count("pk"), Count("visitor", distinct=True))
+        .annotate(total=Count("pk"), unique=Count("visitor", filter=~Q(visitor=""), distinct=True))
     )
     return {(type_id, object_id): (total, unique) for type_id, object_id, total, unique in rows.order_by()}

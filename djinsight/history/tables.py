@@ -48,8 +48,8 @@ def _add_totals(sums: Mapping[Key, Sums]) -> None:
         rows[key] = (
             total + each.total_views,
             unique + each.unique_views,
-            min(filter(None, (first, days.to_datetime(each.first_ms)))),
-            max(filter(None, (last, days.to_datetime(each.last_ms)))),
+            min(filter(None, (first, days.datetime_of(each.first_ms)))),
+            max(filter(None, (last, days.datetime_of(each.last_ms)))),
         )
     _upsert(PageViewStatistics, _OBJECT, names, rows)
 

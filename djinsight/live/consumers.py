@@ -11,7 +11,7 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 
-from djinsight.beacons import beacon, visitors
+from djinsight.beacons import beacon, ids, visitors
 from djinsight.beacons.beacon import Beacon, Pong, Subscribe, Unsubscribe
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
@@ -39,7 +39,9 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
     @cached_property
     def visitor(self) -> Visitor:
         """Who it is, decided with the first view: of a page that only watches it need not be known."""
-        return visitors.from_scope(self.scope, days.now().number)
+        visitor = visitors.from_scope(self.scope, days.now().number)
+        self.issued = visitor.issued
+        return visitor._replace(issued="")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
@@ -93,6 +95,10 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             raise Rejected(refused, view.view_id)
         self.hub.recorder.submit(View(view, self.visitor), self.acknowledge)
         self.socket.in_flight += 1
+        if self.issued:
+            # Before Redis answers: a page that is left in between has its id all the same.
+            self.socket.write(frames.visitor(self.issued, ids.MAX_AGE))
+            self.issued = ""
 
     def on_subscribe(self, message: Subscribe, now: float) -> None:
         for reason in message.refused:

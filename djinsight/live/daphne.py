@@ -8,20 +8,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from twisted.internet import tcp
-
-READ = 1024  # bytes; a view is about 400
-
 
 def tune_daphne() -> None:
-    """Let Daphne read ``READ`` bytes of a connection at most before it looks at the others. To be called in asgi.py.
+    """Let Daphne's sockets read little at once, go a short way with short texts, and do nothing in vain.
 
-    It handles all that one read brings in one go, at up to 80 us a frame: 64 KiB of the smallest frames keep everybody
-    waiting for more than a second, 1 KiB of them for some ms.
-
-    Let its sockets read and write short texts by ``ShortTextProtocol``, for a third of what a view costs a server, and
-    write at the end of a turn, by the ``Outbox``, for half of what a number costs that goes to many pages. A protocol
-    of your own is left alone.
+    To be called in asgi.py. Sockets become a ``ShortTextProtocol``: it reads 1 KiB at a time, so that a flood from one
+    keeps nobody waiting; takes short texts for a third of what a view costs a server; and writes at the end of a loop
+    iteration, by the ``Outbox``, for half of what a number costs that goes to many pages. A protocol of your own is
+    left alone. Requests that are not sockets, uploads among them, are read as Daphne does.
 
     Let it look through its sockets each second without the garbage collector. The pairs that it lists them in would
     count as memory that stays: with 5,000 sockets all there is was walked every 25 s, for 0.45 s in which nobody is
@@ -31,7 +25,6 @@ def tune_daphne() -> None:
     colours names and lengths before it knows, and sets out its options for each socket that opens. Another server is
     left alone.
     """
-    tcp.Connection.bufferSize = READ
     daphne = sys.modules.get("daphne.ws_protocol")
     if daphne is not None and daphne.WebSocketFactory.protocol is daphne.WebSocketProtocol:
         from djinsight.live.protocol import ShortTextProtocol  # loads Daphne, which another server does without

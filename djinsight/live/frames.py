@@ -28,6 +28,11 @@ def counted(view_id: str, unique: bool) -> str:
     return f'{{"type":"counted","id":"{view_id}","unique":{"true" if unique else "false"}}}'
 
 
+def visitor(issued: str, max_age: int) -> str:
+    """The browser is to keep this signed id for ``max_age`` seconds. It needs no escaping."""
+    return f'{{"type":"visitor","visitor":"{issued}","max_age":{max_age}}}'
+
+
 def rejected(view_id: str, reason: Reason) -> str:
     """The view is not counted."""
     return f'{{"type":"rejected","id":"{view_id}","reason":"{reason}"}}'

@@ -14,14 +14,14 @@ import redis
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import sites, totals
+from djinsight.counting import sites, states, totals
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.keys import group_name
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
-from djinsight.live import frames
-from djinsight.live.publisher import CORRECTED_TYPE, Publisher, channel_layer
+from djinsight.live import broadcasts, frames
+from djinsight.live.publisher import Publisher, channel_layer
 from djinsight.live.sockets import Socket
 from djinsight.live.topics import Topic, pushed
 
@@ -33,7 +33,6 @@ BEAT_EVERY = 2.0  # seconds between looks at who is to be pinged
 PING_AT_ONCE = 25  # sockets: about 1 ms under Daphne
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
 JOIN_WITHIN = 5.0  # seconds one join or leave may take
-MOVED_TYPE = "djinsight.moved"  # Redis lost its data, and the site has another id, and so another group
 CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the hub closes
 
 
@@ -127,16 +126,19 @@ class Hub:
     async def _forever(self, step: Any) -> None:
         """Run a step again and again; an error is said and the step tried again."""
         # Not only cancelled at the end: redis-py can swallow a cancellation that meets it halfway.
+        state = f"the hub's {step.__name__.strip('_')}"
         while not self._closing:
             try:
                 await step()
+                states.over(state)
             except ForeignDataSet:
                 await asyncio.sleep(sites.REFUSED_FOR)  # it is in the log once
             except (redis.RedisError, OSError, CountingUnavailable) as error:
-                logger.warning("Redis does not answer the hub: %r", error)
+                states.failing(logger, state, "Redis does not answer the hub: %r", error)
                 await asyncio.sleep(RETRY_AFTER)
             except Exception:
-                logger.exception("the hub failed and goes on")
+                text = "the hub failed and goes on"
+                states.failing(logger, f"{state}, by a fault", text, level=logging.ERROR, exc_info=True)
                 await asyncio.sleep(RETRY_AFTER)
 
     async def _keep_up(self) -> None:
@@ -184,7 +186,7 @@ class Hub:
         for topic in self.topics.values():
             topic.waiting |= topic.sockets  # what was counted meanwhile went to the other group
         await _within(self._layer.group_discard(group_name(left), self._channel))
-        await _within(self._layer.group_send(group_name(left), {"type": MOVED_TYPE}))
+        await _within(self._layer.group_send(group_name(left), broadcasts.moved()))
 
     async def _answer_all(self) -> None:
         waiting = [topic for topic in self.topics.values() if topic.waiting]
@@ -220,21 +222,29 @@ class Hub:
                 self._update(topic, snapshot)
 
     async def _receive(self) -> None:
-        """Take what the layer brings."""
+        """Take what the layer brings; what is none of this version's is dropped, and holds up nothing."""
         if not self._channel:
             await asyncio.sleep(0.05)
             return
-        message = await self._layer.receive(self._channel)
-        if message.get("type") == MOVED_TYPE:
+        try:
+            message = await self._layer.receive(self._channel)
+            kind = broadcasts.kind(message)
+            names = broadcasts.names(message) if kind == broadcasts.CORRECTED else []
+            counters = broadcasts.counters(message) if kind == broadcasts.TYPE else []
+        except (ValueError, TypeError, LookupError) as error:  # of the layer, where it cannot read the bytes
+            text = "A message of the channel layer was dropped: %s. Its numbers come within %d s."
+            states.failing(logger, "messages of others", text, error, REREAD_EVERY)
+            return
+        if kind == broadcasts.MOVED:
             await sites.acheck()
             self._changed.set()
-        if message.get("type") == CORRECTED_TYPE:
-            self._corrected.update(message["refs"])
-            await self._correct(message["refs"])
-        for name, *numbers in message.get("counters", ()):
-            topic = self.topics.get(name)
-            if topic is not None:
-                self._update(topic, Snapshot(topic.ref, *numbers))
+        if names:
+            self._corrected.update(names)
+            await self._correct(names)
+        for fields in counters:
+            topic = self.topics.get(fields[0])
+            if topic is not None and broadcasts.is_counter(fields):
+                self._update(topic, Snapshot(topic.ref, *fields[1:]))
 
     async def _correct(self, names: Iterable[str]) -> None:
         """Take what Redis has of objects that were corrected, though it may be less."""

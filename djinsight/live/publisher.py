@@ -15,17 +15,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import sites
+from djinsight.counting import sites, states
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
+from djinsight.live import broadcasts
 
 logger = logging.getLogger("djinsight.live")
 
-CORRECTED_TYPE = "djinsight.corrected"  # its refs: objects whose numbers somebody has set
-MESSAGE_TYPE = "djinsight.counters"  # its counters: each the fields of a Snapshot, the ref as text
 MAX_PENDING = 10_000  # objects; past it the longest waiting is dropped, and the hub's reread heals it
-MAX_TOGETHER = 500  # objects a broadcast
+MAX_TOGETHER = broadcasts.MAX_COUNTERS  # objects a broadcast
 TOGETHER_WITHIN = 0.02  # seconds, or the interval where it is shorter: objects whose turns differ by less go together
 SEND_WITHIN = 2.0  # seconds a broadcast may take
 
@@ -95,7 +94,8 @@ class Publisher:
                     await self._wait(wait)
                 self._wake(loop.time())
         except Exception:
-            logger.exception("broadcasting stopped; it starts again with the next view")
+            text = "broadcasting stopped; it starts again with the next view"
+            states.failing(logger, "broadcasting, by a fault", text, level=logging.ERROR, exc_info=True)
             self._due.clear()
             self._held.clear()
         finally:
@@ -116,10 +116,15 @@ class Publisher:
         try:
             async with asyncio.timeout(SEND_WITHIN):
                 group = group_name(await sites.acurrent())
-                await channel_layer().group_send(group, {"type": MESSAGE_TYPE, "counters": counters})
-        except (redis.RedisError, OSError, ForeignDataSet) as error:
+                await channel_layer().group_send(group, broadcasts.message(counters))
+        except ForeignDataSet as error:
+            logger.debug("%d counters were not broadcast: %s", len(refs), error)  # it is in the log once
+        except (redis.RedisError, OSError) as error:
             # TimeoutError is an OSError. Every page reads these numbers again within 30 s.
-            logger.warning("%d counters were not broadcast, Redis does not answer: %r", len(refs), error)
+            text = "%d counters were not broadcast, Redis does not answer: %r"
+            states.failing(logger, "broadcasting", text, len(refs), error)
+        else:
+            states.over("broadcasting")
 
 
 def correct(refs: Sequence[ObjectRef]) -> None:
@@ -136,11 +141,15 @@ def correct(refs: Sequence[ObjectRef]) -> None:
 async def _correct(refs: Sequence[ObjectRef]) -> None:
     async with asyncio.timeout(SEND_WITHIN):
         group = group_name(await sites.acurrent())
-        await channel_layer().group_send(group, {"type": CORRECTED_TYPE, "refs": [str(ref) for ref in refs]})
+        for start in range(0, len(refs), MAX_TOGETHER):
+            part = refs[start : start + MAX_TOGETHER]
+            await channel_layer().group_send(group, broadcasts.corrected(part))
 
 
 def channel_layer() -> Any:
     """The default channel layer. Raises ImproperlyConfigured where there is none."""
+    if conf.testing:
+        raise redis.ConnectionError("DJINSIGHT_TESTING is on: nothing is broadcast")
     layer = get_channel_layer()
     if layer is None:
         raise ImproperlyConfigured('expected CHANNEL_LAYERS["default"] but there is none')

@@ -10,7 +10,7 @@ def exact(model):
 class Migration(migrations.Migration):
     """Object ids that MySQL and MariaDB compare character by character. Other databases do so already."""
 
-    dependencies = [("djinsight", "0001_initial")]
+    dependencies = [("djinsight", "0002_admin_indexes")]
 
     operations = [
         exact("olderviews"),

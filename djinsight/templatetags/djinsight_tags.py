@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.apps import apps
 from django.conf import settings
+from django.db import Error
 from django.db.models import Model
 from django.template import Context
 from django.utils.html import escape
@@ -15,21 +18,25 @@ from django.utils.safestring import SafeString
 
 from djinsight import chart, values
 from djinsight.beacons import tokens
+from djinsight.beacons.refs import ref_of_saved
+from djinsight.counting import capturing
 from djinsight.numbers import abbreviate
-from djinsight.page import Page, find_object, ref_of, sought
+from djinsight.page import UNSET, Page, Unset, find_object, sought
+from djinsight.script import is_new_place, place_tags
 from djinsight.skeleton import Skeleton, kept
 from djinsight.values import Values
 
 register = template.Library()
+logger = logging.getLogger(__name__)
 
 
 @register.simple_tag(takes_context=True)
 def page_view_tracker(
-    context: Context, obj: Model | None = None, async_load: bool = True, debug: bool = False
+    context: Context, obj: Model | Unset | None = UNSET, async_load: bool = True, debug: bool = False
 ) -> SafeString:
     """Count a view of the page's object when the page is seen."""
     found = find_object(context, obj)
-    ref = ref_of(found) if found is not None else None
+    ref = ref_of_saved(found) if found is not None else None
     page = Page.of(context)
     if ref is None:
         note = _note(context, obj, "page_view_tracker") if debug else ""
@@ -38,14 +45,15 @@ def page_view_tracker(
     why = page.uncounted()
     if why:
         return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
-    page.identify_visitor()
-    html = _render(context, "page_view_tracker", {"ref": ref, "token": tokens.mint("view", ref)})
+    capturing.rendered(ref)
+    data = {"ref": ref, "token": tokens.mint("view", ref), "number": page.number}
+    html = _render(context, "page_view_tracker", data)
     return html + _script(context, page, async_load=async_load, debug=debug)
 
 
 @register.simple_tag(takes_context=True)
 def page_stats_display(
-    context: Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = None
+    context: Context, obj: Model | Unset | None = UNSET, show_unique: bool = True, refresh_interval: int | None = None
 ) -> SafeString:
     """How often, by how many, and when the object was viewed, as a list."""
     names = ("total_views", "unique_views", *values.TIMES) if show_unique else ("total_views", *values.TIMES)
@@ -54,7 +62,7 @@ def page_stats_display(
 
 @register.simple_tag(takes_context=True)
 def live_stats_counter(
-    context: Context, obj: Model | None = None, show_unique: bool = True, refresh_interval: int | None = 30
+    context: Context, obj: Model | Unset | None = UNSET, show_unique: bool = True, refresh_interval: int | None = 30
 ) -> SafeString:
     """Total and, with ``show_unique``, unique views; polled every ``refresh_interval`` s where sockets do not work."""
     names = ("total_views", "unique_views") if show_unique else ("total_views",)
@@ -62,7 +70,7 @@ def live_stats_counter(
 
 
 @register.simple_tag(takes_context=True)
-def page_analytics_widget(context: Context, obj: Model | None = None, period: str = "week") -> SafeString:
+def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, period: str = "week") -> SafeString:
     """All numbers of the object, and a chart of the days of this ``"week"`` or ``"month"``.
 
     Raises TemplateSyntaxError for another period.
@@ -79,43 +87,43 @@ def page_analytics_widget(context: Context, obj: Model | None = None, period: st
 
 
 @register.simple_tag(takes_context=True)
-def total_views_stat(context: Context, obj: Model | None = None) -> SafeString:
+def total_views_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed."""
     return _statistics(context, obj, "total_views_stat", "total_views")
 
 
 @register.simple_tag(takes_context=True)
-def unique_views_stat(context: Context, obj: Model | None = None) -> SafeString:
+def unique_views_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How many visitors viewed the object."""
     return _statistics(context, obj, "unique_views_stat", "unique_views")
 
 
 @register.simple_tag(takes_context=True)
-def first_viewed_stat(context: Context, obj: Model | None = None) -> SafeString:
+def first_viewed_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """When the object was viewed first."""
     return _statistics(context, obj, "first_viewed_stat", "first_viewed_at")
 
 
 @register.simple_tag(takes_context=True)
-def last_viewed_stat(context: Context, obj: Model | None = None) -> SafeString:
+def last_viewed_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """When the object was viewed last."""
     return _statistics(context, obj, "last_viewed_stat", "last_viewed_at")
 
 
 @register.simple_tag(takes_context=True)
-def views_today_stat(context: Context, obj: Model | None = None) -> SafeString:
+def views_today_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed since midnight."""
     return _statistics(context, obj, "views_today_stat", "views_today")
 
 
 @register.simple_tag(takes_context=True)
-def views_week_stat(context: Context, obj: Model | None = None) -> SafeString:
+def views_week_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed since Monday."""
     return _statistics(context, obj, "views_week_stat", "views_week")
 
 
 @register.simple_tag(takes_context=True)
-def views_month_stat(context: Context, obj: Model | None = None) -> SafeString:
+def views_month_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
     """How often the object was viewed since the first of the month."""
     return _statistics(context, obj, "views_month_stat", "views_month")
 
@@ -124,7 +132,9 @@ def views_month_stat(context: Context, obj: Model | None = None) -> SafeString:
 def djinsight_script(context: Context) -> SafeString:
     """The script, where the page wants it; no other tag of the page brings it then."""
     page = Page.of(context)
-    return _render(context, "djinsight_script", {} if page.has_script else {"script": page.script()})
+    data = {} if page.script_is_placed else {"script": page.script()}
+    page.script_is_placed = True
+    return _render(context, "djinsight_script", data)
 
 
 @register.simple_tag(takes_context=True)
@@ -137,21 +147,61 @@ def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_view_tracker(context: Context, page: Model | None = None) -> SafeString:
+def wagtail_page_view_tracker(
+    context: Context, page: Model | Unset | None = UNSET, async_load: bool = True, debug: bool = False
+) -> SafeString:
     """``page_view_tracker`` of a Wagtail page."""
-    return page_view_tracker(context, page) or _unfound(context, page, "wagtail_page_view_tracker", "page")
+    html = page_view_tracker(context, page, async_load, debug)
+    return html or _unfound(context, page, "wagtail_page_view_tracker", "page")
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_stats_display(context: Context, page: Model | None = None) -> SafeString:
+def wagtail_page_stats_display(
+    context: Context,
+    page: Model | Unset | None = UNSET,
+    show_unique: bool = True,
+    refresh_interval: int | None = None,
+) -> SafeString:
     """``page_stats_display`` of a Wagtail page."""
-    return page_stats_display(context, page) or _unfound(context, page, "wagtail_page_stats_display", "page")
+    html = page_stats_display(context, page, show_unique, refresh_interval)
+    return html or _unfound(context, page, "wagtail_page_stats_display", "page")
 
 
 @register.simple_tag(takes_context=True)
-def wagtail_page_analytics_widget(context: Context, page: Model | None = None) -> SafeString:
+def wagtail_page_analytics_widget(
+    context: Context, page: Model | Unset | None = UNSET, period: str = "week"
+) -> SafeString:
     """``page_analytics_widget`` of a Wagtail page."""
-    return page_analytics_widget(context, page) or _unfound(context, page, "wagtail_page_analytics_widget", "page")
+    return page_analytics_widget(context, page, period) or _unfound(
+        context, page, "wagtail_page_analytics_widget", "page"
+    )
+
+
+@register.simple_tag(takes_context=True)
+def most_viewed(context: Context, model: str, limit: int = 10, days: int | None = None, by: str = "views") -> list[Any]:
+    """Return the most viewed objects of ``model`` for a loop: ``{% most_viewed "blog.article" days=7 as popular %}``.
+
+    They are those that the model shows to everybody (``ranking.shown``). Empty for a visitor who may not see numbers,
+    and while the database does not answer. Raises TemplateSyntaxError for arguments that cannot work.
+    """
+    try:
+        found = apps.get_model(model)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise template.TemplateSyntaxError(f'most_viewed: expected a model like "blog.article" ({error})') from error
+    if not getattr(found, "djinsight_tracked", False):
+        raise template.TemplateSyntaxError(f"most_viewed: {found._meta.label} does not have PageViewStatisticsMixin")
+    if by != "views":
+        raise template.TemplateSyntaxError(f'most_viewed: expected by="views" but got {by!r}')
+    if not Page.of(context).shows_statistics:
+        return []
+    try:
+        ranked: list[Any] = found.most_viewed(limit, days=days)
+    except (TypeError, ValueError) as error:
+        raise template.TemplateSyntaxError(f"most_viewed: {error}") from error
+    except Error:
+        logger.warning("The most viewed of %s are not shown: their database does not answer", model, exc_info=True)
+        return []
+    return ranked
 
 
 @register.filter
@@ -167,18 +217,19 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
     if shown is None:
         return _unfound(context, obj, name)
     # One skeleton for all values that have the same fields: there is none of a time where there was no view.
-    shape = (name, stats, shown.times, *options.values())
+    shape = (name, stats, shown.shape_of(stats), *options.values())
+    here = shape, page.formats  # a block around the tag may have a language or a zone of its own
     try:
-        skeleton = page.skeletons[shape]
+        skeleton = page.skeletons[here]
     except KeyError:
         template = _template(context, name)
         skeleton = kept(template, shape, lambda: Skeleton.of(template, shown.fields_of(stats), options))
-        page.skeletons[shape] = skeleton
+        page.skeletons[here] = skeleton
     if skeleton is None:
         html = _render(context, name, {"values": shown.fields_of(stats), **options})
     else:
         html = skeleton.fill(shown)
-    return html if page.has_script else html + _script(context, page)
+    return html + _script(context, page)
 
 
 class Comment(SafeString):
@@ -202,8 +253,10 @@ def _note(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeSt
 
 
 def _script(context: Context, page: Page, **options: Any) -> SafeString:
-    """The script, after whichever tag needs it first: also where a site's own template knows nothing of it."""
-    return SafeString() if page.has_script else _render(context, "script", {"script": page.script(**options)})
+    """Return the script for the place of the tag that renders, empty if it has one or was placed by hand."""
+    if page.script_is_placed or not is_new_place(context) or page.is_foreign():
+        return SafeString()
+    return _render(context, "script", {"script": page.script(**options)})
 
 
 def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
@@ -214,3 +267,6 @@ def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
 def _template(context: Context, name: str) -> Any:
     assert context.template is not None  # it is what renders this tag
     return context.template.engine.get_template(f"djinsight/{name}.html")
+
+
+place_tags(register)

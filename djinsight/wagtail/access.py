@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import swapper
-from wagtail.permissions import policy_registry
+from wagtail import VERSION
 
-from djinsight.conf import conf
-
-PERMISSION = "djinsight.view_pageviewstatistics"
+from djinsight.page import may_see_statistics
 
 
 def page_model() -> Any:
-    """Wagtail's page model, or the one that the project has in its place."""
+    """Return Wagtail's page model, or the one that the project has in its place (from Wagtail 8.0 on)."""
+    if VERSION < (8, 0):
+        from wagtail.models import Page
+
+        return Page
+    import swapper
+
     return swapper.load_model("wagtailcore", "Page")
 
 
 def page_policy() -> Any:
-    """Who may do what with which pages."""
-    return policy_registry.get_by_type(page_model())
+    """Return Wagtail's policy: who may do what with which pages."""
+    from wagtail import permissions
 
-
-def may_see_views(user: Any) -> bool:
-    """Whether ``user`` has the permission to view statistics; with ``DJINSIGHT_ADMIN_ONLY`` also is of the staff."""
-    return bool(user.has_perm(PERMISSION) and (user.is_staff or not conf.admin_only))
+    if VERSION < (8, 0):
+        return permissions.page_permission_policy
+    return permissions.policy_registry.get_by_type(page_model())
 
 
 def may_see_report(user: Any) -> bool:
-    """Whether ``user`` may see views, and there is a page that they may explore."""
-    return may_see_views(user) and page_policy().explorable_root_instance(user) is not None
+    """Return whether ``user`` may see views, and may explore any page."""
+    return may_see_statistics(user) and page_policy().explorable_root_instance(user) is not None

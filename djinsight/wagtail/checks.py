@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from django.core import checks
-from wagtail.admin.viewsets.pages import page_viewset_registry
+from wagtail import VERSION
 
 from djinsight.wagtail.panel import ViewsPanelMixin
 from djinsight.wagtail.ranking import tracked_page_types
@@ -14,6 +14,10 @@ from djinsight.wagtail.ranking import tracked_page_types
 
 def check_editors(**kwargs: Any) -> list[checks.CheckMessage]:
     """W010: the editor of a page type with the mixin is a view set's own, and shows no views."""
+    if VERSION < (8, 0):
+        return []  # there are no such view sets
+    from wagtail.admin.viewsets.pages import page_viewset_registry
+
     import_module("wagtail.admin.urls")  # view sets are registered when it is loaded
     hint = "Let its edit_view_class inherit from djinsight.wagtail.panel.ViewsPanelMixin, before EditView."
     return [

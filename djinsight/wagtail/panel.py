@@ -8,10 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.side_panels import BaseSidePanel
 from wagtail.admin.views.pages.edit import EditView
-from wagtail.admin.viewsets.pages import PageViewSet
 
-from djinsight.page import is_tracked
-from djinsight.wagtail.access import may_see_views
+from djinsight.page import is_tracked, may_see_statistics
 
 
 class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]
@@ -39,16 +37,10 @@ class ViewsPanelMixin:
         view: Any = self
         # After a save in the background the editor takes only what that save can have changed.
         partial = view.expects_json_response or view.hydrate_create_view
-        if not partial and is_tracked(view.page) and may_see_views(view.request.user):
+        if not partial and is_tracked(view.page) and may_see_statistics(view.request.user):
             panels.append(ViewsSidePanel(view.page, view.request))
         return panels
 
 
 class ViewsEditView(ViewsPanelMixin, EditView):  # type: ignore[misc]
     """The editor of pages whose type has no view set of its own."""
-
-
-class ViewsPageViewSet(PageViewSet):  # type: ignore[misc]
-    """Wagtail's own view set for pages, with the side panel."""
-
-    edit_view_class = ViewsEditView

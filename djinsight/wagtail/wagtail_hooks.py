@@ -9,17 +9,24 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import include, path, reverse
 from django.utils.translation import gettext_lazy as _
-from wagtail import hooks
+from wagtail import VERSION, hooks
 from wagtail.admin.menu import MenuItem
 
+from djinsight.page import STATISTICS_PERMISSION
 from djinsight.wagtail import urls
-from djinsight.wagtail.access import PERMISSION, may_see_report, page_model
-from djinsight.wagtail.panel import ViewsPageViewSet
+from djinsight.wagtail.access import may_see_report, page_model
 
+if VERSION >= (8, 0):
+    from djinsight.wagtail.viewsets import ViewsPageViewSet
 
-@hooks.register("register_admin_viewset")  # type: ignore[untyped-decorator]
-def register_page_viewset() -> ViewsPageViewSet:
-    return ViewsPageViewSet(model=page_model())
+    @hooks.register("register_admin_viewset")  # type: ignore[untyped-decorator]
+    def register_page_viewset() -> ViewsPageViewSet:
+        return ViewsPageViewSet(model=page_model())
+
+else:
+    from djinsight.wagtail.edit_hook import HOOK, LAST, edit_with_views
+
+    hooks.register(HOOK, edit_with_views, order=LAST)
 
 
 @hooks.register("register_admin_urls")  # type: ignore[untyped-decorator]
@@ -40,5 +47,5 @@ def register_report_menu_item() -> MenuItem:
 
 @hooks.register("register_permissions")  # type: ignore[untyped-decorator]
 def register_permission() -> QuerySet[Permission]:
-    app_label, codename = PERMISSION.split(".")
+    app_label, codename = STATISTICS_PERMISSION.split(".")
     return Permission.objects.filter(content_type__app_label=app_label, codename=codename)

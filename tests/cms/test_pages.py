@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.template import Context, Template
 from django.test import RequestFactory, TestCase
-from wagtail.models import Page
+from wagtail.models import Page, PageViewRestriction
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics
+from tests.cms.forms import form_data
 from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
 from tests.counting import count_views
 from tests.sockets import BROWSER, view_id
@@ -101,16 +102,6 @@ def test_a_preview_does_not_count(query: str, client: Any, admin_user: Any, blog
     assert not VIEW.search(draft)
 
 
-def form_data(editor: Any) -> dict[str, Any]:
-    """What the browser would send of the editor's form."""
-    form = editor.context["form"]
-    data = {"comments-TOTAL_FORMS": 0, "comments-INITIAL_FORMS": 0}
-    for field in form:
-        value = field.value()
-        data[field.html_name] = "" if value is None else value
-    return data
-
-
 def test_address_and_name(blog_page: Any, add: Add) -> None:
     """A page of a CMS has a ``url`` and a ``title``."""
     child = add("Part 1", EventPage, under=blog_page)
@@ -129,6 +120,32 @@ def test_ranked_pages(blog_page: Any, add: Add) -> None:
     persist()
     assert BlogPage.most_viewed() == [other, blog_page]
     assert BlogPage.most_viewed(queryset=BlogPage.objects.live().exclude(pk=other.pk)) == [blog_page]
+
+
+def test_ranked_are_only_pages_that_everybody_may_see(blog_page: Any, add: Add) -> None:
+    """Neither unpublished pages nor private ones, nor what is below those; the specific pages too."""
+    private, hidden = add("Private", NewsPage), add("Unpublished")
+    below = add("Below a private page", NewsPage, under=private)
+    PageViewRestriction.objects.create(page=private, restriction_type=PageViewRestriction.LOGIN)
+    for page in (blog_page, private, below, hidden):
+        count_views(ObjectRef.of(page), 2)
+    persist()
+    hidden.unpublish()
+    assert BlogPage.most_viewed() == BlogPage.most_viewed(days=7) == [blog_page]
+    assert NewsPage.most_viewed() == []
+    tag = "{% load djinsight_tags %}{% most_viewed 'cms.blogpage' as found %}{{ found.0.title }} of {{ found|length }}"
+    assert Template(tag).render(Context()) == "Bread without kneading of 1"
+    assert len(BlogPage.most_viewed(queryset=BlogPage.objects.all())) == 4  # it was asked for
+    found = BlogPage.most_viewed(queryset=BlogPage.objects.live().specific())
+    assert {type(each) for each in found} == {BlogPage, NewsPage}
+    with pytest.raises(ValueError, match=r"but got one of wagtailcore\.Page"):
+        BlogPage.most_viewed(queryset=Page.objects.live())
+
+
+def test_the_page_of_a_template_of_a_block(blog_page: Any) -> None:
+    """Wagtail calls it ``self``, too."""
+    html = Template("{% load djinsight_tags %}{% total_views_stat %}").render(Context({"self": blog_page}))
+    assert f'data-djinsight-ref="cms.blogpage:{blog_page.pk}"' in html
 
 
 def test_a_deleted_page_takes_its_numbers_along(blog_page: Any, add: Add, redis_client: Any) -> None:

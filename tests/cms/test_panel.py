@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
-from wagtail.admin.viewsets.pages import PageViewSet, page_viewset_registry
+from django.http import HttpResponse
+from wagtail import VERSION, hooks
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from djinsight.wagtail.panel import ViewsPanelMixin
+from tests.cms.forms import form_data
 from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
 from tests.counting import count_views
 
@@ -72,8 +74,8 @@ def test_a_page_that_was_never_viewed(client: Any, admin_user: Any, blog_page: A
         (True, False, False, True),
         (False, False, False, False),
         (False, True, False, False),
-        (True, False, True, False),
-        (True, True, True, True),
+        (True, False, True, True),
+        (False, True, True, False),
     ],
 )
 def test_permission(
@@ -131,6 +133,11 @@ def test_the_permission_can_be_given_to_groups(client: Any, admin_user: Any, db:
 
 def test_a_view_set_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
     """One with an editor of its own shows no panel, and the check says how to get it."""
+    if VERSION < (8, 0):
+        assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
+        return  # no page type has an editor of its own
+    from wagtail.admin.viewsets.pages import PageViewSet, page_viewset_registry
+
     assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
     own = PageViewSet(model=BlogPage)
     monkeypatch.setitem(page_viewset_registry.values_by_class, BlogPage, own)
@@ -138,3 +145,40 @@ def test_a_view_set_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [each.obj for each in warned] == [BlogPage, NewsPage]
     own.edit_view_class = type("EditView", (ViewsPanelMixin, own.edit_view_class), {})
     assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
+
+
+def test_hooks_of_the_site_run_once(client: Any, admin_user: Any, blog_page: Any) -> None:
+    """The editor of Wagtail 7.4 has the panel by such a hook."""
+    client.force_login(admin_user)
+    runs: list[str] = []
+
+    def edited(request: Any, page: Any) -> None:
+        runs.append(request.method)
+
+    with hooks.register_temporarily([("before_edit_page", edited), ("after_edit_page", edited)]):
+        assert PANEL in edit(client, blog_page)
+        assert runs == ["GET"]
+
+
+def test_a_hook_of_the_site_may_answer(client: Any, admin_user: Any, blog_page: Any) -> None:
+    client.force_login(admin_user)
+    with hooks.register_temporarily("before_edit_page", lambda request, page: HttpResponse("not today")):
+        assert edit(client, blog_page) == "not today"
+
+
+def test_a_page_is_saved(client: Any, admin_user: Any, blog_page: Any) -> None:
+    client.force_login(admin_user)
+    data = form_data(client.get(f"/cms-admin/pages/{blog_page.pk}/edit/"))
+    response = client.post(f"/cms-admin/pages/{blog_page.pk}/edit/", {**data, "title": "", "action-publish": "1"})
+    assert PANEL in response.content.decode()  # the form again, with what is wrong
+    response = client.post(f"/cms-admin/pages/{blog_page.pk}/edit/", {**data, "intro": "New", "action-publish": "1"})
+    assert response.status_code == 302
+    assert BlogPage.objects.get().intro == "New"
+
+
+def test_a_revision_that_is_taken_back(client: Any, admin_user: Any, blog_page: Any) -> None:
+    client.force_login(admin_user)
+    revision = blog_page.save_revision()
+    response = client.get(f"/cms-admin/pages/{blog_page.pk}/revisions/{revision.pk}/revert/")
+    assert response.status_code == 200
+    assert (PANEL in response.content.decode()) is (VERSION < (8, 0))

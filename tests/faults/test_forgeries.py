@@ -12,7 +12,6 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.core.signing import Signer, TimestampSigner
 from django.test import Client
 
@@ -20,6 +19,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.live import hub
 from djinsight.live.frames import CloseCode
+from tests import users
 from tests.blog.models import Article
 from tests.counting import count_views
 from tests.sockets import BROWSER, Page, view_id
@@ -164,12 +164,12 @@ async def test_the_same_answer_for_forbidden_and_absent(
     assert hub.get().topics == {}
 
 
-@pytest.mark.parametrize("staff", [True, False])
-def test_only_a_page_of_the_staff_has_tokens(staff: bool, secret: ObjectRef) -> None:
+@pytest.mark.parametrize("kind", ["staff", "a user with the permission"])
+def test_only_a_page_of_the_staff_has_tokens(kind: str, secret: ObjectRef) -> None:
     client = Client(headers={"user-agent": BROWSER})
-    client.force_login(User.objects.create_user("reader", is_staff=staff))
+    client.force_login(users.make(kind))
     html = client.get(f"/articles/{secret.pk}/").content.decode()
-    assert ("data-djinsight-watch" in html) is staff
+    assert ("data-djinsight-watch" in html) is users.KINDS[kind]
     assert "data-djinsight-view" in html  # everybody's view counts
 
 

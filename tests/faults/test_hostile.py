@@ -16,7 +16,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 
-from djinsight.beacons import tokens
+from djinsight.beacons import ids, tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import entries
 from djinsight.models import PageViewLog
@@ -149,7 +149,9 @@ async def test_nobody_is_known_by_name(
     limits = {"DJINSIGHT_RATE_VISITOR": 20, "DJINSIGHT_RATE_ADDRESS": 200}
     process, host = await sync_to_async(processes.daphne)(**settings, **limits)
     try:
-        headers = {"x_forwarded_for": CLIENT, "cookie": f"sessionid={SESSION}; djinsight_visitor={SESSION}"}
+        secret = ids.mint()
+        own = ids.sign(secret)
+        headers = {"x_forwarded_for": CLIENT, "cookie": f"sessionid={SESSION}; djinsight_visitor={own}"}
         page = await connect_page(host, **headers)
         await page.ask({"type": "subscribe", "tokens": [tokens.mint("watch", ref)]})
         assert (await page.ask(view(ref, 1, "/")))["type"] == "counted"
@@ -168,3 +170,4 @@ async def test_nobody_is_known_by_name(
     for text in (before, after, process.output, json.dumps(process.lines)):
         assert CLIENT not in text
         assert SESSION not in text
+        assert secret not in text

@@ -1,24 +1,31 @@
 -- Count a batch of views, each at most once, and tell the new counters of the objects they touch.
 --
--- KEYS  1 events (stream)   2 meta (hash: epoch, seq, trimmed)   3 shed (hash)
---       4 ids of now (set)  5 ids of the stretch before (set)  6 ids of the one after (set), of a clock that is ahead
+-- KEYS  1 events (stream)   2 meta (hash: epoch, seq, trimmed, shed_from)   3 shed (hash)   4 pending (see segments.lua)
+--       5 ids of now (set)  6 ids of the stretch before (set)  7 ids of the one after (set), of a clock set back
 --       then 4 for each object: counter, unique_counter, day, viewed
 --       then 1 for each visitor: session (hash: ref -> number of the day last seen)
---       then, where views of a visitor cost (ARGV 10), 1 for each visitor, and where those of a network do (ARGV 11),
---       1 for each network: rate (integer: the moment in µs up to which its views are paid for)
--- ARGV  1 now (Unix ms)     2 number of today     3 an epoch, taken where there is none yet
+--       then rates (integer: the moment in µs up to which views are paid for), each kind only if it costs something:
+--       1 for each visitor (ARGV 10), 1 for each network (ARGV 11), 1 for each object (ARGV 18), 1 of the site (ARGV 19),
+--       1 for each network for its new visitors (ARGV 20)
+-- ARGV  1 when the views happened (Unix ms), '' for now by Redis's own clock
+--       2 number of that day  3 an epoch, taken where there is none yet
 --       4 most views the stream may hold          5 lifetime of expiring keys (s)
 --       6 lifetime of the view ids (s)            7 most view ids to remember
 --       8 most objects to remember a visitor      9 lifetime of a day's counter (s)
 --       10 and 11 what a view costs its visitor and its network (µs, 0: nothing)
 --       12 how far ahead may be paid (µs)
---       13 number of objects    14 number of visitors
+--       13 from and 14 until when (Unix ms) the keys of days and ids are right
+--       15 number of objects    16 number of visitors    17 number of networks
+--       18, 19 and 20 what a view costs its object and the site, and a new visitor its network (µs, 0: nothing)
+--       21 how far ahead a network may pay for new visitors (µs)
 --       then the refs of the objects, then what is to be kept of the visitors
 --       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id and payload, with a
 --       space between them
 -- Reply { a code for each view,
 --         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }: integers,
---         first and last nil where it was never viewed
+--         first and last nil where it was never viewed,
+--         why views were stopped, where some were: an error of Redis as text }
+--       or the time (Unix ms), where the keys are not right by it: nothing is counted
 --       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
 --
 -- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
@@ -26,16 +33,30 @@
 -- database and from the stream, which by then has these views. Keys of one object or visitor that somebody else has
 -- written over must not stop the others: they count as not loaded, and as seen before.
 
-local events, meta, shed, ids, ids_before, ids_after = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local now, today, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
+local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ids, ids_before, ids_after = KEYS[5], KEYS[6], KEYS[7]
+local today, lifetime = tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_stream, max_ids, max_seen = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local visitor_cost, network_cost, ahead = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local objects, visitors = tonumber(ARGV[13]), tonumber(ARGV[14])
-local first_ref, first_visitor = 14, 14 + objects
-local first_view = 15 + objects + visitors
-local first_session = 6 + 4 * objects
-local first_rate = first_session + visitors  -- of the visitors, then those of the networks
+local objects, visitors, networks = tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local object_cost, site_cost, new_cost = tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+local first_ref, first_visitor = 21, 21 + objects
+local first_view = 22 + objects + visitors
+local first_session = 7 + 4 * objects
+local first_rate = first_session + visitors  -- of the visitors, networks, objects, the site, and for new visitors
 local first_network = first_rate + (visitor_cost > 0 and visitors or 0)
+local first_object = first_network + (network_cost > 0 and networks or 0)
+local site_rate = first_object + (object_cost > 0 and objects or 0) + (site_cost > 0 and 1 or 0)
+local first_new = site_rate
+
+-- By Redis's clock, as those of its callers differ: a view that is sent again through another one is found again.
+local time = redis.call('TIME')
+local clock = time[1] * 1000000 + time[2]
+local at = tonumber(ARGV[1]) or math.floor(clock / 1000)
+if at < tonumber(ARGV[13]) or at >= tonumber(ARGV[14]) then
+  return at
+end
+local now = text(at)
 
 local function failed(reply)
   return type(reply) == 'table' and reply.err
@@ -46,8 +67,8 @@ end
 local function ask(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if failed(reply) then
-    redis.call('DEL', key)
-    reply = redis.call(command, key, ...)
+    if reply.err:find('WRONGTYPE') then redis.call('DEL', key) end
+    reply = redis.call(command, key, ...)  -- any other error is the caller's to know
   end
   return reply
 end
@@ -56,7 +77,7 @@ local head = ask('HMGET', meta, 'epoch', 'seq')
 local backlog = ask('XLEN', events)
 local known = ask('SCARD', ids)
 local known_before, known_after = ask('SCARD', ids_before), ask('SCARD', ids_after)
-local epoch, seq = head[1], tonumber(head[2] or nil)
+local epoch, seq = head[1], whole(head[2])
 if not epoch then
   epoch = ARGV[3]
   redis.call('HSET', meta, 'epoch', epoch)
@@ -66,46 +87,66 @@ if not seq then
   seq = 0
   for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)) do
     for i = 1, #entry[2], 2 do
-      if entry[2][i] == 's' then seq = tonumber(entry[2][i + 1]) or 0 end
+      if entry[2][i] == 's' then seq = whole(entry[2][i + 1]) or 0 end
     end
   end
 end
 local before = seq
 local codes, views, uniques, expire = {}, {}, {}, {}
 
+-- What the segment of the stream is to be told, by ref.
+local noted, noted_uniques, noted_from, noted_id = {}, {}, seq + 1, ''
+
+local function note_all()
+  if seq >= noted_from then
+    note(pending, { noted_from, seq - noted_from + 1, at, today, noted_id }, noted, noted_uniques)
+  end
+end
+
 local function append(ref, flags, visitor, payload)
   if backlog >= max_stream then
     -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
     local field = ARGV[2] .. ':' .. ref
+    local since = whole(redis.call('HGET', meta, 'shed_from'))
+    if not since or today < since then redis.call('HSET', meta, 'shed_from', ARGV[2]) end
     local kept = ask('HGET', shed, field)
     local a, b, c = (kept or ''):match('^(%d+):(%d+):(%d+):')
     local n, unique, unique_today = tonumber(a or 0), tonumber(b or 0), tonumber(c or 0)
     unique = unique + flags % 2
-    unique_today = unique_today + math.floor(flags / 2)
+    unique_today = unique_today + math.floor(flags / 2) % 2
     return redis.pcall('HSET', shed, field,
       string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now))
   end
   local added = redis.pcall('XADD', events, '*', 's', string.format('%.0f', seq + 1), 'r', ref, 'u', flags,
     't', now, 'v', visitor, 'd', payload)
   if not failed(added) then
+    if (seq + 1) % SEGMENT == 0 then
+      note_all()
+      fold(pending, segment_of(seq) - 1)
+      noted, noted_uniques, noted_from, noted_id = {}, {}, seq + 1, added
+    end
     seq = seq + 1
     backlog = backlog + 1
+    noted[ref] = (noted[ref] or 0) + 1
+    if flags % 2 == 1 then noted_uniques[ref] = (noted_uniques[ref] or 0) + 1 end
   end
   return added
 end
 
 -- Token buckets, each as one number (GCRA): a view moves the moment up to which is paid by its cost, and is refused
--- where that would be too far ahead. By Redis's own clock, as those of its callers differ.
-local clock, paid, spent = 0, {}, {}
-if #KEYS > first_rate then
-  local time = redis.call('TIME')
-  clock = time[1] * 1000000 + time[2]
-  local moments = redis.call('MGET', unpack(KEYS, first_rate + 1))
-  for i, moment in ipairs(moments) do
+-- where that would be too far ahead.
+local paid, spent = {}, {}
+
+local function load_rates(first, last, furthest)
+  for i, moment in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
     moment = tonumber(moment or 0) or 0
     -- Nobody can be further ahead than may be: the clock has been set back.
-    paid[KEYS[first_rate + i]] = moment > clock + ahead and clock or math.max(moment, clock)
+    paid[KEYS[first + i - 1]] = moment > clock + furthest and clock or math.max(moment, clock)
   end
+end
+
+if first_new > first_rate then
+  load_rates(first_rate + 1, first_new, ahead)
 end
 
 local function affordable(key, cost)
@@ -117,6 +158,23 @@ local function pay(key, cost)
     paid[key] = paid[key] + cost
     spent[key] = true
   end
+end
+
+-- Returns whether one more new visitor of this network may be remembered. Its rate is read only when it is needed.
+local function may_be_new(network)
+  if new_cost == 0 or network == 0 then
+    return true
+  end
+  local at = first_new + network
+  local key, furthest = KEYS[at], tonumber(ARGV[21])
+  if not paid[key] then
+    load_rates(at, at, furthest)
+  end
+  if paid[key] + new_cost > clock + furthest then
+    return false
+  end
+  pay(key, new_cost)
+  return true
 end
 
 -- The ids are asked for together, once a set, and the new ones put there together: one by one takes longer.
@@ -133,38 +191,47 @@ for key, number in pairs({ [ids] = known, [ids_before] = known_before, [ids_afte
   end
 end
 
-local stopped = false
+local stopped  -- why no more views are counted in this call
 for _, part in ipairs(parts) do
   local object, visitor, network = tonumber(part[1]), tonumber(part[2]), tonumber(part[3])
   local id, payload = part[4], part[5]
   local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
-  local network_rate = network > 0 and KEYS[first_network + network]
+  local network_rate = network_cost > 0 and network > 0 and KEYS[first_network + network]
+  local object_rate = object_cost > 0 and KEYS[first_object + object]
   local ref = ARGV[first_ref + object]
   local code
   if seen_before[id] then
     code = 0
   elseif stopped or known >= max_ids then
+    stopped = stopped or 'the ids of ' .. max_ids .. ' views are remembered, and there is no room for more'
     code = -1
-  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)) then
+  elseif not (affordable(visitor_rate, visitor_cost) and affordable(network_rate, network_cost)
+      and affordable(object_rate, object_cost) and affordable(site_cost > 0 and KEYS[site_rate], site_cost)) then
     code = -2
   else
     local session = KEYS[first_session + visitor]
     local seen = redis.pcall('HGET', session, ref)
     local readable = not failed(seen)
     seen = readable and seen and (tonumber(seen) or today)
-    local room = readable and (seen or redis.call('HLEN', session) < max_seen)
+    local remembered = readable and not seen and redis.call('HLEN', session)
+    -- A network that has had too many new visitors has no more of them: the view counts, and nobody is remembered.
+    local nobody = remembered == 0 and not may_be_new(network)
     -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
+    local room = readable and not nobody and (seen or remembered < max_seen)
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)
-    local flags = (unique and 1 or 0) + (unique_today and 2 or 0)
+    local flags = (unique and 1 or 0) + (unique_today and 2 or 0) + (nobody and 4 or 0)
     local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
-      stopped = true
+      stopped = added.err
+      if stopped:find('READONLY') then return added end  -- a replica: nothing of this call was written
       code = -1
     else
       seen_before[id], fresh[#fresh + 1] = true, id
       pay(visitor_rate, visitor_cost)
       pay(network_rate, network_cost)
+      pay(object_rate, object_cost)
+      pay(site_cost > 0 and KEYS[site_rate], site_cost)
       known = known + 1
       if room and (not seen or seen < today) then  -- another process may be at the day before
         redis.call('HSET', session, ref, today)
@@ -178,6 +245,7 @@ for _, part in ipairs(parts) do
   codes[#codes + 1] = code
 end
 
+note_all()
 if seq > before then
   redis.call('HSET', meta, 'seq', string.format('%.0f', seq))
 end
@@ -193,13 +261,13 @@ for session in pairs(expire) do
 end
 
 local function count(object)
-  local k = 3 + 4 * object
+  local k = 4 + 4 * object
   local counter, unique_counter, day, viewed = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last', 'day')
   local numbers = redis.call('MGET', counter, unique_counter, day)
-  local total, unique, today_total = tonumber(numbers[1] or nil), tonumber(numbers[2] or nil), tonumber(numbers[3] or 0)
-  local counted_day = tonumber(times[4] or 0)
-  if times[1] ~= epoch or not total or not unique then
+  local total, unique, today_total = whole(numbers[1]), whole(numbers[2]), whole(numbers[3] or 0)
+  local counted_day = whole(times[4]) or 0
+  if times[1] ~= epoch or not total or not unique or not today_total then
     return ''
   end
   if not numbers[3] and counted_day >= today then
@@ -207,8 +275,7 @@ local function count(object)
   end
   local n = views[object]
   if not n then
-    local first, last = tonumber(times[2]) or false, tonumber(times[3]) or false
-    return today_total and { total, unique, today_total, first, last } or ''
+    return { total, unique, today_total, time_of(times[2]), time_of(times[3]) }
   end
   total = redis.call('INCRBY', counter, n)
   if uniques[object] > 0 then
@@ -219,12 +286,12 @@ local function count(object)
   end
   today_total = redis.call('INCRBY', day, n)
   if not numbers[3] then redis.call('EXPIRE', day, ARGV[9]) end
-  local first = times[2] ~= '' and times[2] or now
-  if first ~= times[2] or counted_day < today then
-    redis.call('HSET', viewed, 'first', first, 'day', math.max(today, counted_day))
+  local first = time_of(times[2]) or at
+  if not time_of(times[2]) or counted_day < today then
+    redis.call('HSET', viewed, 'first', text(first), 'day', math.max(today, counted_day))
   end
   redis.call('HSET', viewed, 'last', now)
-  return { total, unique, today_total, tonumber(first) or false, tonumber(now) }
+  return { total, unique, today_total, first, at }
 end
 
 local counters = {}
@@ -233,4 +300,4 @@ for object = 1, objects do
   counters[object] = done and counted or ''
 end
 
-return { codes, counters }
+return { codes, counters, stopped }

@@ -1,69 +1,217 @@
 -- Load the counters of some objects: what the database has, plus what is still in the stream. Never downwards.
 --
--- KEYS  1 events   2 meta   3 shed   then 4 for each object: counter, unique_counter, day, viewed
+-- Bounded: it sums the segments of the stream, and walks at most the one that the database has in part, and one that
+-- is missing, which it makes again.
+--
+-- KEYS  1 events   2 meta   3 shed   4 pending   then 4 for each object: counter, unique_counter, day, viewed
 -- ARGV  1 an epoch, taken where there is none yet
---       2 epoch of the persisted cursor   3 number of the last persisted entry
---       4 epoch in which the caller has read the stream ('' for none yet)   5 id up to which it has
---       6 number of today   7 when today began and 8 ends (Unix ms)   9 lifetime of a day's counter (s)
---       then 6 for each object: ref, total, unique, today, first, last: the database's, plus the stream's up to ARGV 5
+--       2 epoch of the persisted cursor   3 number and 4 id of the last persisted entry
+--       5 number of today   6 when today began and 7 ends (Unix ms)   8 lifetime of a day's counter (s)
+--       9 from and 10 until when (Unix ms) the keys of days are right, by Redis's own clock
+--       then 6 for each object: ref, total, unique, today, first, last: the database's
 -- Reply { total, unique, today, first, last } for each object: integers, first and last nil where it was never viewed;
---       or 'stale' where the database has been written since it was read, or is about to be, or Redis has begun another
---       epoch since
+--       or 'stale' where the database has been written since it was read, or is about to be;
+--       or 'unknown' where segments are missing: each call makes one of them again;
+--       or the time (Unix ms), where the keys are not right by it
 --
 -- What is in the stream or among the shed and cannot be read is somebody else's, and counts nothing.
 
-local events, meta, shed = KEYS[1], KEYS[2], KEYS[3]
-local today_number, day_began, day_ends, lifetime = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local last_id = ARGV[4]
+local today_number, day_began, day_ends, lifetime = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local MARGIN = 64  -- entries of somebody else that may stand between ours
+local FEW_SHED = 1000
 
-local head = redis.call('HMGET', meta, 'epoch', 'trimmed')
-local epoch = head[1]
-if (epoch or '') ~= ARGV[4] then
-  return 'stale'
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now < tonumber(ARGV[9]) or now >= tonumber(ARGV[10]) then
+  return now
 end
+
+local head = redis.call('HMGET', meta, 'epoch', 'trimmed', 'seq', 'shed_from')
+local epoch = head[1]
 if not epoch then
   epoch = ARGV[1]
   redis.call('HSET', meta, 'epoch', epoch)
 end
 local persisted = ARGV[2] == epoch and tonumber(ARGV[3]) or 0
-if persisted < tonumber(head[2] or 0) then
+if persisted < math.min(whole(head[2]) or 0, whole(head[3]) or 0) then
   return 'stale'
 end
 
-local objects, by_ref = {}, {}
-for i = 10, #ARGV, 6 do
+local objects, refs, by_ref = {}, {}, {}
+for i = 11, #ARGV, 6 do
   local object = { total = tonumber(ARGV[i + 1]), unique = tonumber(ARGV[i + 2]), today = tonumber(ARGV[i + 3]),
-    first = ARGV[i + 4], last = ARGV[i + 5], settled = true }
-  objects[#objects + 1], by_ref[ARGV[i]] = object, object
+    first = time_of(ARGV[i + 4]), last = time_of(ARGV[i + 5]), settled = true }
+  objects[#objects + 1], refs[#refs + 1], by_ref[ARGV[i]] = object, ARGV[i], object
 end
 
-local function add(object, n, uniques, at, is_today)
+local function day_of(at)
+  return at < day_began and today_number - 1 or at < day_ends and today_number or today_number + 1
+end
+
+-- `of_day` of the views are of `day`, the last one with any.
+local function add(object, n, uniques, first, last, day, of_day)
   object.total, object.unique = object.total + n, object.unique + uniques
-  object.today = object.today + (is_today and n or 0)
-  if object.first == '' or tonumber(at) < tonumber(object.first) then object.first = at end
-  if object.last == '' or tonumber(at) > tonumber(object.last) then object.last = at end
+  if day == today_number then object.today = object.today + of_day end
+  if day > today_number then object.settled = false end
+  if first and (not object.first or first < object.first) then object.first = first end
+  if last and (not object.last or last > object.last) then object.last = last end
 end
 
-for _, entry in ipairs(redis.call('XRANGE', events, '(' .. ARGV[5], '+')) do
-  local view = {}
-  for i = 1, #entry[2], 2 do view[entry[2][i]] = entry[2][i + 1] end
-  local object = by_ref[view.r or '']
-  if object then
-    local n, uniques, at = tonumber(view.n or 1), tonumber(view.q or tonumber(view.u) and view.u % 2), tonumber(view.t)
-    if n and uniques and at then
-      add(object, n, uniques, view.t, at >= day_began and at < day_ends)
-      object.settled = object.settled and at < day_ends
+local function add_entry(ref, n, uniques, at)
+  local object = by_ref[ref]
+  if object then add(object, n, uniques, at, at, day_of(at), n) end
+end
+
+-- Walk the entries behind the cursor, up to the number `until_seq`. Returns whether it got there.
+local function walk(until_seq)
+  local entries = redis.call('XRANGE', events, '(' .. last_id, '+', 'COUNT', SEGMENT + MARGIN)
+  for _, entry in ipairs(entries) do
+    local seq, ref, n, uniques, at = read_entry(entry)
+    if seq then
+      if seq > until_seq then return true end
+      add_entry(ref, n, uniques, at)
+      if seq == until_seq then return true end
+    end
+  end
+  return #entries < SEGMENT + MARGIN
+end
+
+local function add_segment(known, base)
+  for i, ref in ipairs(refs) do
+    local value = known[i + 1]
+    if value then
+      local n, uniques, first, last, day, of_day = cmsgpack.unpack(value)
+      add(by_ref[ref], n, uniques, base + first, base + last, day, of_day)
     end
   end
 end
-local kept = redis.pcall('HGETALL', shed)
-for i = 1, #kept, 2 do
-  local number, ref = kept[i]:match('^(%d+):(.*)$')
-  local object = by_ref[ref or '']
-  local n, uniques, _, at = kept[i + 1]:match('^(%d+):(%d+):(%d+):(%d+)$')
-  if object and n then
-    add(object, tonumber(n), tonumber(uniques), at, tonumber(number) == today_number)
-    object.settled = object.settled and tonumber(number) <= today_number
+
+-- Make segment k again, of which the next one, if there is one, has its head.
+local function make_again(k, seq, next_id)
+  local from, until_seq = k * SEGMENT, math.min(seq, (k + 1) * SEGMENT - 1)
+  local most = until_seq - from + 1 + MARGIN
+  local newest_first = redis.call('XREVRANGE', events, next_id and '(' .. next_id or '+', '-', 'COUNT', most)
+  local entries = {}
+  for i = #newest_first, 1, -1 do entries[#entries + 1] = newest_first[i] end
+  local oldest = entries[1] and read_entry(entries[1])
+  return rebuild(pending, entries, from, until_seq, day_of, #entries < most or oldest and oldest <= from)
+end
+
+-- Read segment k from entry `from` on. Returns a function that adds it, or nil where it is not all there; the id of the
+-- segment's first entry, where that is k * SEGMENT and known.
+local function read_segment(k, from, until_seq)
+  local known = redis.pcall('HMGET', segment_key(pending, k), '', unpack(refs))
+  if not known.err then
+    local head_from, count, base, first_id = head_of(known[1])
+    local id = head_from == k * SEGMENT and first_id ~= '' and first_id or nil
+    if head_from ~= from or count ~= until_seq - from + 1 then return nil, id end
+    return function() add_segment(known, base) end, id
   end
+  local items, begins = {}, false
+  local first, count, id = each_item(pending, k, function(item)
+    begins = begins or item[1] == from
+    if begins then items[#items + 1] = item end
+  end)
+  id = first == k * SEGMENT and id or nil
+  if not begins or not first or first + count ~= until_seq + 1 then return nil, id end
+  return function()
+    for _, item in ipairs(items) do
+      local at, day = item[3], item[4]
+      for i = 6, #item, 3 do
+        local object = by_ref[item[i]]
+        if object then add(object, item[i + 1], item[i + 2], at, at, day, item[i + 1]) end
+      end
+    end
+  end, id
+end
+
+-- Add what the stream has behind the cursor. Returns whether all of it is known.
+local function add_stream()
+  local first_seq
+  for _, entry in ipairs(redis.call('XRANGE', events, '(' .. last_id, '+', 'COUNT', MARGIN)) do
+    first_seq = first_seq or read_entry(entry)
+  end
+  local seq
+  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', MARGIN)) do
+    seq = seq or read_entry(entry)
+  end
+  local length = redis.call('XLEN', events)
+  -- Numbers far beyond what the stream can hold are somebody else's.
+  if not first_seq or not seq or first_seq > seq or seq - first_seq > 2 * length + SEGMENT then
+    return walk(MAX_NUMBER)
+  end
+  local k0, k1 = segment_of(first_seq), segment_of(seq)
+  local segments, missing, first_missing, id_after = {}, 0, nil, nil
+  for k = k1, k0, -1 do
+    local from = k == k0 and first_seq or k * SEGMENT
+    local id
+    segments[k], id = read_segment(k, from, math.min(seq, (k + 1) * SEGMENT - 1))
+    if not segments[k] and k > k0 then
+      missing = missing + 1
+      first_missing = first_missing or { k, id_after }
+    end
+    id_after = id
+  end
+  -- The newest first: the id of the first entry behind it is known.
+  if first_missing then
+    local k, id = first_missing[1], first_missing[2]
+    if (k == k1 or id) and make_again(k, seq, id) then
+      segments[k] = read_segment(k, k * SEGMENT, math.min(seq, (k + 1) * SEGMENT - 1))
+      if segments[k] then missing = missing - 1 end
+    end
+  end
+  if missing > 0 then
+    return length <= SEGMENT and walk(MAX_NUMBER)
+  end
+  -- In the segment of the cursor there may be entries that are persisted and not yet trimmed.
+  if not segments[k0] and not walk((k0 + 1) * SEGMENT - 1) then
+    return false
+  end
+  for k = k0, k1 do
+    if segments[k] and not pcall(segments[k]) then
+      redis.call('UNLINK', segment_key(pending, k))  -- somebody has written over it
+      return false
+    end
+  end
+  return true
+end
+
+local function add_shed()
+  local number = redis.pcall('HLEN', shed)
+  if type(number) == 'table' or number == 0 or #refs == 0 then
+    return true
+  end
+  local function add_kept(object, kept, day)
+    local n, uniques, _, at = (kept or ''):match('^(%d+):(%d+):(%d+):(%d+)$')
+    n, uniques = whole(n), whole(uniques)
+    if n and uniques then
+      add(object, n, uniques, time_of(at), time_of(at), day, n)
+    end
+  end
+  local since = whole(head[4])
+  if since and since <= today_number + 1 and today_number - since < 400 then
+    for day = since, today_number + 1 do
+      local fields = {}
+      for i, ref in ipairs(refs) do fields[i] = text(day) .. ':' .. ref end
+      for i, kept in ipairs(redis.call('HMGET', shed, unpack(fields))) do add_kept(objects[i], kept, day) end
+    end
+    return true
+  end
+  if number > FEW_SHED then return false end
+  local kept = redis.call('HGETALL', shed)
+  for i = 1, #kept, 2 do
+    local day, ref = kept[i]:match('^(%d+):(.*)$')
+    local object = by_ref[ref or '']
+    if object then add_kept(object, kept[i + 1], tonumber(day)) end
+  end
+  return true
+end
+
+local done, known = pcall(add_stream)
+if not done or not known or not add_shed() then
+  return 'unknown'
 end
 
 -- Somebody else may have loaded it meanwhile: take the larger, unless it belongs to a data set that is gone.
@@ -74,27 +222,27 @@ local function store(object, counter, unique_counter, day, viewed)
   local function larger(number, key)
     local value = redis.pcall('GET', key)
     if type(value) == 'table' then redis.call('DEL', key) value = nil end
-    return math.max(number, current and tonumber(value or nil) or 0)
+    return math.max(number, current and whole(value) or 0)
   end
   local total, unique = larger(object.total, counter), larger(object.unique, unique_counter)
   local today = larger(object.today, day)
-  redis.call('SET', counter, string.format('%.0f', total))
-  redis.call('SET', unique_counter, string.format('%.0f', unique))
-  redis.call('SET', day, string.format('%.0f', today), 'EX', lifetime)
-  -- With views of tomorrow among them it is to be loaded once more, when the caller's clock is there.
-  redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first, 'last', object.last,
-    'day', math.max(today_number, current and tonumber(before[2] or 0) or 0))
+  redis.call('SET', counter, text(total))
+  redis.call('SET', unique_counter, text(unique))
+  redis.call('SET', day, text(today), 'EX', lifetime)
+  -- With views of tomorrow among them it is to be loaded once more, when the clock is there.
+  redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first and text(object.first) or '',
+    'last', object.last and text(object.last) or '', 'day', math.max(today_number, current and whole(before[2]) or 0))
   if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
     for _, key in ipairs({ counter, unique_counter, viewed }) do redis.call('EXPIRE', key, lifetime) end
   else
     redis.call('PERSIST', viewed)
   end
-  return { total, unique, today, tonumber(object.first) or false, tonumber(object.last) or false }
+  return { total, unique, today, object.first, object.last }
 end
 
 local stored = {}
 for i, object in ipairs(objects) do
-  local k = 4 * i
+  local k = 1 + 4 * i
   stored[i] = store(object, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3])
 end
 return stored

@@ -1,22 +1,34 @@
 -- Read the counters of many objects at once.
 --
 -- KEYS  1 meta   then 4 for each object: counter, unique_counter, day, viewed
--- ARGV  1 number of today
+-- ARGV  1 number of today   2 from and 3 until when (Unix ms) the keys of days are right, by Redis's own clock
 -- Reply for each object { total, unique, today, first, last }, or '' where its counters are not loaded: integers, first
---       and last nil where it was never viewed
+--       and last nil where it was never viewed or that is not known
+--       or the time (Unix ms), where the keys are not right by it
+--
+-- A replica answers reads, with numbers of any age. So this asks for a write that changes nothing, and returns its error.
 
 local today_number = tonumber(ARGV[1])
+local proof = redis.pcall('HDEL', KEYS[1], '')
+if type(proof) == 'table' and proof.err:find('READONLY') then
+  return proof
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now < tonumber(ARGV[2]) or now >= tonumber(ARGV[3]) then
+  return now
+end
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 
 local function read(k)
   local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last', 'day')
   local numbers = redis.call('MGET', KEYS[k], KEYS[k + 1], KEYS[k + 2])
-  local total, unique, today = tonumber(numbers[1] or nil), tonumber(numbers[2] or nil), tonumber(numbers[3] or 0)
-  if not numbers[3] and tonumber(times[4] or 0) >= today_number then
+  local total, unique, today = whole(numbers[1]), whole(numbers[2]), whole(numbers[3] or 0)
+  if not numbers[3] and (whole(times[4]) or 0) >= today_number then
     return ''  -- not a new day: its counter was evicted
   end
   if epoch and times[1] == epoch and total and unique and today then
-    return { total, unique, today, tonumber(times[2]) or false, tonumber(times[3]) or false }
+    return { total, unique, today, time_of(times[2]), time_of(times[3]) }
   end
   return ''
 end

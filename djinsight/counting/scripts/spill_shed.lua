@@ -1,31 +1,43 @@
 -- Move the numbers that were kept while the stream was full into the stream, as one entry an object and day.
 --
--- KEYS  1 events   2 meta   3 shed
--- ARGV  1 most views the stream may hold
+-- KEYS  1 events   2 meta   3 shed   4 pending
+-- ARGV  1 most views the stream may hold   2 most entries to make
 -- Reply number of entries made
 --
 -- What is no number of ours goes into the stream as it is: persist sets it aside.
 
-local events, meta, shed = KEYS[1], KEYS[2], KEYS[3]
+local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('XLEN', events) >= tonumber(ARGV[1]) then
   return 0
 end
-local kept = redis.pcall('HGETALL', shed)
-if kept.err then
-  return redis.call('DEL', shed) - 1
+local number = redis.pcall('HLEN', shed)
+if type(number) == 'table' then
+  if number.err:find('WRONGTYPE') then return redis.call('DEL', shed) - 1 end
+  return number
 end
-local seq = tonumber(redis.call('HGET', meta, 'seq') or 0)
+local kept = {}
+if number <= tonumber(ARGV[2]) then
+  kept = redis.call('HGETALL', shed)
+else
+  for _, field in ipairs(redis.call('HRANDFIELD', shed, ARGV[2])) do
+    kept[#kept + 1], kept[#kept + 2] = field, redis.call('HGET', shed, field)
+  end
+end
+local seq = whole(redis.call('HGET', meta, 'seq')) or 0
 for i = 1, #kept, 2 do
-  local ref = kept[i]:match('^%d+:(.*)$')
+  local day, ref = kept[i]:match('^(%d+):(.*)$')
   local n, unique, unique_today, at = kept[i + 1]:match('^(%d+):(%d+):(%d+):(%d+)$')
   if ref and n then
     seq = seq + 1
-    redis.call('XADD', events, '*', 's', string.format('%.0f', seq), 'r', ref, 'n', n, 'q', unique, 'w', unique_today,
+    local id = redis.call('XADD', events, '*', 's', text(seq), 'r', ref, 'n', n, 'q', unique, 'w', unique_today,
       't', at)
-    redis.call('HSET', meta, 'seq', string.format('%.0f', seq))
+    redis.call('HSET', meta, 'seq', text(seq))
+    note(pending, { seq, 1, tonumber(at), tonumber(day), id }, { [ref] = tonumber(n) }, { [ref] = tonumber(unique) })
+    if seq % SEGMENT == 0 then fold(pending, segment_of(seq) - 2) end
   else
     redis.call('XADD', events, '*', 'shed', kept[i], 'value', kept[i + 1])
   end
   redis.call('HDEL', shed, kept[i])
 end
+if redis.call('HLEN', shed) == 0 then redis.call('HDEL', meta, 'shed_from') end
 return #kept / 2

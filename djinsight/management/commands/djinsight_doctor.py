@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from djinsight import objects
 from djinsight.beacons.refs import ObjectRef
-from djinsight.doctor import probe, services, site
+from djinsight.doctor import probe, servers, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.exceptions import InvalidRef
 from djinsight.management.batches import BatchCommand, whole
@@ -31,13 +32,20 @@ class Command(BatchCommand):
             help="the site as browsers see it (default: http://127.0.0.1:8000/)",
         )
         parser.add_argument(
+            "--header",
+            action="append",
+            default=[],
+            metavar="'NAME: VALUE'",
+            help="sent with each request to the site, as a cookie or a password that lets this command in; repeatable",
+        )
+        parser.add_argument(
             "--wait", type=whole(1, MAX_WAIT), help="seconds in which a worker is to write the view (default: 25)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not _is_site(options["url"]):
             raise CommandError(f"Expected --url like https://example.org/ but got {options['url']!r}.")
-        where = site.Site(options["url"])
+        where = site.Site(options["url"], tuple(map(_header, options["header"])))
         problems = 0
         for finding in self.findings(where, options["wait"] or probe.default_wait(), options["ref"]):
             problems += finding.level is Level.PROBLEM
@@ -58,7 +66,7 @@ class Command(BatchCommand):
             return  # whatever comes next would stumble over it
         yield from tables
         redis_answers = True
-        for finding in services.servers():
+        for finding in servers.servers():
             redis_answers = redis_answers and not (finding.code == "redis" and finding.level is Level.PROBLEM)
             yield finding
         layer = list(services.channel_layer())
@@ -66,12 +74,15 @@ class Command(BatchCommand):
         if there:
             yield from services.schedule()
         yield from site.script(where)
-        yield from site.fallback(where)
+        http_answers = True
+        for finding in site.fallback(where):
+            http_answers = finding.level is Level.FINE
+            yield finding
         if tracked is not None:
             yield from site.page(where, *tracked)
         if redis_answers and there:
             delivers = any(finding.level is Level.FINE for finding in layer)
-            yield from probe.Probe(where, wait, layer_delivers=delivers).findings()
+            yield from probe.Probe(where, wait, layer_delivers=delivers, http_answers=http_answers).findings()
 
     def tracked(self, text: str) -> tuple[ObjectRef, str]:
         """The object that ``text`` names and the path of its page. Raises CommandError."""
@@ -94,3 +105,11 @@ def _is_site(url: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Return the name and the value of ``text``. Raises CommandError, which does not tell the value."""
+    name, colon, value = text.partition(":")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.strip().isprintable():
+        raise CommandError("Expected --header like 'Cookie: sessionid=...' but got something else.")
+    return name, value.strip()

@@ -6,12 +6,14 @@ from django.db import migrations, models
 
 import djinsight.models
 
+PAGE = getattr(settings, "WAGTAIL_PAGE_MODEL", "wagtailcore.Page")  # the setting is of Wagtail 8
+
 
 class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("wagtailcore", "0098_apitoken"),
+        ("wagtailcore", "0097_baselogentry_uuid_action_timestamp_indexes"),
     ]
 
     operations = [
@@ -26,7 +28,7 @@ class Migration(migrations.Migration):
                         parent_link=True,
                         primary_key=True,
                         serialize=False,
-                        to=settings.WAGTAIL_PAGE_MODEL,
+                        to=PAGE,
                     ),
                 ),
                 ("intro", models.CharField(blank=True, max_length=100)),
@@ -47,7 +49,7 @@ class Migration(migrations.Migration):
                         parent_link=True,
                         primary_key=True,
                         serialize=False,
-                        to=settings.WAGTAIL_PAGE_MODEL,
+                        to=PAGE,
                     ),
                 ),
             ],
@@ -67,7 +69,7 @@ class Migration(migrations.Migration):
                         parent_link=True,
                         primary_key=True,
                         serialize=False,
-                        to=settings.WAGTAIL_PAGE_MODEL,
+                        to=PAGE,
                     ),
                 ),
             ],

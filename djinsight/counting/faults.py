@@ -1,0 +1,112 @@
+"""Faults: what an error of Redis means, and what its operator can do about it. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import redis
+
+MAX_TEXT = 300  # characters of an error in a line of a log
+
+
+class Fault(StrEnum):
+    """A kind of error. The values are stable."""
+
+    ELSEWHERE = "elsewhere"  # the connection leads to a server that is not, or not any longer, the right one
+    FULL = "full"
+    REPLICAS = "replicas"
+    DISK = "disk"
+    PERMISSION = "permission"
+    PASSWORD = "password"
+    CLUSTER = "cluster"
+    DOWN = "down"  # no answer, or no connection
+    OTHER = "other"
+
+
+class WrongServer(redis.ConnectionError):
+    """The answer of a server that is not the right one (any longer); nothing was applied. Its connection is closed."""
+
+
+# By the word that an error begins with. In a script of Redis 6 it comes later, behind a dash.
+_WORDS = {
+    "READONLY": Fault.ELSEWHERE,
+    "MASTERDOWN": Fault.ELSEWHERE,
+    "LOADING": Fault.ELSEWHERE,
+    "CLUSTERDOWN": Fault.ELSEWHERE,
+    "MOVED": Fault.ELSEWHERE,
+    "ASK": Fault.ELSEWHERE,
+    "UNBLOCKED": Fault.ELSEWHERE,
+    "OOM": Fault.FULL,
+    "NOREPLICAS": Fault.REPLICAS,
+    "MISCONF": Fault.DISK,
+    "NOPERM": Fault.PERMISSION,
+    "NOAUTH": Fault.PASSWORD,
+    "WRONGPASS": Fault.PASSWORD,
+    "CROSSSLOT": Fault.CLUSTER,
+}
+_WORD = re.compile(rf"(?:^|[\s:]-|^-)({'|'.join(_WORDS)})\b")
+
+# By the class of an error, from whose text redis-py takes the word.
+_CLASSES: tuple[tuple[type[Exception], Fault], ...] = (
+    (WrongServer, Fault.ELSEWHERE),
+    (redis.ReadOnlyError, Fault.ELSEWHERE),
+    (redis.BusyLoadingError, Fault.ELSEWHERE),
+    (redis.exceptions.MasterDownError, Fault.ELSEWHERE),
+    (redis.exceptions.ClusterDownError, Fault.ELSEWHERE),
+    (redis.exceptions.AskError, Fault.ELSEWHERE),  # and MovedError
+    (redis.exceptions.ClusterCrossSlotError, Fault.CLUSTER),
+    (redis.exceptions.OutOfMemoryError, Fault.FULL),
+    (redis.exceptions.NoPermissionError, Fault.PERMISSION),
+    (redis.exceptions.AuthenticationError, Fault.PASSWORD),
+    (redis.exceptions.AuthorizationError, Fault.PERMISSION),
+)
+
+_TAKEN: dict[type[BaseException], str] = {
+    redis.ReadOnlyError: "READONLY ",
+    redis.BusyLoadingError: "LOADING ",
+    redis.exceptions.OutOfMemoryError: "OOM ",
+    redis.exceptions.ClusterCrossSlotError: "CROSSSLOT ",
+    redis.exceptions.NoPermissionError: "NOPERM ",
+}
+
+_CURES = {
+    Fault.ELSEWHERE: "Let DJINSIGHT_REDIS_URL lead to the primary.",
+    Fault.FULL: "Raise its maxmemory, or let a worker run djinsight.persist, which makes room.",
+    Fault.REPLICAS: "Start its replicas, or lower min-replicas-to-write.",
+    Fault.DISK: "Let it write its files: see its log and the space on its disk.",
+    Fault.PERMISSION: "Give its user the permissions that docs/redis.md lists.",
+    Fault.PASSWORD: "Correct the user and the password in DJINSIGHT_REDIS_URL.",
+    Fault.CLUSTER: "It is a cluster: set DJINSIGHT_REDIS_SHARDS to 2 or more, and have all slots on this node.",
+    Fault.DOWN: "Start it, or correct DJINSIGHT_REDIS_URL.",
+    Fault.OTHER: "See its log.",
+}
+
+
+def fault_of(error: BaseException | str) -> Fault:
+    """Return the kind of ``error``, an exception or what a script has caught."""
+    for cls, fault in _CLASSES:
+        if isinstance(error, cls):
+            return fault
+    word = _WORD.search(str(error))
+    if word is not None and not isinstance(error, redis.ConnectionError):
+        return _WORDS[word[1]]
+    return Fault.DOWN if isinstance(error, OSError | redis.ConnectionError | redis.TimeoutError) else Fault.OTHER
+
+
+def said(error: BaseException) -> str:
+    """Return the text of ``error``, with the word that redis-py takes from it."""
+    return f"{_TAKEN.get(type(error), '')}{error}"
+
+
+def cure(fault: Fault) -> str:
+    """Return what the operator can do, as one sentence."""
+    return _CURES[fault]
+
+
+def described(error: BaseException | str) -> str:
+    """Return the error and what to do about it, for a line of a log."""
+    text = (error if isinstance(error, str) else said(error)).strip() or repr(error)
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}..."
+    return f"{text.rstrip('.')}. {cure(fault_of(error))}"

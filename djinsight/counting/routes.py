@@ -1,0 +1,140 @@
+"""Routes: classes of connections that find the primary, and notice when they lead to a server that is not.
+
+After a failover behind one address a connection that is open stays with the demoted server, which answers every write
+with READONLY for good. Such an answer closes the connection, and outdates all others of the same URL in this process:
+the next use resolves the address again, or asks the Sentinels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hiredis
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+import redis.sentinel
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from djinsight.counting import faults
+from djinsight.counting.endpoints import Endpoint
+from djinsight.counting.faults import Fault, WrongServer, fault_of
+
+SENTINEL_WITHIN = 0.5  # seconds that one Sentinel may take; then the next one is asked
+
+_generations: dict[str, int] = {}  # by URL: how often its connections were found to lead to the wrong server
+
+_SYNC: dict[str, Any] = {
+    "tcp": redis.Connection,
+    "tls": redis.SSLConnection,
+    "unix": redis.UnixDomainSocketConnection,
+}
+_ASYNC: dict[str, Any] = {
+    "tcp": redis.asyncio.Connection,
+    "tls": redis.asyncio.SSLConnection,
+    "unix": redis.asyncio.UnixDomainSocketConnection,
+}
+
+
+class _Routed:
+    """What sync and async connections share."""
+
+    url: str
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._generation = _generations.get(self.url, 0)
+
+    def is_outdated(self) -> bool:
+        """Whether it may lead to the wrong server. Asked once, after which it is to be connected anew."""
+        current = _generations.get(self.url, 0)
+        outdated, self._generation = self._generation != current, current
+        return outdated
+
+    def leads_elsewhere(self, error: Exception) -> bool:
+        """Whether ``error`` says so; then the other connections of the URL are outdated."""
+        if fault_of(error) is not Fault.ELSEWHERE or isinstance(error, WrongServer):
+            return False
+        if self._generation == _generations.get(self.url, 0):
+            _generations[self.url] = self._generation + 1
+        self._generation = _generations[self.url]
+        return True
+
+
+def connection_class(url: str, endpoint: Endpoint) -> Any:
+    """Return the class of sync connections to ``url``."""
+    base = _SYNC[endpoint.kind]
+
+    class Connection(_Routed, base):  # type: ignore[misc, valid-type]
+        def read_response(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().read_response(*args, **kwargs)
+            except (redis.ResponseError, redis.BusyLoadingError) as error:
+                if self.leads_elsewhere(error):
+                    self.disconnect()
+                    raise WrongServer(faults.said(error)) from error
+                raise
+
+    Connection.url = url
+    if not endpoint.sentinels:
+        return Connection
+
+    retry = Retry(NoBackoff(), 0)
+    manager: Any = redis.sentinel.Sentinel
+    sentinels = manager(endpoint.sentinels, sentinel_kwargs=_sentinel_arguments(endpoint, retry))
+
+    class ToPrimary(Connection):
+        def _connect(self) -> Any:
+            self.host, self.port = sentinels.discover_master(endpoint.master)
+            return super()._connect()
+
+    return ToPrimary
+
+
+def aconnection_class(url: str, endpoint: Endpoint) -> Any:
+    """Return the class of async connections to ``url``, with the packing of hiredis.
+
+    For commands whose name is one word. redis-py packs in Python where it is async, 1.2 us an argument, and looks at
+    each before hiredis does where it is not, 0.3 against 0.14; a script call for many views has a thousand.
+    """
+    base = _ASYNC[endpoint.kind]
+
+    class Connection(_Routed, base):  # type: ignore[misc, valid-type]
+        def pack_command(self, *args: Any) -> list[bytes]:
+            return [hiredis.pack_command(args)]
+
+        async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return await super().read_response(*args, **kwargs)
+            except (redis.ResponseError, redis.BusyLoadingError) as error:
+                if self.leads_elsewhere(error):
+                    await self.disconnect(nowait=True)
+                    raise WrongServer(faults.said(error)) from error
+                raise
+
+    Connection.url = url
+    if not endpoint.sentinels:
+        return Connection
+
+    manager: Any = redis.asyncio.sentinel.Sentinel
+
+    class ToPrimary(Connection):
+        async def _connect(self) -> None:
+            # Asked by connections of this moment: those of a client would have to be closed with the event loop.
+            arguments = _sentinel_arguments(endpoint, AsyncRetry(NoBackoff(), 0))
+            sentinels = manager(endpoint.sentinels, sentinel_kwargs=arguments)
+            try:
+                self.host, self.port = await sentinels.discover_master(endpoint.master)
+            finally:
+                for each in sentinels.sentinels:
+                    await each.aclose()
+            await super()._connect()
+
+    return ToPrimary
+
+
+def _sentinel_arguments(endpoint: Endpoint, retry: Any) -> dict[str, Any]:
+    timeouts = {"socket_timeout": SENTINEL_WITHIN, "socket_connect_timeout": SENTINEL_WITHIN}
+    return {**timeouts, "retry": retry, "protocol": 2, **endpoint.of_sentinels}

@@ -1,0 +1,146 @@
+-- Segments: sums by object over stretches of the stream, so that a counter is loaded without a walk over the stream.
+--
+-- Put before the scripts that need it. The stream is cut by the numbers of its entries: segment k has those from
+-- k * SEGMENT on, and stands under <pending>:<k>. A new one is a list with an item for each call that counted: number
+-- of its first entry, how many entries, their time (Unix ms), the number of their day, and, in the first item, the id
+-- of the first entry; then for each ref: the ref, views, unique views. It costs a call the least. Two segments later
+-- it is folded into a hash, which is read by field. There the field '' has: number of the first entry that is summed,
+-- how many are, the moment that the times are counted from, and the id of the first entry. Each other field is a ref:
+-- views, unique views, first and last time, the last day with views, the views of that day. Where the worker keeps up
+-- nothing is ever folded. All is packed with cmsgpack, which takes half the time of a format.
+--
+-- A segment is a copy of what the stream says. One that is missing or does not agree is made again from the stream.
+
+local SEGMENT = 2048
+local SEGMENT_LIFE = 2592000  -- s; a segment whose stream is gone must not stay for good
+
+local function segment_of(seq)
+  return math.floor(seq / SEGMENT)
+end
+
+local function segment_key(pending, k)
+  return pending .. ':' .. text(k)
+end
+
+local function unpacked(value)
+  if not value then return nil end
+  local done, a, b, c, d, e, f = pcall(cmsgpack.unpack, value)
+  if done then return a, b, c, d, e, f end
+end
+
+-- The head of a folded segment: from, count, base, id of the first entry. Nil where it has none.
+local function head_of(value)
+  local from, count, base, id = unpacked(value)
+  if type(from) == 'number' and type(count) == 'number' and type(base) == 'number' then
+    return from, count, base, id
+  end
+end
+
+-- Note what one call has appended, all of one segment: `item` as above, without the refs, and tables by ref.
+local function note(pending, item, views, uniques)
+  local k = segment_of(item[1])
+  local key, n = segment_key(pending, k), 5
+  for ref, number in pairs(views) do
+    item[n + 1], item[n + 2], item[n + 3] = ref, number, uniques[ref] or 0
+    n = n + 3
+  end
+  local length = redis.pcall('RPUSH', key, cmsgpack.pack(item))
+  if type(length) == 'table' then
+    redis.call('UNLINK', key)  -- it was folded and went on, or somebody has written over it: it is made again
+  elseif length == 1 then
+    redis.call('EXPIRE', key, SEGMENT_LIFE)
+  end
+end
+
+-- Call `each(number, item)` for the items of a segment that is not folded. Returns the first entry's number, how many
+-- entries there are, and the first one's id; nil where the segment is no list, or items are missing.
+local function each_item(pending, k, each)
+  local items = redis.pcall('LRANGE', segment_key(pending, k), 0, -1)
+  if items.err or #items == 0 then return nil end
+  local from, next_seq, id
+  for i = 1, #items do
+    local item = unpacked(items[i])
+    if type(item) ~= 'table' or type(item[1]) ~= 'number' or type(item[2]) ~= 'number' then return nil end
+    if from and item[1] ~= next_seq then return nil end
+    if not from then from, id = item[1], item[5] end
+    next_seq = item[1] + item[2]
+    each(item)
+  end
+  return from, next_seq - from, id ~= '' and id or nil
+end
+
+-- Sums by ref, with times counted from `base`.
+local function add_sum(sums, ref, n, unique, delta, day)
+  local sum = sums[ref]
+  if not sum then
+    sums[ref] = { n, unique, delta, delta, day, n }
+    return
+  end
+  sum[1], sum[2] = sum[1] + n, sum[2] + unique
+  if delta < sum[3] then sum[3] = delta end
+  if delta > sum[4] then sum[4] = delta end
+  if day == sum[5] then sum[6] = sum[6] + n elseif day > sum[5] then sum[5], sum[6] = day, n end
+end
+
+local function store_sums(key, head, sums)
+  local values = { '', cmsgpack.pack(unpack(head)) }
+  local n = 2
+  for ref, sum in pairs(sums) do
+    values[n + 1], values[n + 2] = ref, cmsgpack.pack(unpack(sum))
+    n = n + 2
+  end
+  redis.call('UNLINK', key)
+  for i = 1, n, 2000 do
+    redis.call('HSET', key, unpack(values, i, math.min(i + 1999, n)))
+  end
+  redis.call('EXPIRE', key, SEGMENT_LIFE)
+end
+
+local function fold_list(pending, k)
+  local sums, base = {}, nil
+  local from, count, id = each_item(pending, k, function(item)
+    base = base or item[3]
+    local delta, day = item[3] - base, item[4]
+    for i = 6, #item, 3 do add_sum(sums, item[i], item[i + 1], item[i + 2], delta, day) end
+  end)
+  if from then store_sums(segment_key(pending, k), { from, count, base, id or '' }, sums) end
+end
+
+-- Fold segment k, to which nothing is added any more, if it is a list.
+local function fold(pending, k)
+  if not pcall(fold_list, pending, k) then
+    redis.call('UNLINK', segment_key(pending, k))  -- somebody has written over it
+  end
+end
+
+-- Read one entry: number, ref, views, unique views, time. Nil where it is none of ours.
+local function read_entry(entry)
+  local view = {}
+  for i = 1, #entry[2], 2 do view[entry[2][i]] = entry[2][i + 1] end
+  local seq, n, at = whole(view.s), whole(view.n or 1), time_of(view.t)
+  local flags = whole(view.u)
+  local unique = whole(view.q or flags and flags % 2)
+  if seq and view.r and n and unique and at then
+    return seq, view.r, n, unique, at
+  end
+end
+
+-- Make the segment of entry `from` again: `entries` has those from it up to `until_seq`, in order. `day_of(ms)` is the
+-- number of a day. Those that are not there are lost if `complete`; if not, nothing is made. Returns whether it is.
+local function rebuild(pending, entries, from, until_seq, day_of, complete)
+  local key = segment_key(pending, segment_of(from))
+  local sums, base, first_id, found = {}, nil, nil, 0
+  for _, entry in ipairs(entries) do
+    local seq, ref, n, unique, at = read_entry(entry)
+    if seq and seq >= from and seq <= until_seq then
+      base, first_id, found = base or at, first_id or entry[1], found + 1
+      add_sum(sums, ref, n, unique, at - base, day_of(at))
+    end
+  end
+  if found == 0 or not complete and found < until_seq - from + 1 then
+    redis.call('UNLINK', key)
+    return false
+  end
+  store_sums(key, { from, until_seq - from + 1, base, first_id }, sums)
+  return true
+end

@@ -1,0 +1,63 @@
+"""The address of the HTTP fallback, and the URL pattern that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
+
+from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, get_script_prefix, get_urlconf, reverse
+from django.utils.translation import get_language
+
+NAMESPACE = "djinsight"
+VIEW = "record_page_view"
+COUNTERS = "get_page_stats"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The address of one view of ``djinsight.urls``.
+
+    ``path`` is empty if ``djinsight.urls`` is not included. ``swallowed_by`` names the URL pattern that takes the
+    path in place of ours; it is empty if the path leads to our view.
+    """
+
+    path: str = ""
+    swallowed_by: str = ""
+
+    @property
+    def works(self) -> bool:
+        return bool(self.path) and not self.swallowed_by
+
+
+# By the resolver, which Django makes once for each urlconf and drops when the URLs change. Resolving a path takes
+# up to a try of each URL pattern of the site, and every page with a script asks.
+_known: WeakKeyDictionary[URLResolver, dict[tuple[str, str, str | None], Route]] = WeakKeyDictionary()
+
+
+def route(name: str = VIEW) -> Route:
+    """Return the route of the view ``name``, in the current urlconf, language and script prefix."""
+    try:
+        path = reverse(f"{NAMESPACE}:{name}")
+    except NoReverseMatch:
+        return Route()
+    resolver = get_resolver(get_urlconf())
+    known = _known.setdefault(resolver, {})
+    key = path, name, get_language()  # patterns may be translated
+    found = known.get(key)
+    if found is None:
+        found = known[key] = Route(path, _other_pattern(resolver, path, name))
+    return found
+
+
+def _other_pattern(resolver: URLResolver, path: str, name: str) -> str:
+    """Return the URL pattern that takes ``path`` although it is not that of ``name``, ``""`` if it is."""
+    try:
+        # As the handler does: without the prefix, and without the escapes of a URL.
+        match = resolver.resolve("/" + unquote(path.removeprefix(get_script_prefix()).lstrip("/")))
+    except Resolver404:
+        return "no URL pattern"
+    if match.app_names[-1:] == [NAMESPACE] and match.url_name == name:
+        return ""
+    pattern = f'"{match.route}"'
+    return f"{pattern} ({match.view_name})" if match.view_name else pattern

@@ -1,0 +1,41 @@
+// Announcements: a number in a live region is seen to move at once, and read out every ten seconds at most.
+
+const EVERY = 10000; // ms
+const readers = new WeakMap(); // element -> what is read in place of it
+
+// Call `set`, which gives `element` its `text`, and have the text read out in `region`.
+export function announce(element, region, text, set) {
+  if (region.getAttribute("aria-live") === "off" && !readers.has(element)) return set();
+  const cell = element.localName === "td";
+  if (!readers.has(element)) readers.set(element, { twin: makeTwin(element), at: -EVERY });
+  const reader = readers.get(element);
+  for (const [name, value] of [["aria-live", "off"], ["aria-hidden", cell ? null : "true"]]) {
+    if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+  set();
+  reader.text = text;
+  if (cell) return; // nothing can stand beside it in its row
+  const wait = reader.at + EVERY - performance.now();
+  if (wait <= 0) say(element, reader);
+  else reader.timer ||= setTimeout(say, wait, element, reader);
+}
+
+function say(element, reader) {
+  clearTimeout(reader.timer);
+  reader.timer = 0;
+  reader.at = performance.now();
+  if (!element.isConnected) return;
+  if (!reader.twin.isConnected) element.after(reader.twin);
+  if (reader.twin.textContent !== reader.text) reader.twin.textContent = reader.text;
+}
+
+// Return an element that only screen readers see. Set by script, its style is none that a page's policy forbids.
+function makeTwin(element) {
+  const twin = document.createElement("span");
+  const live = element.getAttribute("aria-live");
+  if (live && live !== "off") twin.setAttribute("aria-live", live);
+  Object.assign(twin.style, {
+    position: "absolute", width: "1px", height: "1px", margin: "-1px", overflow: "hidden", clipPath: "inset(50%)", whiteSpace: "nowrap",
+  });
+  return twin;
+}

@@ -1,0 +1,13 @@
+// Formats of numbers: the server says with each element how its text was made. Those of times are in times.js.
+
+// Write digits in groups, as Django does: "3:," is the size of the groups and their separator, "3,2:," an Indian one.
+export function group(digits, format) {
+  const [sizes, separator] = format.split(/:([^]*)/);
+  const left = sizes.split(",");
+  let size, text = "";
+  while ((size = +left.shift() || size) > 0 && digits.length > size) {
+    text = separator + digits.slice(-size) + text;
+    digits = digits.slice(0, -size);
+  }
+  return digits + text;
+}

@@ -1,0 +1,67 @@
+// HTTP: views and numbers of a page whose socket does not work.
+
+import { heed, refuse } from "./supervise.js";
+
+const MAX_REFS = 100; // objects of a question, of the server
+const ANSWERED = 20000; // ms until a request without an answer is given up, beyond the time for a view's answer
+
+const dead = new Set(); // tokens of no use any more
+let poll;
+let misses = 0; // questions in a row without an answer
+
+// Return ms to wait before try number `tries`: seconds that double, up to a minute, and spread.
+export const backOff = (tries) => Math.min(60, 2 ** tries) * (500 + Math.random() * 1000);
+
+function request(core, path, body) {
+  return fetch(core.config.djinsightHttp + path, { method: "POST", body, keepalive: true })
+    .then((answer) => answer.json())
+    .then((frame) => (frame.type ? frame : Promise.reject(frame)));
+}
+
+// Send a view, which is sent again until an answer comes.
+export function post(core, view) {
+  if (!core.config.djinsightHttp) return;
+  view.tries = (view.tries || 0) + 1;
+  view.sent = Date.now() + ANSWERED;
+  request(core, `record-view/${core.query}`, view.frame).then(
+    ({ type, reason }) => {
+      if (type === "counted") core.views.delete(view.id);
+      else heed(core, { type: "rejected", id: view.id, reason });
+      if (core.polling) ask(core);
+      core.tick();
+    },
+    () => {
+      view.sent = Date.now() - 10000 + backOff(view.tries);
+      core.tick();
+    },
+  );
+}
+
+// Ask for the numbers, now or `later`, and then every so often.
+export function ask(core, later) {
+  const elements = document.querySelectorAll("[data-djinsight-refresh]");
+  const every = Array.from(elements, ({ dataset }) => +dataset.djinsightRefresh).filter((seconds) => seconds > 0);
+  const wait = 1000 * (every.length ? Math.min(86400, ...every) : 30);
+  const again = (ms) => {
+    clearTimeout(poll);
+    poll = setTimeout(ask, ms, core);
+  };
+  again(wait);
+  const asked = [...core.watched].filter(([, token]) => !dead.has(token)).slice(0, MAX_REFS);
+  if (later || !asked.length || !core.config.djinsightHttp) return;
+  const body = JSON.stringify({ tokens: asked.map(([, token]) => token) });
+  request(core, "page-stats/", body).then(({ counters }) => {
+    if (!counters) throw counters;
+    misses = 0;
+    core.apply(counters);
+    const left = asked.filter(([ref]) => !counters.some((counter) => counter.ref === ref));
+    if (!left.length) return;
+    refuse(core);
+    if (core.stopped) left.forEach(([, token]) => dead.add(token));
+    core.tick();
+  }).catch(() => core.polling && again(Math.min(wait, backOff(++misses))));
+}
+
+export function stopAsking() {
+  clearTimeout(poll);
+}

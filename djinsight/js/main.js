@@ -1,0 +1,67 @@
+// djinsight: sends this page's view, and keeps its numbers live, over one WebSocket.
+//
+// Configured by data attributes on its script element and on the elements that the template tags render.
+// No dependencies, no inline code. Public: window.djinsight, "djinsight:counters" events on document, and the
+// connection state as data-djinsight-state on the document element: connecting, live, polling, refused, paused or closed.
+
+import { counters } from "./numbers.js";
+import { awake, config, configure, core, setState } from "./page.js";
+import { scan } from "./scan.js";
+import { disconnect } from "./socket.js";
+import { dropOld, seen } from "./views.js";
+
+// Not a name: an element with such an id would have it already.
+const STARTED = Symbol.for("djinsight");
+
+let scanning, root, left;
+
+function lives({ type, persisted }) {
+  if (type === "pagehide" || !awake()) return leave();
+  if (persisted) seen.clear(); // back from the cache: a new view, with a new id
+  if (type === "online") disconnect();
+  left = core.failures = 0;
+  core.views.forEach((view) => (view.sent = type === "online" ? 0 : Date.now()));
+  scan();
+}
+
+function leave() {
+  if (left) return; // hidden before it is unloaded
+  left = 1;
+  dropOld();
+  // The same id as over the socket: whichever comes first is counted.
+  const url = config.djinsightHttp;
+  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${url}record-view/${core.query}`, frame));
+  disconnect();
+  core.polling = 0;
+  setState("paused");
+}
+
+function scanSoon() {
+  // document.open() takes the listeners away, and not the observer.
+  if (root !== document.documentElement) listen();
+  scanning =
+    scanning ||
+    setTimeout(() => {
+      scanning = 0;
+      scan();
+    }, 50);
+}
+
+function listen() {
+  root = document.documentElement;
+  for (const type of ["visibilitychange", "prerenderingchange", "pagehide", "pageshow", "online"]) addEventListener(type, lives, true);
+  addEventListener("popstate", scanSoon);
+  if (typeof Navigation === "function") navigation.addEventListener("currententrychange", scanSoon);
+}
+
+if (document[STARTED]) document[STARTED]();
+else {
+  document[STARTED] = scanSoon;
+  configure();
+  if (!window.hasOwnProperty("djinsight")) window.djinsight = { scan, counters };
+  // Attributes, as some change the page's elements in place of replacing them.
+  const attributeFilter = ["data-djinsight-view", "data-djinsight-watch"];
+  new MutationObserver(scanSoon).observe(document, { childList: true, subtree: true, attributeFilter });
+  listen();
+  if (awake()) scan();
+}

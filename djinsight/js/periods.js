@@ -1,0 +1,82 @@
+// Periods: numbers of a week, of a month and of one day, and the times of views, which the page derives.
+
+import { watchTexts } from "./restore.js";
+import { formatTime } from "./times.js";
+
+const BEGAN = {
+  // The first day of the period that a day is in; days are counted from 1970-01-01, a Thursday.
+  views_week: (day) => day - ((day + 3) % 7),
+  views_month: (day) => day + 1 - new Date(day * 864e5).getUTCDate(),
+};
+const known = new Map(); // place -> the newest of it
+const before = new WeakMap(); // element of a time -> the text that it had first
+
+// Show in `element` the newest of `counter` and of what was rendered. `core` is what the first file lends.
+export function show(element, core) {
+  const { config, counters, known: totals, put, write } = core;
+  const data = element.dataset;
+  const { djinsightRef: ref, djinsightStat: stat, djinsightDay: day } = data;
+  const counter = counters.get(ref);
+  watchTexts(core);
+  const at = [ref, stat, day].join();
+  if (BEGAN[stat]) {
+    if (!data.djinsightTotal) return; // as in a template of the site: nothing tells what the period began with
+    const began = sinceBegan(at, BEGAN[stat], data, counter);
+    const [total] = totals[`${ref} total_views`] || [0];
+    put(element, began + Math.max(newest(ref, +data.djinsightTotal, +data.djinsightTotal), total));
+  } else if (day) {
+    const value = newest(at, +data.djinsightVersion || 0, +data.djinsightValue);
+    const today = counter?.day === +day ? newest(at, counter.version, counter.views_today) : value;
+    if (element.localName === "rect") grow(element, today);
+    else put(element, today);
+  } else if (/_at$/.test(stat)) {
+    const format = data.djinsightFormat ?? config.djinsightTime ?? "";
+    for (const time of [element.getAttribute("datetime"), counter?.[stat]]) {
+      // The first view does not become later, nor the last one earlier.
+      if (time) newest(at, Date.parse(time) * (stat[0] === "f" ? -1 : 1), time);
+    }
+    showTime(element, known.get(at)?.value, (time) => formatTime(time, format), write);
+  }
+}
+
+// Return the newest value of a place, where `value` is one that is newer the greater its `order` is.
+function newest(at, order, value) {
+  if (order === order && !(known.get(at)?.order >= order)) known.set(at, { order, value });
+  return known.get(at)?.value;
+}
+
+// Return what a period's number was when the total was 0, as it were: with it, the total makes the number.
+function sinceBegan(at, began, { djinsightBegan, djinsightValue, djinsightTotal }, counter) {
+  const learn = (first, since) => {
+    const has = known.get(at);
+    if (!has || first > has.first || (first === has.first && since > has.since)) known.set(at, { first, since });
+  };
+  const rendered = +djinsightBegan || 0; // a site's own template may not say
+  learn(rendered, djinsightValue - djinsightTotal);
+  if (counter?.day) {
+    const first = began(counter.day);
+    known.get(at).first ||= first;
+    // Exact on the first day of a period. On a later one it is the least that the number can be.
+    learn(first, counter.views_today - counter.total_views);
+  }
+  return known.get(at).since;
+}
+
+function showTime(element, time, format, write) {
+  const text = time && format(time);
+  if (!text) return; // no view yet, or this browser does not know the zone
+  const rendered = element.getAttribute("datetime");
+  const shown = element.textContent.trim();
+  if (!before.has(element) && shown !== text) before.set(element, shown);
+  const asWeDo = (each) => (each === before.get(element) || each === format(rendered) ? each : text);
+  write(element, text, asWeDo, rendered === time);
+  if (element.localName === "time" && rendered !== time) element.dateTime = time;
+}
+
+function grow(bar, value) {
+  if (!(value >= 0) || +bar.getAttribute("height") === value) return;
+  const box = bar.ownerSVGElement.viewBox.baseVal;
+  bar.setAttribute("height", value);
+  box.height = Math.max(box.height, value);
+  box.y = -box.height;
+}

@@ -1,0 +1,77 @@
+// Supervision: a connection is live if it is heard, and a view that gets no answer goes over HTTP.
+
+import { ask, backOff, post, stopAsking } from "./http.js";
+import { watchTexts } from "./restore.js";
+
+const SILENT = 45000; // ms; the server pings every 17 to 19 s
+const WITHIN = 10000; // ms for the first word on a socket, and for the answer to a view
+const SOON = 1000; // ms between two looks at a connection on which something waits
+const CALM = 5000; // ms between two looks at another one
+
+let timer;
+let refused; // the tokens that were on the page when the server refused one, or a page with them
+let refusedBy; // the socket on which it did
+
+const since = (time) => Math.abs(Date.now() - time);
+
+// Look after the connection of `core` from now on, and heed a `frame` that is no good news.
+export function supervise(core, frame) {
+  watchTexts(core);
+  core.tick = core.tick || (() => look(core));
+  if (frame) heed(core, frame);
+  core.tick();
+}
+
+// Take an answer that is not a view's acknowledgement.
+export function heed(core, { type, id, reason }) {
+  const view = core.views.get(id);
+  if (/^(token|expired|scope)$/.test(reason)) refuse(core);
+  if (view && /^(busy|unavailable|rate)$/.test(reason)) {
+    view.via = 0;
+    view.sent = Date.now() - WITHIN + backOff(2);
+  } else if (type === "rejected") core.views.delete(id);
+}
+
+// Remember that the server refused a token of this page.
+export function refuse(core) {
+  core.denied = 1;
+  refused = tokens();
+  refusedBy = core.socket;
+}
+
+function tokens() {
+  const elements = document.querySelectorAll("[data-djinsight-view],[data-djinsight-watch]");
+  return new Set(Array.from(elements, ({ dataset }) => dataset.djinsightView || dataset.djinsightWatch));
+}
+
+function look(core) {
+  clearTimeout(timer);
+  if (document.visibilityState !== "visible") return stopAsking();
+  if (core.socket && since(core.heard) >= (core.proven ? SILENT : WITHIN)) core.lose(0, core.proven ? 1 : 2);
+  const { socket, views } = core;
+  if (core.stopped) refused = refused || tokens();
+  // What the server said was about other tokens, or it has another key again.
+  if (refused && [...tokens()].some((token) => !refused.has(token))) refused = core.denied = core.stopped = 0;
+  if (socket && core.proven && socket !== refusedBy) core.denied = 0;
+  core.dropOld();
+  const isOpen = socket && socket.readyState === 1;
+  const isLost = core.stopped || core.failures > 1;
+  core.doubt = core.denied;
+  views.forEach((view) => {
+    if (since(view.made) >= WITHIN) core.doubt = 1;
+    if (Date.now() < view.sent + WITHIN && (!isLost || core.polling)) return;
+    if (isOpen && view.via !== socket) core.sendView(view);
+    else post(core, view);
+  });
+  if (isLost) {
+    // A view that is counted brings the numbers with it.
+    if (!core.polling) ask(core, views.size);
+    core.polling = 1;
+    core.setState(core.denied ? "refused" : core.config.djinsightHttp ? "polling" : "closed");
+  } else if (isOpen && core.proven) {
+    stopAsking();
+    core.polling = 0;
+    core.setState(core.denied ? "refused" : core.doubt ? "connecting" : "live");
+  } else if (core.doubt || !isOpen) core.setState(core.polling ? "polling" : "connecting");
+  if (socket || views.size) timer = setTimeout(core.tick, views.size || !core.proven ? SOON : CALM);
+}

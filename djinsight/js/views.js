@@ -1,0 +1,50 @@
+// Views: one for each token and visit. A visit is a load, a return from the back/forward cache, or a new address.
+
+import { all, core, optedOut } from "./page.js";
+import { sendView } from "./socket.js";
+
+const FORGOTTEN = 590000; // ms until a view is dropped: the server soon forgets its id, and would count it again
+
+export const seen = new Map(); // token of a view that was made -> the page that its tracker was rendered for
+let earlier = new Set(); // those of `seen` that were made at an earlier address, and have been here since
+let address;
+let referrer = document.referrer;
+
+// Return the number that the server gave to the tracker of a page with this path and query.
+const numberOf = (path) => `${[...path].reduce((sum, each) => (sum * 31 + each.charCodeAt()) % 1000003, 0)}`;
+
+export function findViews() {
+  const here = location.href.split("#")[0];
+  const path = location.pathname + location.search;
+  if (address !== here) {
+    referrer = address || referrer;
+    address = here;
+    earlier = new Set(seen.keys());
+  }
+  const present = new Map(); // token -> the pages that its trackers were rendered for
+  all("view").forEach(({ dataset: { djinsightView: token, djinsightPage: page } }) => {
+    present.set(token, [page].concat(present.get(token)));
+  });
+  earlier.forEach((token) => {
+    // It has left, or it has come back for this address: a view of this visit is another one.
+    const pages = present.get(token);
+    if (pages && (pages.includes(seen.get(token)) || !pages.includes(numberOf(path)))) return;
+    seen.delete(token);
+    earlier.delete(token);
+  });
+  present.forEach((pages, token) => {
+    if (seen.has(token) || optedOut()) return;
+    seen.set(token, pages[0]);
+    // 18 to 36 characters, in base 36.
+    const id = Array.from(crypto.getRandomValues(new Uint8Array(18)), (byte) => byte.toString(36)).join("");
+    // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
+    const frame = JSON.stringify({ type: "view", id, token, url: path.slice(0, 1500), referrer: referrer.slice(0, 1500) });
+    const now = Date.now();
+    core.views.set(id, { id, frame, made: now, sent: core.polling ? 0 : now });
+    sendView(core.views.get(id));
+  });
+}
+
+export const dropOld = (core.dropOld = () => {
+  core.views.forEach((view, id) => Math.abs(Date.now() - view.made) > FORGOTTEN && core.views.delete(id));
+});

@@ -1,0 +1,39 @@
+"""Chromium for the tests, and a browser of one visitor in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, BrowserContext, async_playwright
+
+from tests.servers import cannot_run
+from tests.sockets import BROWSER
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        cannot_run("no Chromium on this machine")
+    async with async_playwright() as playwright:
+        # Headless Chromium names itself as a crawler would; a context's own name is not on every request.
+        browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, f"--user-agent={BROWSER}"])
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def visiting() -> AsyncIterator[BrowserContext]:
+    """A browser of one visitor, whose pages have no errors."""
+    async with launched() as browser:
+        context = await browser.new_context()
+        context.set_default_timeout(20_000)
+        problems: list[str] = []
+        context.on("weberror", lambda error: problems.append(str(error.error)))
+        yield context
+        await context.close()
+        assert problems == []

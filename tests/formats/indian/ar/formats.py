@@ -1,0 +1,3 @@
+THOUSAND_SEPARATOR = " "
+NUMBER_GROUPING = (3, 2, 0)
+DATETIME_FORMAT = r"l, jS \o\f F Y, g:i:s A"

@@ -1,0 +1,5 @@
+"""``tests/test_libraries.py`` runs these tests, under ``tests.libraries_settings``."""
+
+from django.apps import apps
+
+collect_ignore_glob = [] if apps.is_installed("tests.libraries") else ["test_*.py"]

@@ -1,0 +1,27 @@
+"""The page's script as it is built: from its sources, and small."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shlex
+from pathlib import Path
+
+import djinsight
+from tests import node
+
+STATIC = Path(djinsight.__file__).parent / "static" / "djinsight"
+MAX_LOADED = 3072  # bytes, gzipped, of the script that every page loads
+
+
+def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
+    """After a change in djinsight/js: ``npm install && npm run build`` in tests/js."""
+    command = json.loads((node.FOLDER / "package.json").read_text())["scripts"]["build"]
+    node.run(*shlex.split(command.replace("../../djinsight/static/djinsight", str(tmp_path))))
+    built = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert built
+    assert built == {name: (STATIC / name).read_text() for name in built}
+
+
+def test_what_a_page_loads_is_small() -> None:
+    assert len(gzip.compress((STATIC / "djinsight.js").read_bytes(), 9)) <= MAX_LOADED
