@@ -171,7 +171,7 @@ async def test_what_was_not_broadcast_is_reread(
     page = await open_socket()
     await page.subscribe(watch_token)
     await database_sync_to_async(count_views)(ref, 3)  # counted, and told to nobody
-    assert (await page.counter(1))["total_views"] == 3
+    assert (await page.counter(3))["total_views"] == 3
 
 
 async def test_pubsub_that_redis_cuts(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
-from django.db import connection, connections
+from django.db import connection
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
@@ -99,16 +99,15 @@ def test_the_connection_is_cut_at_the_commit(
 @asynccontextmanager
 async def locked() -> AsyncIterator[None]:
     """Nobody can read the cursors meanwhile: a connection of its own has their table."""
-    own = connections["default"].copy()
 
     def lock() -> None:
-        own.set_autocommit(False)
-        with own.cursor() as cursor:
+        connection.set_autocommit(False)
+        with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE djinsight_persistcursor IN ACCESS EXCLUSIVE MODE")
 
     def unlock() -> None:
-        own.rollback()
-        own.close()
+        connection.rollback()
+        connection.close()
 
     with ThreadPoolExecutor(1) as pool:  # its connection is that thread's
         loop = asyncio.get_running_loop()
