@@ -28,7 +28,9 @@ class Keys:
         tag = f"{{{shard}}}:" if conf.redis_shards > 1 else ""
         self.prefix = f"{conf.redis_key_prefix}{tag}"
         self.events = f"{self.prefix}events"  # stream: counted views, until persisted
-        self.meta = f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last one persisted), shed_from
+        self.meta = (
+            f"{self.prefix}meta"  # hash: epoch, seq (last number given), trimmed (last one persisted), shed_from
+        )
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
         self.pending = f"{self.prefix}pending"  # hashes with ":<number>" behind: sums over stretches of the stream
         self.deleted = f"{self.prefix}deleted"  # set: refs of deleted objects whose statistics persist is to delete

@@ -57,7 +57,10 @@ def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
-    """The snapshots that Redis has of ``refs``: one round trip a shard. Raises redis.RedisError, CountingUnavailable."""
+    """Return the snapshots that Redis has of ``refs``: one round trip a shard.
+
+    Raises redis.RedisError, and CountingUnavailable where its clock is not steady.
+    """
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group in by_shard(dict.fromkeys(refs)).items():
         for _ in range(clock.TRIES):
