@@ -101,11 +101,6 @@ def number_of(day: date) -> int:
     return day.toordinal() - _EPOCH
 
 
-def number_of(day: date) -> int:
-    """Return ``day`` as a number: days since 1970-01-01."""
-    return day.toordinal() - _EPOCH
-
-
 def date_of(number: int) -> date:
     """The inverse of ``number_of``."""
     return date.fromordinal(number + _EPOCH)
