@@ -39,7 +39,7 @@ class Keys:
 
     def of_trial(self) -> list[str]:
         """Keys on which the doctor tries commands, and which it deletes."""
-        return [f"{self.prefix}doctor:{n}" for n in range(5)]
+        return [f"{self.prefix}doctor:{n}" for n in range(6)]
 
     def of_ref(self, ref: ObjectRef, day: str) -> RefKeys:
         """The keys of ``ref``; ``day`` is ``yyyymmdd``."""
