@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, counters, days, entries, scripts, totals
+from djinsight.counting import counters, days, entries, scripts, totals
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import stream
@@ -196,7 +196,6 @@ def test_what_a_page_reads_is_bounded(many: list[ObjectRef], redis_client: redis
             return [each.total_views for each in totals.read(refs).values()]
         finally:
             connection.close()
-            connections.close_sync()
 
     never = [ObjectRef("blog", "article", str(10_000 + n)) for n in range(60)]
     cases: list[tuple[list[ObjectRef], int]] = [(never[:1], 0), (many[:1], MANY // OBJECTS), (never[10:], 0)]

@@ -12,7 +12,7 @@ from benchmarks import views
 from benchmarks.figure import Figure
 from benchmarks.figures.history import empty, pending
 from benchmarks.run import Run
-from djinsight.counting import connections, totals
+from djinsight.counting import totals
 
 THREADS = 10
 WITHIN = 50  # ms
@@ -33,7 +33,6 @@ def reads(run: Run) -> list[Figure]:
 
     def let_go(_: int) -> None:
         connection.close()
-        connections.close_sync()
 
     figures = []
     with ThreadPoolExecutor(THREADS) as pool:
