@@ -57,7 +57,7 @@ class Formats:
         return self._numbers[number]
 
     def time(self, ms: int | None) -> tuple[str, str]:
-        """Return the Unix time ``ms`` in ISO 8601 and as people read it; both empty for None and for what is no date."""
+        """Return the Unix time ``ms`` in ISO 8601 and as people read it; both empty if it is no date."""
         return _time(ms, self._zone, self._form, self._language)
 
 

@@ -65,7 +65,7 @@ async def record_page_view(request: HttpRequest) -> HttpResponse:
         view = beacon.view(beacon.load(_body(request, beacon.MAX_FRAME)))
         if not _is_within(request, _views, conf.rate_address):
             raise Rejected(Reason.RATE, view.view_id)
-        visitor = visitors.from_request(request, days.now().number)
+        visitor = visitors.from_request(request, days.now().number, view.view_id)
         refused = refusal(visitor)
         if refused is not None:
             raise Rejected(refused, view.view_id)

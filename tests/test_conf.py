@@ -30,6 +30,7 @@ SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "RATE_VISITOR": (20, RATES, NO_RATES),
     "RATE_ADDRESS": (200, RATES, NO_RATES),
     "RATE_SOCKET": (100, RATES, NO_RATES),
+    "TESTING": (False, [True, False], [0, "yes", None]),
     "RATE_NEW_VISITORS": (2, RATES, NO_RATES),
     "RATE_OBJECT": (None, RATES, NO_RATES),
     "RATE_SITE": (None, RATES, NO_RATES),

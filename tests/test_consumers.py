@@ -74,10 +74,11 @@ async def test_a_socket_without_an_id_is_given_one_before_its_view_is_counted(
 
 
 @pytest.mark.parametrize("first", ["socket", "HTTP"])
-async def test_a_view_that_is_sent_again_counts_once_whatever_id_it_comes_with(
+async def test_a_view_that_is_sent_again_gets_the_same_id(
     first: str, open_socket: Open, view_token: str, watch_token: str, async_client: Any
 ) -> None:
-    """Its first answer was lost, and the id with it: the browser has none yet, and gets another."""
+    """Its first answer was lost, and the id with it: the browser has none yet, and gets the same one again."""
+    given: list[str] = []
     headers = {"user-agent": BROWSER, "origin": "http://testserver"}
     frame = {"type": "view", "id": view_id(), "token": view_token}
 
@@ -87,14 +88,18 @@ async def test_a_view_that_is_sent_again_counts_once_whatever_id_it_comes_with(
             "/djinsight/record-view/", json.dumps(frame), content_type="application/json", headers=headers
         )
         assert answer.json()["type"] == "counted"
+        given.append(answer.cookies["djinsight_visitor"].value)
 
     async def by_socket() -> None:
-        assert (await (await open_socket()).view(view_token, view_id()))["type"] == "counted"
+        page = await open_socket()
+        assert (await page.view(view_token, view_id()))["type"] == "counted"
+        given.append(page.issued)
 
     for send in (by_socket, over_http) if first == "socket" else (over_http, by_socket):
         await send()
     (counter,) = (await (await open_socket()).subscribe(watch_token))["counters"]
     assert (counter["total_views"], counter["unique_views"]) == (1, 1)
+    assert given[0] == given[1] != ""
 
 
 async def test_who_it_is_is_decided_once_with_the_first_view(open_socket: Open, view_token: str, settings: Any) -> None:

@@ -82,7 +82,28 @@ def test_the_zone_of_the_site_not_of_the_reader(settings: Any) -> None:
 
 def test_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(days.time, "time", lambda: 1_772_319_600.123)
-    assert days.now() == Moment(1_772_319_600_123, date(2026, 3, 1))
+    assert days.now() == Moment(1_772_319_600_123, date(2026, 3, 1), given=False)
+    days.adjust(1_772_319_660_123)  # another clock, which all servers share, is a minute ahead
+    assert days.now().ms == 1_772_319_660_123
+    days.forget_offset()
+    assert days.now().ms == 1_772_319_600_123
+
+
+def test_the_window_of_a_moment(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Keys are named after a day and a stretch of time, and are right within both."""
+    settings.TIME_ZONE = "Europe/Prague"
+    monkeypatch.setattr(days.time, "time", lambda: 1_772_319_600.0)  # midnight
+    began = 1_772_319_600_000
+    assert days.now().window() == (began, began + 86_400_000)
+    assert days.now().window(600) == (began, began + 600_000)
+    monkeypatch.setattr(days.time, "time", lambda: 1_772_319_599.0)
+    assert days.now().window(600) == (began - 600_000, began)
+    assert days.at(5).window(600) == (0, 2**43)
+
+
+@pytest.mark.parametrize("ms", [-1, 2**43, 253_402_300_800_000, 10**30])
+def test_a_time_that_is_none(ms: int) -> None:
+    assert days.to_datetime(ms) is None
 
 
 @pytest.mark.parametrize(

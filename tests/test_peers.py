@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import connection, connections, models
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from djinsight import peers
@@ -23,7 +24,7 @@ from djinsight.history.persist import persist
 from djinsight.models import PageViewStatisticsMixin
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.counting import count_views
-from tests.pages import read_calls, viewed
+from tests.pages import read_calls, render, viewed
 
 pytestmark = pytest.mark.django_db
 
@@ -303,6 +304,18 @@ def test_in_a_running_loop(
     assert asyncio.run(read()) == VALUES[name]
 
 
+def test_tags_in_a_running_loop(article: Article, redis_client: redis.Redis) -> None:
+    """As ``render()`` in an async view does."""
+    count_views(ObjectRef.of(article), 3)
+    persist()
+    redis_client.flushall()
+
+    async def rendered() -> Any:
+        return render("{% views_week_stat %}{% page_analytics_widget %}{% page_view_tracker %}", article=article)
+
+    assert asyncio.run(rendered()).texts["views_week"] == "3"
+
+
 def test_today_in_a_running_loop(article: Article) -> None:
     """A list that an async view has fetched."""
     count_views(ObjectRef.of(article), 3)
@@ -310,6 +323,9 @@ def test_today_in_a_running_loop(article: Article) -> None:
     assert days.now()
 
     async def read() -> list[int]:
-        return [each.total_views async for each in Article.objects.order_by("pk")]
+        try:
+            return [each.total_views async for each in Article.objects.order_by("pk")]
+        finally:
+            await sync_to_async(connections.close_all)()
 
     assert asyncio.run(read()) == [3, 0]

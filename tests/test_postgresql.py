@@ -28,6 +28,8 @@ MODULES = (
     "test_admin",
     "test_counters",
     "test_totals",
+    "test_orphans",
+    "test_peers",
     "test_refusals",
     "test_follow_one_view",
     "test_sites",

@@ -142,7 +142,8 @@ def test_url_names() -> None:
 
 def test_socket_path() -> None:
     (route,) = import_module("djinsight.routing").websocket_urlpatterns
-    assert str(route.pattern) == "ws/djinsight/"
+    assert all(route.pattern.match(path) for path in ("ws/djinsight/", "below/a/name/ws/djinsight/"))
+    assert not any(route.pattern.match(path) for path in ("ws/djinsight/more/", "news/djinsight/", "ws/djinsight"))
 
 
 def test_tags_and_filters() -> None:

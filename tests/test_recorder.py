@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from djinsight.counting.recorder import FEW, MAX_BATCH, Lane, Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 from djinsight.history import persisted
-from tests.counting import view
+from tests.counting import count_views, view
 from tests.sockets import WITHIN, view_id
 from tests.turns import settled
 
@@ -347,6 +348,45 @@ async def test_a_loop_that_ends_answers_what_redis_has(
         outcomes = await asyncio.gather(*answers, return_exceptions=True)
     assert outcomes[:2] == [True, False]
     assert [each.reason for each in outcomes[2:] if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3
+
+
+@pytest.mark.parametrize("hours", [-30 * 24, -1, 0.2, 25, 400 * 24])
+async def test_a_server_whose_clock_is_wrong(
+    hours: float, recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views are dated, and found when they are sent again, by Redis's clock, which all servers share."""
+    assert await recording.record(view(ref, id=view_id(3))) is True
+    seconds, microseconds = redis_client.time()
+    moment = days.at(seconds * 1000 + microseconds // 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(days, "time", SimpleNamespace(time=lambda: time.time() + hours * 3600, monotonic=time.monotonic))
+        # Another process, which has not learnt of it.
+        days.forget_offset()
+        other = Recorder(lambda snapshots: None)
+        assert await other.record(view(ref, id=view_id(3))) is False
+        assert await other.record(view(ref, "somebody")) is True
+        snapshot = (await totals.aread([ref]))[ref]
+        days.forget_offset()
+        assert snapshot == (await totals.aread([ref]))[ref] == totals.read([ref])[ref]
+        await other.aclose()
+    assert snapshot[1:4] == (2, 2, 2)
+    assert snapshot.last_viewed_ms is not None
+    assert moment.ms <= snapshot.last_viewed_ms < moment.ms + 60_000
+    assert snapshot.day - moment.number in (0, 1)
+    assert {redis_client.ttl(key) > 0 for key in redis_client.scan_iter("djinsight:ids:*")} == {True}
+    for _, fields in redis_client.xrange("djinsight:events"):
+        assert moment.ms - 60_000 < int(fields[b"t"]) < moment.ms + 60_000
+
+
+def test_a_server_that_only_reads_and_whose_clock_is_wrong(
+    ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Today is Redis's, for a page that never counts, cold or warm."""
+    count_views(ref, 2)
+    monkeypatch.setattr(days, "time", SimpleNamespace(time=lambda: time.time() + 86_400, monotonic=time.monotonic))
+    for _ in range(2):
+        days.forget_offset()
+        assert totals.read([ref])[ref].views_today == 2
 
 
 @pytest.mark.parametrize("seconds", [-600, -1, 0, 1, 1199])

@@ -7,6 +7,8 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
+
 import djinsight
 from tests import node
 
@@ -21,6 +23,12 @@ def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
     built = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert built
     assert built == {name: (STATIC / name).read_text() for name in built}
+
+
+@pytest.mark.parametrize("name", ["djinsight.js", "more.js"])
+def test_the_oldest_browsers_can_read_it(name: str) -> None:
+    """As docs/tags.md says: ES2017, without ES modules."""
+    node.run("acorn", "--ecma2017", "--silent", str(STATIC / name))
 
 
 def test_what_a_page_loads_is_small() -> None:

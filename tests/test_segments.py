@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -176,11 +175,11 @@ def happen(what: str, number: int, refs: list[ObjectRef], client: redis.Redis) -
 
 
 @pytest.fixture
-def many(transactional_db: None, redis_client: redis.Redis) -> Iterator[list[ObjectRef]]:
+def many(transactional_db: None, redis_client: redis.Redis) -> list[ObjectRef]:
     """So many views of a few objects, none of which is persisted."""
     found = [ObjectRef("blog", "article", str(n)) for n in range(OBJECTS)]
     fill(found, MANY)
-    yield found
+    return found
 
 
 def work(client: redis.Redis) -> dict[str, int]:

@@ -473,7 +473,6 @@ def test_script_of_another_site(read: Article, settings: Any) -> None:
         "data-djinsight-http": "/app/djinsight/",
         "data-djinsight-number": "3:.",
         "data-djinsight-time": f"~Europe/Prague~j. F Y H:i{months}",
-        "data-djinsight-cookie": "djinsight_visitor",
         "data-djinsight-debug": None,
     }
 

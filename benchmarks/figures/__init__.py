@@ -47,6 +47,7 @@ BENCHMARKS = {
     "tags": Benchmark("pages:tags", "a page of fifty objects with six tags each"),
     "ranking": Benchmark("pages:ranking", "the top ten of a million objects, PostgreSQL", postgresql=True),
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
+    "backlog": Benchmark("backlog:reads", "pages of objects that Redis has no counter of, while a million views wait"),
     "script": Benchmark("script:size", "the size of djinsight.js"),
     "growth": Benchmark("growth:growth", "the same with 10 and 100 times as much"),
     "two-processes": Benchmark("two_processes:on_two_cores", "two Daphne processes on one Redis"),

@@ -84,8 +84,8 @@ class OfObjectAdmin(ReadOnlyAdmin):
     """Rows about a tracked object."""
 
     list_select_related = ("content_type",)
-    search_fields: Sequence[str] = ("=object_id",)
-    exact_fields: Sequence[str] = ()  # others that a search compares, each with an index
+    search_fields = ("=object_id",)
+    exact_fields: ClassVar[Sequence[str]] = ()  # others that a search compares, each with an index
     search_help_text = _("The name of an object, or its id")
 
     class Media:

@@ -30,9 +30,9 @@ class PageViewLogAdmin(OfObjectAdmin):
     readonly_fields = ("tracked",)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """Find a URL by how it begins, among the newest ``URLS`` views, as an index of all URLs would be too long.
+        """Find a URL by how it begins, among the newest ``URLS`` views; everything else by an index.
 
-        Everything else that a search finds has an index.
+        An index of all URLs would be as long as the log.
         """
         term = search_term.strip()
         if not term.startswith("/") and "://" not in term:

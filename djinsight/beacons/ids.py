@@ -1,8 +1,9 @@
 """First-party ids: minted and signed by the server, kept by the browser in a cookie.
 
 An id is ``secret.signature``, with one more signature for each key in ``SECRET_KEY_FALLBACKS``. The secret is 128
-random bits. One valid signature is enough, so a process that has only the older key and a process that has both accept
-the same id, and the id stays valid when the older key is dropped. An id without a valid signature is no identity.
+bits, random or derived with a key of the site. One valid signature is enough, so a process that has only the older key
+and a process that has both accept the same id, and the id stays valid when the older key is dropped. An id without a
+valid signature is no identity.
 """
 
 from __future__ import annotations

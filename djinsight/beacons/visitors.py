@@ -2,7 +2,7 @@
 
 A hash leaves this module: no raw session key, cookie or full address reaches Redis or the database. The hash of a
 session and of an anonymous visitor is keyed with the oldest key of the site, so that processes agree while a key is
-rotated. The hash of a first-party id needs no key, as 128 random bits cannot be guessed, and outlives every rotation.
+rotated. The hash of a first-party id needs no key, as its 128 bits cannot be guessed, and outlives every rotation.
 """
 
 from __future__ import annotations
@@ -43,12 +43,15 @@ class Visitor(NamedTuple):
     issued: str = ""
 
 
-def from_scope(scope: Mapping[str, Any], day: int) -> Visitor:
-    """The visitor of a WebSocket handshake (an ASGI scope); ``day`` is today's number, for the daily key."""
-    return from_request(Handshake(scope), day)
+def from_scope(scope: Mapping[str, Any], day: int, view_id: str = "") -> Visitor:
+    """The visitor of a WebSocket handshake (an ASGI scope); ``day`` is today's number, for the daily key.
+
+    ``view_id`` is that of the first view: of a browser that has no id, each attempt to send the view gives the same.
+    """
+    return from_request(Handshake(scope), day, view_id)
 
 
-def from_request(request: Any, day: int) -> Visitor:
+def from_request(request: Any, day: int, view_id: str = "") -> Visitor:
     """The visitor of an HTTP request: the same one as of a handshake from the same browser."""
     meta = request.META
     return identify(
@@ -58,6 +61,7 @@ def from_request(request: Any, day: int) -> Visitor:
         opted_out=opted_out(request),
         day=day,
         keeps=KEEPS_NONE not in meta.get("QUERY_STRING", ""),
+        view_id=view_id,
     )
 
 
@@ -73,7 +77,14 @@ def opted_out(request: Any) -> bool:
 
 
 def identify(
-    *, cookies: str, user_agent: str, address: str, day: int, opted_out: bool = False, keeps: bool = True
+    *,
+    cookies: str,
+    user_agent: str,
+    address: str,
+    day: int,
+    opted_out: bool = False,
+    keeps: bool = True,
+    view_id: str = "",
 ) -> Visitor:
     """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without anything that it may read, as ``"anonymous"``.
 
@@ -84,8 +95,9 @@ def identify(
         day: The number of today.
         opted_out: Whether the browser asks not to be tracked.
         keeps: Whether the browser keeps an id that it is given, as far as the page can tell.
+        view_id: The id of the view that comes with it, ``""`` if there is none.
     """
-    secret, issued = _kept(cookies, keeps)
+    secret, issued = _kept(cookies, keeps, view_id)
     visitor = _anonymous(user_agent, address, day, opted_out and conf.respect_dnt)
     if not secret or visitor.crawler or visitor.opted_out:
         return visitor
@@ -112,7 +124,7 @@ def _anonymous(user_agent: str, address: str, day: int, opted_out: bool) -> Visi
     return Visitor(key, ip_address, user_agent, is_crawler(user_agent), hashed, opted_out)
 
 
-def _kept(cookies: str, keeps: bool) -> tuple[str, str]:
+def _kept(cookies: str, keeps: bool, view_id: str) -> tuple[str, str]:
     """Return the secret that tells this browser apart, and the signed id that it is to keep from now on.
 
     Both are ``""`` for an anonymous visitor. A header that is too long to be read may hold an id: none is minted then.
@@ -133,7 +145,11 @@ def _kept(cookies: str, keeps: bool) -> tuple[str, str]:
         return secret, "" if ids.is_current(own) else ids.sign(secret)
     # Of the session, where there is one: two pages that open at once get the same id, and so does a browser that has
     # the session and does not keep the id.
-    secret = _secret_of(session_key) if session_key else ids.mint() if keeps else ""
+    if session_key:
+        secret = _secret_of(session_key)
+    elif keeps:
+        # Of the view, so that one whose answer was lost, and the id with it, gets the same id when it is sent again.
+        secret = ids.derive(_key("view"), view_id) if view_id else ids.mint()
     return secret, ids.sign(secret) if keeps else ""
 
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -36,12 +35,15 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
     (757 us against 168 us), and a channel of its own would cost a subscription a socket. The hub has the channel.
     """
 
-    @cached_property
-    def visitor(self) -> Visitor:
-        """Who it is, decided with the first view: of a page that only watches it need not be known."""
-        visitor = visitors.from_scope(self.scope, days.now().number)
+    visitor: Visitor | None = None
+    issued = ""  # the id that the browser is still to be given
+
+    def identify(self, view: Beacon) -> Visitor:
+        """Decide who it is, with the first view: of a page that only watches it need not be known."""
+        visitor = visitors.from_scope(self.scope, days.now().number, view.view_id)
         self.issued = visitor.issued
-        return visitor._replace(issued="")
+        self.visitor = visitor._replace(issued="")
+        return self.visitor
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
@@ -88,12 +90,13 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             self.reject(error)
 
     def on_view(self, view: Beacon) -> None:
-        refused = refusal(self.visitor)
+        visitor = self.visitor or self.identify(view)
+        refused = refusal(visitor)
         if refused is None and self.socket.in_flight >= MAX_IN_FLIGHT:
             refused = Reason.BUSY
         if refused is not None:
             raise Rejected(refused, view.view_id)
-        self.hub.recorder.submit(View(view, self.visitor), self.acknowledge)
+        self.hub.recorder.submit(View(view, visitor), self.acknowledge)
         self.socket.in_flight += 1
         if self.issued:
             # Before Redis answers: a page that is left in between has its id all the same.

@@ -1,0 +1,50 @@
+"""Pages of objects that Redis has no counter of, while nobody persists and a million views wait."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+from django.db import connection
+
+from benchmarks import views
+from benchmarks.figure import Figure
+from benchmarks.figures.history import empty, pending
+from benchmarks.run import Run
+from djinsight.counting import connections, totals
+
+THREADS = 10
+WITHIN = 50  # ms
+
+
+def reads(run: Run) -> list[Figure]:
+    """Ten threads at once, each with objects that were never viewed: the longest read of each round."""
+    number = run.size(1_000_000, 10_000)
+    empty()
+    pending(run, number)
+    never = count(10_000_000)
+
+    def read(objects: int) -> float:
+        refs = [views.ref(next(never)) for _ in range(objects)]
+        began = time.perf_counter()
+        totals.read(refs)
+        return 1000 * (time.perf_counter() - began)
+
+    def let_go(_: int) -> None:
+        connection.close()
+        connections.close_sync()
+
+    figures = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(read, [1] * THREADS))  # connections
+        for objects in (1, 50):
+            alone = [read(objects) for _ in range(run.rounds)]
+            together = [max(pool.map(read, [objects] * THREADS)) for _ in range(run.rounds)]
+            name = f"{number:,} views wait, {objects} object{'s' if objects > 1 else ''} without a counter"
+            figures.append(Figure(f"{name}, alone", "", max(alone), "ms", most=WITHIN, samples={"ms": alone}))
+            figures.append(
+                Figure(f"{name}, {THREADS} threads", "", max(together), "ms", most=WITHIN, samples={"ms": together})
+            )
+        list(pool.map(let_go, range(THREADS)))
+    return figures

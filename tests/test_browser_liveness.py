@@ -1,0 +1,210 @@
+"""A connection is live if it is heard, and a view is counted once however it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute, expect
+
+from djinsight.beacons import tokens
+from djinsight.beacons.refs import ObjectRef
+from tests.blog.models import Article
+from tests.proxy import Proxy
+from tests.sockets import WITHIN
+from tests.test_browser import SHOWN, SOCKET, TOTAL, VIEWED_AGAIN, browser, count, visitor
+
+__all__ = ["browser", "count", "visitor"]
+
+pytestmark = pytest.mark.browser
+
+Daphne = Callable[..., str]
+Count = Callable[[], tuple[int, int]]
+STATE = "document.documentElement.dataset.djinsightState"
+
+
+async def state(page: Page, name: str) -> None:
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", name)
+
+
+async def test_a_connection_that_is_silent_is_opened_anew(
+    daphne: Daphne, visitor: BrowserContext, article: Article
+) -> None:
+    page = await visitor.new_page()
+    opened: list[WebSocketRoute] = []
+
+    def far_end(socket: WebSocketRoute) -> None:
+        opened.append(socket)
+        server = socket.connect_to_server()
+        if len(opened) == 1:
+            # Whatever comes after the first answers is lost.
+            server.on_message(lambda text: None if "ping" in str(text) else socket.send(text))
+
+    await page.route_web_socket(SOCKET, far_end)
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    await state(page, "live")
+    async with page.expect_response("**/more.js"):
+        await page.clock.run_for(6000)
+    async with asyncio.timeout(WITHIN):
+        while len(opened) == 1:
+            await page.clock.fast_forward(50_000)
+    await state(page, "live")
+
+
+async def test_a_proxy_that_swallows_frames(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    """The socket opens and says nothing: it is not live for long, and the view goes over HTTP."""
+    page = await visitor.new_page()
+    await page.route_web_socket(SOCKET, lambda socket: None)
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
+    await state(page, "live")
+    async with page.expect_response("**/more.js"):
+        await page.clock.run_for(6000)
+    async with page.expect_response("**/record-view/"):
+        await page.clock.run_for(5000)
+    await state(page, "polling")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    for _ in range(6):
+        await page.clock.run_for(10_000)
+        assert await page.evaluate(STATE) == "polling"
+    assert count() == (1, 1)
+
+
+async def test_a_view_without_an_answer_on_a_connection_that_lives(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+
+    def far_end(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda text: None if '"view"' in str(text) else server.send(text))
+
+    await page.route_web_socket(SOCKET, far_end)
+    answer = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await answer.wait()
+        await route.continue_()
+
+    await page.route("**/record-view/", held)
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
+    await state(page, "live")
+    async with page.expect_response("**/more.js"):
+        await page.clock.run_for(6000)
+    async with page.expect_request("**/record-view/"):
+        await page.clock.run_for(6000)
+    await state(page, "connecting")  # with pings, and yet not live
+    async with page.expect_response("**/record-view/"):
+        answer.set()
+    await page.clock.run_for(2000)
+    await state(page, "live")
+    await expect(page.locator(TOTAL)).to_have_text("1")
+    assert count() == (1, 1)
+
+
+@pytest.mark.parametrize("failure", ["502", "200 with HTML", "no connection"])
+async def test_a_request_that_fails_is_sent_again(
+    failure: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+    failures: list[str] = []
+
+    async def failing(route: Route) -> None:
+        failures.append(route.request.url)
+        if len(failures) > 2:
+            await route.continue_()
+        elif failure == "no connection":
+            await route.abort()
+        else:
+            await route.fulfill(status=int(failure[:3]), body="<h1>no</h1>", content_type="text/html")
+
+    await page.route("**/record-view/", failing)
+    await page.goto(f"http://{daphne('without_sockets')}/articles/{article.pk}/?refresh=1")
+    await expect(page.locator(TOTAL)).to_have_text("1", timeout=40_000)  # after two waits that double
+    assert len(failures) == 3
+    assert count() == (1, 1)
+
+
+async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
+    page = await visitor.new_page()
+    down = True
+
+    async def far_end(socket: WebSocketRoute) -> None:
+        if down:
+            await socket.close()
+        else:
+            socket.connect_to_server()
+
+    await page.route_web_socket(SOCKET, far_end)
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
+    async with asyncio.timeout(WITHIN):
+        while await page.evaluate(STATE) != "polling":
+            await page.clock.run_for(1000)
+    await page.clock.run_for(120_000)
+    await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # no timer fires any more
+    down = False
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await state(page, "live")
+
+
+async def test_a_page_of_another_key_is_refused(
+    daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef, count: Count
+) -> None:
+    """As where SECRET_KEY was changed without a fallback: it shows old numbers, and says so."""
+    page = await visitor.new_page()
+    other = tokens.mint("watch", ref).rsplit(":", 1)[0] + ":" + "x" * 43
+
+    async def forged(route: Route) -> None:
+        answer = await route.fetch()
+        text = re.sub('(data-djinsight-(?:view|watch))="[^"]+"', rf'\1="{other}"', await answer.text())
+        await route.fulfill(response=answer, body=text)
+
+    await page.route("**/articles/*/", forged)
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
+    await state(page, "refused")
+    for _ in range(6):
+        await page.clock.run_for(10_000)
+        assert await page.evaluate(STATE) == "refused"
+    assert count() == (0, 0)
+
+
+async def test_a_view_is_not_sent_after_its_id_is_forgotten(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count, redis_client: object
+) -> None:
+    """A handshake without an answer, a tab that is hidden after 3 s, and shown after 21 minutes."""
+    async with Proxy(daphne()) as proxy:
+        proxy.swallow, proxy.let_through = b"/ws/djinsight/", 0
+        page = await visitor.new_page()
+        await page.clock.install()
+        await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
+        await proxy.swallowed.wait()
+        await page.clock.run_for(3000)
+        async with page.expect_request("**/record-view/"):
+            await page.evaluate(SHOWN, "hidden")
+        async with asyncio.timeout(WITHIN):
+            while count() != (1, 1):
+                await asyncio.sleep(0.02)
+        for key in redis_client.scan_iter("djinsight:*view*"):  # type: ignore[attr-defined]
+            redis_client.delete(key)  # type: ignore[attr-defined]
+
+        proxy.swallow = b""
+        await page.clock.fast_forward(21 * 60_000)
+        sent: list[str] = []
+        page.on("websocket", lambda opened: opened.on("framesent", lambda text: sent.append(str(text))))
+        page.on("request", lambda request: sent.append(request.url))
+        await page.evaluate(SHOWN, "visible")
+        await state(page, "live")
+        await expect(page.locator(TOTAL)).to_have_text("1")
+        await page.evaluate(VIEWED_AGAIN)  # another visit is another view
+        await expect(page.locator(TOTAL)).to_have_text("2")
+        assert len([each for each in sent if '"view"' in each or "record-view" in each]) == 1
+    assert count() == (2, 2)

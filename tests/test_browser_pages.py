@@ -1,0 +1,163 @@
+"""Pages that the script assumes nothing of: names, places, policies and ways to come into being."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Route, expect
+
+from tests import node, processes
+from tests.blog.models import Article
+from tests.servers import cannot_run
+from tests.sockets import WITHIN
+from tests.test_browser import TOTAL, browser, count, visitor
+
+__all__ = ["browser", "count", "visitor"]
+
+pytestmark = pytest.mark.browser
+
+Daphne = Callable[..., str]
+Count = Callable[[], tuple[int, int]]
+
+
+async def lives(page: Page) -> None:
+    """Wait until the page's view is counted and its number moves."""
+    await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
+    await expect(page.locator(f":is(main, #here) {TOTAL}")).to_have_text("1", timeout=WITHIN * 1000)
+
+
+@pytest.mark.parametrize("name", ["clobbered", "own", "intemplate", "innoscript", "inshadow", "head", "written"])
+async def test_a_page_that_is_in_the_way(
+    name: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+    await page.goto(f"http://{daphne()}/sites/{name}/{article.pk}/")
+    await lives(page)
+    assert count() == (1, 1)
+    if name == "own":
+        assert await page.evaluate("djinsight") == "the site's own"
+    if name == "head":
+        assert await page.evaluate("document.head.querySelectorAll('title, meta[name=after]').length") == 2
+
+
+async def test_a_first_tag_that_jquery_brings(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+
+    async def file(route: Route) -> None:
+        await route.fulfill(path=Path(node.install()) / route.request.url.partition("/npm/")[2])
+
+    await page.route("**/npm/**", file)
+    await page.goto(f"http://{daphne()}/sites/jquery/{article.pk}/")
+    await lives(page)
+    assert count() == (1, 1)
+
+
+async def test_a_page_that_is_prerendered_counts_when_it_is_shown(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    other = await Article.objects.acreate(title="Another")
+    host = daphne()
+    page = await visitor.new_page()
+    await page.goto(f"http://{host}/sites/plain/{article.pk}/")
+    await lives(page)
+    await page.evaluate(
+        """address => {
+            const rules = document.createElement("script");
+            rules.type = "speculationrules";
+            rules.textContent = JSON.stringify({ prerender: [{ source: "list", urls: [address] }] });
+            document.head.append(rules);
+            return fetch(address);
+        }""",
+        f"/sites/plain/{other.pk}/",
+    )
+    assert count() == (1, 1)
+    await page.evaluate("address => { location.href = address }", f"/sites/plain/{other.pk}/")
+    async with asyncio.timeout(WITHIN):
+        while count() != (1, 2):
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "script-src 'self'; require-trusted-types-for 'script'",
+        "script-src 'self'; require-trusted-types-for 'script'; trusted-types djinsight",
+        "script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
+    ],
+)
+async def test_a_policy_of_trusted_types(
+    policy: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+
+    async def strict(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": policy})
+
+    await page.route("**/sites/plain/*/", strict)
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/")
+    await lives(page)
+    if "'none'" in policy:
+        await page.clock.run_for(6000)  # no second file there, and no error that the page sees
+    else:
+        async with page.expect_response("**/more.js"):
+            await page.clock.run_for(6000)
+    assert count() == (1, 1)
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Starts nginx in front of a server, whose path it keeps: ``host = nginx(server)``."""
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    if not Path(program).exists():
+        cannot_run("no nginx on this machine")
+    started: list[processes.Process] = []
+
+    def start(server: str) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (tmp_path / "nginx.conf").write_text(f"""
+            daemon off; pid {tmp_path}/pid; error_log stderr notice; worker_processes 1;
+            events {{}}
+            http {{
+                access_log off;
+                client_body_temp_path {tmp_path}/1; proxy_temp_path {tmp_path}/2; fastcgi_temp_path {tmp_path}/3;
+                uwsgi_temp_path {tmp_path}/4; scgi_temp_path {tmp_path}/5;
+                server {{
+                    listen 127.0.0.1:{port};
+                    location / {{
+                        proxy_pass http://{server};
+                        proxy_http_version 1.1;
+                        proxy_set_header Host $http_host;
+                        proxy_set_header Upgrade $http_upgrade;
+                        proxy_set_header Connection upgrade;
+                    }}
+                }}
+            }}""")
+        process = processes.Process("-c", f"import os; os.execv({program!r}, ['nginx', '-c', '{tmp_path}/nginx.conf'])")
+        started.append(process)
+        process.wait_for("start worker process ")
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+async def test_a_script_name_that_the_server_does_not_know(
+    daphne: Daphne, nginx: Callable[[str], str], visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    server = daphne(FORCE_SCRIPT_NAME="/app", STATIC_URL="/app/static/")
+    page = await visitor.new_page()
+    await page.goto(f"http://{nginx(server)}/app/sites/plain/{article.pk}/")
+    await lives(page)
+    assert count() == (1, 1)
