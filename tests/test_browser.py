@@ -67,6 +67,14 @@ def count(redis_client: redis.Redis, ref: ObjectRef) -> Callable[[], tuple[int, 
 Count = Callable[[], tuple[int, int]]
 
 
+async def counting(count: Count, views: int) -> None:
+    """Wait until the article has these views, and the stream too."""
+    async with asyncio.timeout(WITHIN):
+        while (found := count()) != (views, views):
+            assert found[0] <= views
+            await asyncio.sleep(0.02)
+
+
 async def test_the_number_moves_in_the_other_window(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:

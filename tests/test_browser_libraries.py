@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ REACT = """
 
 
 @pytest.fixture
-async def library(visitor: BrowserContext) -> AsyncIterator[BrowserContext]:
+async def library(visitor: BrowserContext) -> BrowserContext:
     """The browser, for which ``/npm/`` has Node's packages."""
 
     async def file(route: Route) -> None:
@@ -52,7 +52,7 @@ async def library(visitor: BrowserContext) -> AsyncIterator[BrowserContext]:
             await route.fulfill(path=Path(node.install()) / name)
 
     await visitor.route("**/npm/**", file)
-    yield visitor
+    return visitor
 
 
 @pytest.fixture

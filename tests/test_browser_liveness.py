@@ -14,7 +14,7 @@ from djinsight.beacons.refs import ObjectRef
 from tests.blog.models import Article
 from tests.proxy import Proxy
 from tests.sockets import WITHIN
-from tests.test_browser import SHOWN, SOCKET, TOTAL, VIEWED_AGAIN, browser, count, visitor
+from tests.test_browser import SHOWN, SOCKET, TOTAL, VIEWED_AGAIN, browser, count, counting, visitor
 
 __all__ = ["browser", "count", "visitor"]
 
@@ -190,9 +190,7 @@ async def test_a_view_is_not_sent_after_its_id_is_forgotten(
         await page.clock.run_for(3000)
         async with page.expect_request("**/record-view/"):
             await page.evaluate(SHOWN, "hidden")
-        async with asyncio.timeout(WITHIN):
-            while count() != (1, 1):
-                await asyncio.sleep(0.02)
+        await counting(count, 1)
         for key in redis_client.scan_iter("djinsight:*view*"):  # type: ignore[attr-defined]
             redis_client.delete(key)  # type: ignore[attr-defined]
 
