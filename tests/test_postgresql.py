@@ -42,6 +42,6 @@ def test_on_postgresql() -> None:
     with PostgreSQL(programs) as server:
         environment = {**os.environ, "TEST_DATABASE": "postgresql", "TEST_POSTGRESQL_HOST": str(server.host)}
         command = [sys.executable, "-m", "pytest", "-q", *(f"tests/{module}.py" for module in MODULES)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
