@@ -71,6 +71,6 @@ def test_on_postgresql(driver: str) -> None:
         }
         modules = MODULES if driver == "psycopg" else BY_DRIVER
         command = [sys.executable, "-m", "pytest", "-q", *(f"tests/{module}.py" for module in modules)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
