@@ -29,7 +29,7 @@ def main() -> None:
     django.setup()
 
     from djinsight.counting import connections, days, scripts
-    from djinsight.counting.recorder import Call
+    from djinsight.counting.calls import Call
     from djinsight.models import PageViewStatistics
 
     if PageViewStatistics.objects.exists():

@@ -10,9 +10,9 @@ from djinsight.beacons.beacon import Beacon
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
 from djinsight.counting import clock, connections, days, scripts
+from djinsight.counting.calls import Call
 from djinsight.counting.entries import View
 from djinsight.counting.keys import shard_of
-from djinsight.counting.recorder import Call
 from tests.sockets import BROWSER, view_id
 
 _ids = numbers(1_000_000)

@@ -15,7 +15,7 @@ from djinsight import conf
 from djinsight.beacons.beacon import Beacon
 from djinsight.beacons.refs import ObjectRef
 from djinsight.beacons.visitors import Visitor
-from djinsight.counting import connections, recorder, totals
+from djinsight.counting import calls, connections, totals
 from djinsight.counting.entries import View
 from djinsight.counting.recorder import Recorder
 from djinsight.exceptions import Reason, Rejected
@@ -176,7 +176,7 @@ async def test_new_visitors_of_a_network(
 ) -> None:
     """Past the limit views count, and nothing is kept of who it is: not in Redis, and not in the log."""
     settings.DJINSIGHT_RATE_NEW_VISITORS = 1
-    monkeypatch.setattr(recorder, "NEW_VISITORS_BURST", 5.0)
+    monkeypatch.setattr(calls, "NEW_VISITORS_BURST", 5.0)
     office = [view(ref, n, f"person-{n}") for n in range(8)]
     again = [view(ref, 10 + n, f"person-{n}") for n in range(5)]
     others = [view(ref, 20, "elsewhere", "other"), view(ref, 21, "unknown", "")]
@@ -209,7 +209,7 @@ async def test_new_visitors_come_again(
 ) -> None:
     """Who was not remembered is when there is room."""
     settings.DJINSIGHT_RATE_NEW_VISITORS = 100
-    monkeypatch.setattr(recorder, "NEW_VISITORS_BURST", 0.011)
+    monkeypatch.setattr(calls, "NEW_VISITORS_BURST", 0.011)
     assert await recording.record(view(ref, 0, "one"))
     numbers = iter(range(1, 1000))
     async with asyncio.timeout(10):

@@ -13,7 +13,7 @@ import redis
 from django.db import close_old_connections
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections, days, persistence, recorder, totals
+from djinsight.counting import calls, connections, days, persistence, recorder, totals
 from djinsight.counting.recorder import FEW, MAX_BATCH, Lane, Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
@@ -135,7 +135,7 @@ async def test_a_full_process_says_busy(recording: Recorder, ref: ObjectRef, mon
 
 
 async def test_full_view_ids_say_busy(recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "MAX_VIEW_IDS", 3)
+    monkeypatch.setattr(calls, "MAX_VIEW_IDS", 3)
     answers = await asyncio.gather(*(recording.record(view(ref)) for _ in range(5)), return_exceptions=True)
     assert [each for each in answers if isinstance(each, bool)] == [True, False, False]
     assert [each.reason for each in answers if isinstance(each, Rejected)] == [Reason.BUSY, Reason.BUSY]
@@ -145,7 +145,7 @@ async def test_a_visitor_of_everything_is_not_unique(
     recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unique views are never overstated: past the bound nobody is new."""
-    monkeypatch.setattr(recorder, "MAX_SEEN", 2)
+    monkeypatch.setattr(calls, "MAX_SEEN", 2)
     others = [ObjectRef("blog", "article", str(n)) for n in range(900, 904)]
     assert await asyncio.gather(*(recording.record(view(each)) for each in others)) == [True, True, False, False]
     assert await recording.record(view(others[0])) is False
@@ -394,7 +394,7 @@ async def test_a_view_sent_again_to_a_server_whose_clock_differs(
     seconds: int, recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the turn of a stretch too: the id is found where the other server has put it."""
-    turn = recorder.VIEW_ID_MEMORY * (1_790_000_000 // recorder.VIEW_ID_MEMORY) * 1000
+    turn = calls.VIEW_ID_MEMORY * (1_790_000_000 // calls.VIEW_ID_MEMORY) * 1000
     at = {"ms": turn}
     monkeypatch.setattr(days, "now", lambda: days.at(at["ms"]))
     assert await recording.record(view(ref, id=view_id(3))) is True

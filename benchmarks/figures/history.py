@@ -17,8 +17,9 @@ from benchmarks.run import Run, make_articles
 from djinsight.beacons.beacon import Beacon
 from djinsight.beacons.visitors import Visitor
 from djinsight.counting import scripts
+from djinsight.counting.calls import Call
 from djinsight.counting.entries import View
-from djinsight.counting.recorder import MAX_BATCH, Call
+from djinsight.counting.recorder import MAX_BATCH
 from djinsight.history.persist import persist
 from djinsight.models import (
     DataLoss,

@@ -23,8 +23,8 @@ from djinsight.beacons import visitors
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import connections, days
+from djinsight.counting.calls import MAX_SEEN
 from djinsight.counting.keys import Keys, escaped, shard_of
-from djinsight.counting.recorder import MAX_SEEN
 
 SCAN = 1000  # keys a step through Redis
 PREFIX = "pageview:"  # what the older package put behind our prefix

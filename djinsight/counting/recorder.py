@@ -16,23 +16,20 @@ from typing import Any
 import redis
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
 from djinsight.counting import (
     capturing,
     clock,
     connections,
     counters,
-    days,
-    entries,
     faults,
     scripts,
-    snapshot,
     states,
 )
+from djinsight.counting.calls import Call
 from djinsight.counting.entries import View
 from djinsight.counting.faults import WrongServer
-from djinsight.counting.keys import Keys, shard_of
+from djinsight.counting.keys import shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet, Reason, Rejected
 
@@ -41,12 +38,7 @@ logger = logging.getLogger("djinsight.counting")
 MAX_BATCH = 512  # views a script call
 FEW = 64  # views that go in one call in any case
 MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
-VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
-MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
-BURST = 2.0  # seconds of views at its rate that a visitor, a network, an object or the site may save up
-NEW_VISITORS_BURST = 600.0  # seconds of new visitors at their rate that a network may save up
 LOAD_AGAIN_AFTER = 1.0  # seconds in which no counters are loaded, as the database did not give them
-MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
 
 OnUpdate = Callable[[Sequence[Snapshot]], None]
 # Given the view's id, and whether it is unique, or why it is not counted.
@@ -251,95 +243,6 @@ class Lane:
             state, text = f"{self._state}, by a fault", "%d views counted and not answered"
             states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
             _refuse(batch, Reason.UNAVAILABLE)
-
-
-class Call:
-    """KEYS and ARGV of ``count_views.lua`` for a batch, and the reading of its reply. Pure.
-
-    ``moment`` is when the views happened, now by Redis's clock by default; those of the past are under no limit of
-    rates.
-    """
-
-    def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
-        by_visitor, by_network = (None, None) if moment else (conf.rate_visitor, conf.rate_address)
-        by_object, by_site = (None, None) if moment else (conf.rate_object, conf.rate_site)
-        by_new = None if moment else conf.rate_new_visitors
-        self.moment = moment or days.now()
-        objects: dict[ObjectRef, int] = {}  # the places of each, from 1
-        visitors: dict[Visitor, int] = {}
-        networks: dict[str, int] = {}
-        listed = []
-        for beacon, visitor in views:
-            at = objects.setdefault(beacon.ref, len(objects) + 1)
-            by = visitors.setdefault(visitor, len(visitors) + 1)
-            limited = (by_network or by_new) and visitor.network
-            via = networks.setdefault(visitor.network, len(networks) + 1) if limited else 0
-            # One argument: each more has its price, in the client as in the script.
-            listed.append(f"{at} {by} {via} {beacon.view_id} {entries.encode(beacon)}")
-        names = Keys(shard)
-        bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
-        stamp = self.moment.stamp
-        self.refs = list(objects)
-        of_objects: list[str] = []
-        for ref in objects:
-            of_objects += names.of_ref(ref, stamp)
-        self.keys: list[str] = [
-            names.events,
-            names.meta,
-            names.shed,
-            names.pending,
-            names.view_ids(bucket),
-            names.view_ids(bucket - 1),
-            names.view_ids(bucket + 1),
-            *of_objects,
-            *(names.of_visitor(visitor.key) for visitor in visitors),
-            *(names.of_rate(visitor.key) for visitor in visitors if by_visitor),
-            *(names.of_rate(network) for network in networks if by_network),
-            *(names.of_object_rate(ref) for ref in objects if by_object),
-            *([names.of_site_rate()] if by_site else []),
-            *(names.of_new_visitors(network) for network in networks if by_new),
-        ]
-        self.args: list[Any] = [
-            self.moment.ms if self.moment.given else "",
-            self.moment.number,
-            counters.new_epoch(),
-            conf.stream_max_views,
-            conf.redis_expiration,
-            2 * VIEW_ID_MEMORY,
-            MAX_VIEW_IDS,
-            MAX_SEEN,
-            counters.day_lifetime(),
-            _price(by_visitor),
-            _price(by_network),
-            round(BURST * 1_000_000),
-            *self.moment.window(VIEW_ID_MEMORY),
-            len(objects),
-            len(visitors),
-            len(networks),
-            _price(by_object),
-            _price(by_site),
-            _price(by_new),
-            round(NEW_VISITORS_BURST * 1_000_000),
-            *objects,
-            *map(entries.encode_visitor, visitors),
-            *listed,
-        ]
-
-    def snapshots(self, numbers: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:
-        """The snapshots in the reply, and the refs whose counters Redis does not have."""
-        warm, cold = [], []
-        for ref, reply in zip(self.refs, numbers, strict=True):
-            each = snapshot.decode(ref, reply, self.moment.number)
-            if each is None:
-                cold.append(ref)
-            else:
-                warm.append(each)
-        return warm, cold
-
-
-def _price(rate: float | None) -> int:
-    """What a view costs at ``rate`` a second, in µs; 0 where there is no limit."""
-    return 0 if rate is None else round(1_000_000 / rate)
 
 
 def _refuse(batch: deque[Waiting], reason: Reason) -> None:
