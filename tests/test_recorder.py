@@ -40,7 +40,7 @@ async def recording(updates: Updates) -> AsyncIterator[Recorder]:
     await connections.aclose()
 
 
-def calls(client: redis.Redis, name: str) -> int:
+def calls_of(client: redis.Redis, name: str) -> int:
     return int(client.info("commandstats").get(f"cmdstat_{name}", {"calls": 0})["calls"])
 
 
@@ -60,7 +60,7 @@ async def test_three_hundred_at_once_on_a_cold_process(
     assert redis_client.xlen("djinsight:events") == 300
     # One call for all that came before it was sent, one more where Redis did not know the script, and the claim of an
     # empty Redis.
-    assert calls(redis_client, "evalsha") + calls(redis_client, "eval") <= 10
+    assert calls_of(redis_client, "evalsha") + calls(redis_client, "eval") <= 10
 
 
 async def test_views_queue_behind_the_call_in_flight(
@@ -73,7 +73,7 @@ async def test_views_queue_behind_the_call_in_flight(
     await settled(1)  # it is on its way
     rest = [recording.record(view(ref)) for _ in range(FEW)]
     await asyncio.gather(first, *rest)
-    assert calls(redis_client, "evalsha") == 2
+    assert calls_of(redis_client, "evalsha") == 2
     assert [each.total_views for each in updates[-2:]] == [2, 2 + FEW]
 
 
@@ -100,9 +100,9 @@ async def test_the_next_call_is_sent_before_the_answers_of_the_last_are_given(
 
     def first(view_id: str, outcome: bool | Reason) -> None:
         deadline = loop.time() + 5  # nothing else can happen in this loop meanwhile
-        while calls(redis_client, "evalsha") < 2 and loop.time() < deadline:
+        while calls_of(redis_client, "evalsha") < 2 and loop.time() < deadline:
             pass
-        seen.append(calls(redis_client, "evalsha"))
+        seen.append(calls_of(redis_client, "evalsha"))
 
     recording.submit(view(ref), first)
     await settled(1)  # it is on its way
@@ -119,7 +119,7 @@ async def test_a_batch_has_a_bound(
     await recording.record(view(ref))
     redis_client.config_resetstat()
     await asyncio.gather(*(recording.record(view(ref)) for _ in range(35)))
-    assert calls(redis_client, "evalsha") == 4
+    assert calls_of(redis_client, "evalsha") == 4
     assert (await totals.aread([ref]))[ref].total_views == 36
 
 
