@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import redis
@@ -16,12 +16,12 @@ from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import sites, states, totals
 from djinsight.counting.connections import PerLoop
-from djinsight.counting.keys import group_name
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import broadcasts, frames
-from djinsight.live.publisher import Publisher, channel_layer
+from djinsight.live.membership import Membership
+from djinsight.live.publisher import Publisher
 from djinsight.live.sockets import Socket
 from djinsight.live.topics import Topic, pushed
 
@@ -32,7 +32,6 @@ REREAD_AT_ONCE = 500  # objects a round trip
 BEAT_EVERY = 2.0  # seconds between looks at who is to be pinged
 PING_AT_ONCE = 25  # sockets: about 1 ms under Daphne
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
-JOIN_WITHIN = 5.0  # seconds one join or leave may take
 CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the hub closes
 
 
@@ -44,16 +43,13 @@ class Hub:
         self.recorder = Recorder(self._counted)
         self.sockets: set[Socket] = set()
         self.topics: dict[str, Topic] = {}  # by the names of their refs
-        self._joined = False  # whether this hub's channel is in the group: where anything is watched
-        self._site = ""  # whose group that is
+        self._group = Membership()
         self._corrected: set[str] = set()  # objects whose numbers are to be read with the next beat, larger or not
         self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
         self._parts: Iterator[None] = iter(())  # what is left of a flush
         self._next_flush: asyncio.Handle | None = None  # or the next part of one
         self._flushed_at = 0.0
-        self._channel = ""
-        self._layer: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -78,7 +74,7 @@ class Hub:
             if topic is None:
                 topic = self.topics[ref] = Topic(ref)
             topic.sockets.add(socket)
-            if self._joined and topic.snapshot is not None:
+            if self._group.joined and topic.snapshot is not None:
                 known[ref] = topic.counter
             else:
                 topic.waiting.add(socket)
@@ -151,7 +147,7 @@ class Hub:
         self._changed.clear()
         try:
             try:
-                while self._joined is not bool(self.topics) or self._is_elsewhere():
+                while self._group.joined is not bool(self.topics) or self._group.is_elsewhere():
                     await self._join_or_leave()
             except (redis.RedisError, OSError):
                 await self._answer_all()
@@ -162,31 +158,14 @@ class Hub:
             raise
 
     async def _join_or_leave(self) -> None:
-        if not self._channel:
-            # This one for good: where two loops of a process ask for it at once, each may be given another.
-            self._layer = channel_layer()
-            self._channel = await _within(self._layer.new_channel("djinsight."))
-        if self._joined and self._is_elsewhere():
-            await self._move()
-        elif self.topics and not self._joined:
-            site = await sites.acurrent()
-            await _within(self._layer.group_add(group_name(site), self._channel))
-            self._joined, self._site = True, site
-        elif self._joined and not self.topics:
-            self._joined = False  # first: who subscribes meanwhile waits until it is joined again
-            await _within(self._layer.group_discard(group_name(self._site), self._channel))
-
-    def _is_elsewhere(self) -> bool:
-        """Return if Redis lost its data and this site has another id since this hub joined its group."""
-        return self._joined and self._site != sites.known()
-
-    async def _move(self) -> None:
-        """Leave the group of an id that this site has no more, and tell the other hubs there to do the same."""
-        left, self._joined = self._site, False
-        for topic in self.topics.values():
-            topic.waiting |= topic.sockets  # what was counted meanwhile went to the other group
-        await _within(self._layer.group_discard(group_name(left), self._channel))
-        await _within(self._layer.group_send(group_name(left), broadcasts.moved()))
+        if self._group.is_elsewhere():
+            for topic in self.topics.values():
+                topic.waiting |= topic.sockets  # what was counted meanwhile went to the other group
+            await self._group.move()
+        elif self.topics:
+            await self._group.join()
+        else:
+            await self._group.leave()
 
     async def _answer_all(self) -> None:
         waiting = [topic for topic in self.topics.values() if topic.waiting]
@@ -223,11 +202,10 @@ class Hub:
 
     async def _receive(self) -> None:
         """Take what the layer brings; what is none of this version's is dropped, and holds up nothing."""
-        if not self._channel:
-            await asyncio.sleep(0.05)
-            return
         try:
-            message = await self._layer.receive(self._channel)
+            message = await self._group.receive()
+            if message is None:
+                return
             kind = broadcasts.kind(message)
             names = broadcasts.names(message) if kind == broadcasts.CORRECTED else []
             counters = broadcasts.counters(message) if kind == broadcasts.TYPE else []
@@ -264,7 +242,7 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_EVERY)
-        if self._is_elsewhere():
+        if self._group.is_elsewhere():
             self._changed.set()
         if self._corrected:
             # Once more: a broadcast from before the correction may have come after it.
@@ -320,11 +298,6 @@ class Hub:
             return
         if self._dirty:
             self._flush_later()
-
-
-async def _within(step: Coroutine[Any, Any, Any]) -> Any:
-    async with asyncio.timeout(JOIN_WITHIN):
-        return await step
 
 
 _hubs: PerLoop[Hub] = PerLoop(Hub, Hub.aclose)
