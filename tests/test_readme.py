@@ -55,7 +55,7 @@ def project(tmp_path: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             # "At the end of them": only settings are added to what is there.
             before = path.read_text() if path.name == "settings.py" else ""
-            text = block.text.replace("redis://127.0.0.1:6379/0", settings.DJINSIGHT_REDIS_URL)
+            text = block.text.replace("redis://127.0.0.1:6379", settings.DJINSIGHT_REDIS_URL.removesuffix("/0"))
             path.write_text(before + text)
     example = (ROOT / "asgi_example.py").read_text()
     (tmp_path / "mysite" / "asgi.py").write_text(example.replace("demo.settings", "mysite.settings"))
