@@ -13,6 +13,7 @@ import tests.celery  # noqa: F401  the app that tasks are sent with
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import breakers, connections, days, refusals, sites, states
+from djinsight.history import forgetting
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
@@ -28,6 +29,7 @@ def redis_client() -> Iterator[redis.Redis]:
         refusals.forget()
         states.forget()
         breakers.forget()
+        forgetting.abandon()
         sites.forget()
         days.forget_offset()
     connections.close_sync()

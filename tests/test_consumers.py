@@ -237,7 +237,7 @@ async def test_bad_frame(
     assert (await page.view(tokens.mint("view", ref), view_id(1)))["type"] == "counted"
     assert (await other.counter(1))["total_views"] == 1
     after = await database_sync_to_async(everything)(redis_client)
-    good = {"counter", "unique_counter", "day", "viewed", "session", "ids", "events", "meta"}
+    good = {"counter", "unique_counter", "day", "viewed", "session", "ids", "events", "meta", "pending"}
     assert {key.split(":")[1] for key in after["keys"] - before["keys"]} <= good
     assert after["views in the stream"] == 1
     assert after["rows"] == before["rows"]

@@ -176,9 +176,9 @@ async def test_every_script_of_a_worker(
     names = Keys(0)
     calls: dict[str, tuple[list[str], list[Any]]] = {
         "begin_epoch": ([names.events, names.meta, names.shed], ["other", 0]),
-        "trim_stream": ([names.events, names.meta], ["", 0, 0, 0]),
-        "count_refusals": ([names.refused], ["20300101:bot", 1]),
-        "take_refusals": ([names.refused, names.refused_moving], ["id"]),
+        "trim_stream": ([names.events, names.meta, names.pending], ["", 0, 0, 0]),
+        "count_refusals": ([names.refused, names.meta], ["20300101:bot", 1]),
+        "take_refusals": ([names.refused, names.refused_moving, names.meta], ["id"]),
     }
     keys, args = calls[script]
 

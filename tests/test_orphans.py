@@ -133,7 +133,7 @@ def hanging(tmp_path: Path, settings: Any) -> Iterator[RedisServer]:
 
 def test_it_is_waited_for_once(hanging: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not for each of a hundred deletions; and when it answers again, nothing is left."""
-    settings.DJINSIGHT_REDIS_TIMEOUT = 60
+    settings.DJINSIGHT_REDIS_TIMEOUT = settings.DJINSIGHT_PAGE_TIMEOUT = 60
     articles = [Article.objects.create(title=str(n)) for n in range(100)]
     for article in articles:
         count_views(ObjectRef.of(article), 1)

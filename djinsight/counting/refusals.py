@@ -81,6 +81,8 @@ def pending(moved: str = "") -> Counts:
     ``moved`` is the id of the batch that the database has: Redis still has it where it was not dropped yet.
     """
     client, names = connections.sync_client(0), Keys(0)
+    if not client.exists(names.refused, names.refused_moving):
+        return {}
     try:
         sites.check(0)
     except ForeignDataSet:

@@ -1,7 +1,7 @@
 """Forgetting: the counters of deleted objects go from Redis, in a thread of its own.
 
-Whoever deletes an object waits for it, but not for long: a Redis that hangs is waited for once. What could not be
-forgotten is found by the nightly ``djinsight.cleanup``.
+Whoever deletes an object waits for it, but not for long: a Redis that hangs is waited for once. The next deletion tries
+again to forget what could not be forgotten; what a process leaves is found by the nightly ``djinsight.cleanup``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import counters
+from djinsight.counting import counters, states
 from djinsight.exceptions import CountingUnavailable
 
 WITHIN = 2.0  # seconds that a deletion waits for Redis
 MAX_WAITING = 100_000  # objects; past it the first ones are left to the nightly cleanup
+
+_STATE = "forgetting deleted objects"
 
 logger = logging.getLogger("djinsight.history")
 
@@ -27,15 +29,20 @@ _last: Future[None] | None = None
 
 
 def forget(refs: Sequence[ObjectRef]) -> None:
-    """Delete the counters of ``refs``; wait for it ``WITHIN`` seconds, and not if Redis is behind already."""
+    """Delete the counters of ``refs``; wait for it ``WITHIN`` seconds, and not if Redis is behind or did not answer."""
     global _last
     if conf.testing:
         return
-    behind = _last is not None and not _last.done()
+    behind = bool(_waiting) or (_last is not None and not _last.done())
     _waiting.extend(refs)
     _last = _thread.submit(_forget_waiting)
     if not behind and wait([_last], WITHIN).not_done:
-        logger.warning("Redis is slow to forget the counters of %d deleted objects: nothing waits for it", len(refs))
+        _failing("Redis is slow to forget the counters of %d deleted objects: nothing waits for it", len(refs))
+
+
+def abandon() -> None:
+    """Leave what waits to the nightly cleanup."""
+    _waiting.clear()
 
 
 def _forget_waiting() -> None:
@@ -48,6 +55,12 @@ def _forget_waiting() -> None:
     try:
         counters.forget(refs)
     except CountingUnavailable as error:
-        logger.warning(
-            "the counters of %d deleted objects stay in Redis until djinsight.cleanup runs: %s", len(refs), error
-        )
+        _waiting.extendleft(reversed(refs))
+        text = "the counters of %d deleted objects stay in Redis until the next deletion or djinsight.cleanup: %s"
+        _failing(text, len(refs), error)
+    else:
+        states.over(_STATE)
+
+
+def _failing(text: str, *args: object) -> None:
+    states.failing(logger, _STATE, text, *args)
