@@ -88,7 +88,10 @@ def _load_part(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapsho
                 break
             before = cursor
         elif clock.agrees(reply):
-            return {ref: _stored(ref, each, moment) for ref, each in zip(refs, reply, strict=True)}
+            *stored, blocks_lack = reply
+            if blocks_lack:
+                _complete_later(shard)
+            return {ref: _stored(ref, each, moment) for ref, each in zip(refs, stored, strict=True)}
     raise CountingUnavailable("the database was written to each time it was read, or is behind what Redis knows")
 
 
@@ -121,7 +124,7 @@ def _complete_later(shard: int) -> None:
 
 
 def _complete(shard: int) -> None:
-    """Have the script make one segment after the other again, each in a few milliseconds."""
+    """Have the script make one segment or a part of a block after the other again, each in a few milliseconds."""
     persistence.release()
     try:
         moment = days.now()
