@@ -287,24 +287,28 @@ end
 
 -- Somebody else may have loaded it meanwhile: take the larger, unless it belongs to a data set that is gone.
 local function store(object, counter, unique_counter, day, viewed)
-  if redis.call('TYPE', viewed).ok ~= 'hash' then redis.call('DEL', viewed) end
-  local before = redis.call('HMGET', viewed, 'epoch', 'day')
-  local current = not before[1] or before[1] == epoch
-  local function larger(number, key)
-    local value = redis.pcall('GET', key)
-    if type(value) == 'table' then redis.call('DEL', key) value = nil end
-    return math.max(number, current and whole(value) or 0)
+  local before = redis.pcall('HMGET', viewed, 'epoch', 'day')
+  if before.err then
+    redis.call('DEL', viewed)
+    before = { false, false }
   end
-  local total, unique = larger(object.total, counter), larger(object.unique, unique_counter)
-  local today = larger(object.today, day)
-  redis.call('SET', counter, text(total))
-  redis.call('SET', unique_counter, text(unique))
+  local current = not before[1] or before[1] == epoch
+  local numbers = current and redis.call('MGET', counter, unique_counter, day) or {}
+  local total, unique = math.max(object.total, whole(numbers[1]) or 0), math.max(object.unique, whole(numbers[2]) or 0)
+  local today = math.max(object.today, whole(numbers[3]) or 0)
+  if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
+    redis.call('SET', counter, '0', 'EX', lifetime)
+    redis.call('SET', unique_counter, text(unique), 'EX', lifetime)
+  else
+    redis.call('SET', counter, text(total))
+    redis.call('SET', unique_counter, text(unique))
+  end
   redis.call('SET', day, text(today), 'EX', lifetime)
   -- With views of tomorrow among them it is to be loaded once more, when the clock is there.
   redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first and text(object.first) or '',
     'last', object.last and text(object.last) or '', 'day', math.max(today_number, current and whole(before[2]) or 0))
-  if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
-    for _, key in ipairs({ counter, unique_counter, viewed }) do redis.call('EXPIRE', key, lifetime) end
+  if total == 0 then
+    redis.call('EXPIRE', viewed, lifetime)
   else
     redis.call('PERSIST', viewed)
   end
