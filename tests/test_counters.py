@@ -59,7 +59,7 @@ def test_loading_while_views_come_in(refs: list[ObjectRef], redis_client: redis.
     assert PageViewStatistics.objects.get().total_views == 300
 
 
-@pytest.mark.parametrize(("objects", "scripts"), [(1, 1), (100, 1), (101, 2)])
+@pytest.mark.parametrize(("objects", "scripts"), [(1, 1), (250, 1), (251, 2)])
 def test_cold_ones_are_loaded_together(
     objects: int, scripts: int, transactional_db: None, redis_client: redis.Redis
 ) -> None:

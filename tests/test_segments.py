@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import counters, days, entries, scripts, totals
+from djinsight.counting import counters, days, entries, scripts, sites, totals
+from djinsight.counting.script import source
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import stream
@@ -39,7 +42,28 @@ def fill(refs: list[ObjectRef], number: int, at_once: int = 500) -> None:
 
 
 def segments(client: redis.Redis) -> list[bytes]:
-    return sorted(client.scan_iter("djinsight:pending:*"))
+    return sorted(key for key in client.scan_iter("djinsight:pending:*") if b"block" not in key)
+
+
+def blocks(client: redis.Redis) -> list[bytes]:
+    return sorted(client.scan_iter("djinsight:pending:block:*"))
+
+
+@contextmanager
+def sizes(segment: int, block: int) -> Iterator[None]:
+    """Have the scripts make segments of so many entries, and blocks of so many segments."""
+
+    def sized(*names: str) -> str:
+        text = source(*names).replace("local SEGMENT = 2048\n", f"local SEGMENT = {segment}\n")
+        return text.replace("local BLOCK = 16 ", f"local BLOCK = {block} ")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sites, "source", sized)
+        sites._guarded.cache_clear()
+        try:
+            yield
+        finally:
+            sites._guarded.cache_clear()
 
 
 def forget(client: redis.Redis, ref: ObjectRef) -> None:
@@ -95,20 +119,33 @@ HAPPENS = st.one_of(
     st.tuples(st.just("evict a segment"), st.integers(0, 9)),
     st.tuples(st.just("write over a segment"), st.integers(0, 9)),
     st.tuples(st.just("evict counters"), st.integers(0, 3)),
+    st.tuples(st.just("evict a block"), st.integers(0, 9)),
+    st.tuples(st.just("write over a block"), st.integers(0, 9)),
+    st.tuples(st.just("evict counters"), st.integers(0, 3)),
+    st.tuples(st.just("complete"), st.just(0)),
     st.tuples(st.just("lose all"), st.just(0)),
+    st.tuples(st.just("lose the stream"), st.just(0)),
     st.tuples(st.just("shed"), st.integers(1, 20)),
     st.tuples(st.just("begin an epoch"), st.just(0)),
 )
 
 
+@pytest.mark.parametrize(("segment", "block"), [(2048, 16), (64, 4), (16, 3)])
 @settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(history=st.lists(HAPPENS, min_size=1, max_size=25))
-def test_as_a_walk(history: list[tuple[str, int]], transactional_db: None, redis_client: redis.Redis) -> None:
+def test_as_a_walk(
+    segment: int, block: int, history: list[tuple[str, int]], transactional_db: None, redis_client: redis.Redis
+) -> None:
     """Whatever has happened, a counter that is loaded is the walk's, or it is not loaded at once and soon is."""
+    with sizes(segment, block):
+        as_a_walk(history, redis_client)
+
+
+def as_a_walk(history: list[tuple[str, int]], redis_client: redis.Redis) -> None:
     redis_client.flushall()
     for model in (PageViewStatistics, PageViewSummary, PersistCursor, DataLoss, Article):
         model.objects.all().delete()
@@ -123,6 +160,15 @@ def test_as_a_walk(history: list[tuple[str, int]], transactional_db: None, redis
             continue
         expected = walked(redis_client, ref)
         assert eventually(ref) == expected
+        complete()
+        forget(redis_client, ref)
+        assert loaded(ref) == expected
+
+
+def complete() -> None:
+    """Make segments and blocks again, as it is done in the background."""
+    counters._complete(0)
+    counters.wait()
 
 
 def behind(client: redis.Redis) -> bool:
@@ -164,6 +210,14 @@ def happen(what: str, number: int, refs: list[ObjectRef], client: redis.Redis) -
             client.set(key, "planted")
         case "evict counters":
             forget(client, refs[number])
+        case "evict a block" if found := blocks(client):
+            client.delete(found[number % len(found)])
+        case "write over a block" if found := blocks(client):
+            client.hset(found[number % len(found)], str(refs[0]), "planted")
+        case "complete":
+            complete()
+        case "lose the stream":
+            client.delete(EVENTS, META, SHED)
         case "lose all":
             client.flushall()
         case "shed":
@@ -209,7 +263,8 @@ def test_what_a_page_reads_is_bounded(many: list[ObjectRef], redis_client: redis
         assert done["evalsha"] <= 3
         assert done["xrange"] == 1  # a look at where the cursor is
         assert done["xrevrange"] == 1  # and one at its end
-        assert done["hmget"] + done["lrange"] <= MANY / 2048 * 1.1 + 10 + 2 * len(refs)
+        # The blocks, the segments of the first block, which does not begin with an entry, and the last two segments.
+        assert done["hmget"] + done["lrange"] <= MANY // (2048 * 16) + 16 + 2 * 2 + 10 + 2 * len(refs)
 
     redis_client.config_resetstat()
     with ThreadPoolExecutor(10) as pool:

@@ -115,7 +115,7 @@ def _pool(shard: int) -> redis.asyncio.BlockingConnectionPool:
 def sync_client(shard: int) -> Any:
     """Return the sync client (``redis.Redis``) for ``shard``, shared by the threads of this process."""
     _check_that_there_is_redis()
-    url, timeout = url_of(shard), _patience.get() or conf.redis_timeout
+    url, timeout = url_of(shard), timeout_here()
     client = _sync_clients.get((url, timeout))
     if client is None:
         endpoint = endpoints.parse(url)
@@ -145,6 +145,11 @@ def patience(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
+
+
+def timeout_here() -> float:
+    """Return how long (s) the sync clients of this block wait for an answer."""
+    return _patience.get() or conf.redis_timeout
 
 
 class _SyncPool(redis.BlockingConnectionPool):

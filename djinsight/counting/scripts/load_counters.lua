@@ -1,7 +1,7 @@
 -- Load the counters of some objects: what the database has, plus what is still in the stream. Never downwards.
 --
--- Bounded: it sums the segments of the stream, and walks at most the one that the database has in part, and one that
--- is missing, which it makes again.
+-- Bounded: it sums the blocks and segments of the stream, and walks at most the segment that the database has in part,
+-- and one that is missing, which it makes again. Without objects it makes blocks again, too.
 --
 -- KEYS  1 events   2 meta   3 shed   4 pending   then 4 for each object: counter, unique_counter, day, viewed
 -- ARGV  1 an epoch, taken where there is none yet
@@ -10,8 +10,10 @@
 --       9 from and 10 until when (Unix ms) the keys of days are right, by Redis's own clock
 --       then 6 for each object: ref, total, unique, today, first, last: the database's
 -- Reply { total, unique, today, first, last } for each object: integers, first and last nil where it was never viewed;
+--         then 1 if blocks are missing, else 0;
 --       or 'stale' where the database has been written since it was read, or is about to be;
---       or 'unknown' where segments are missing: each call makes one of them again;
+--       or 'unknown' where segments are missing: each call makes one of them again; without objects also where blocks
+--       are missing, a part of which each call makes again;
 --       or the time (Unix ms), where the keys are not right by it
 --
 -- What is in the stream or among the shed and cannot be read is somebody else's, and counts nothing.
@@ -21,6 +23,7 @@ local last_id = ARGV[4]
 local today_number, day_began, day_ends, lifetime = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local MARGIN = 64  -- entries of somebody else that may stand between ours
 local FEW_SHED = 1000
+local MOST_GROWN = 4096  -- objects of segments that one call adds to blocks
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -127,55 +130,123 @@ local function read_segment(k, from, until_seq)
   end, id
 end
 
+-- Read the newest or oldest entry of ours. Those of somebody else that stand before it are few.
+local function read_end(command, start, stop)
+  for _, most in ipairs({ 1, MARGIN }) do
+    for _, entry in ipairs(redis.call(command, events, start, stop, 'COUNT', most)) do
+      local seq = read_entry(entry)
+      if seq then return seq end
+    end
+  end
+end
+
+-- Read block b, of which segments up to `last` are not added to any more. Returns how many segments it has, a function
+-- that adds it, and the id of its first entry.
+local function read_block(b, last)
+  local known = redis.pcall('HMGET', block_key(pending, b), '', unpack(refs))
+  if known.err then return 0 end
+  local from, count, base, id = head_of(known[1])
+  local n = segments_in(b, from, count)
+  if b * BLOCK + n - 1 > last then return 0 end
+  return n, function() add_segment(known, base) end, id ~= '' and id or nil
+end
+
+-- Read the blocks that are wholly behind the cursor. Returns by number of a segment: the block that has it; and the
+-- segments that are next in blocks that could have more.
+local function read_blocks(first_seq, k1)
+  local blocks, lacking = {}, {}
+  for b = math.ceil(first_seq / SEGMENT / BLOCK), block_of(k1) do
+    local last = math.min(k1 - 2, (b + 1) * BLOCK - 1)
+    local n, add_block, id = read_block(b, last)
+    if n > 0 then
+      local block = { add = add_block, id = id, first = b * BLOCK }
+      for k = b * BLOCK, b * BLOCK + n - 1 do blocks[k] = block end
+    end
+    if b * BLOCK + n <= last then lacking[#lacking + 1] = { b * BLOCK + n, last } end
+  end
+  return blocks, lacking
+end
+
+-- Add the next segments to blocks that lack some, up to a bound. Returns whether none lacks any more.
+local function grow(lacking)
+  local grown = 0
+  for _, stretch in ipairs(lacking) do
+    for k = stretch[1], stretch[2] do
+      if grown >= MOST_GROWN then return false end
+      local key = segment_key(pending, k)
+      if redis.call('TYPE', key).ok == 'list' then fold(pending, k) end
+      local done, number = pcall(function()
+        local fields, sums, head = redis.call('HGETALL', key), {}, nil
+        for i = 1, #fields, 2 do
+          local values = { cmsgpack.unpack(fields[i + 1]) }
+          if fields[i] == '' then head = values else sums[fields[i]] = values end
+        end
+        if read_block(block_of(k), k) ~= k % BLOCK + 1 then add_to_block(pending, k, head, sums) end
+        return #fields / 2
+      end)
+      if not done then  -- somebody has written over one of them
+        redis.call('UNLINK', key, block_key(pending, block_of(k)))
+        return false
+      end
+      grown = grown + number
+    end
+  end
+  return true
+end
+
 -- Add what the stream has behind the cursor. Returns whether all of it is known.
+local blocks_lack = false
 local function add_stream()
-  local first_seq
-  for _, entry in ipairs(redis.call('XRANGE', events, '(' .. last_id, '+', 'COUNT', MARGIN)) do
-    first_seq = first_seq or read_entry(entry)
-  end
-  local seq
-  for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', MARGIN)) do
-    seq = seq or read_entry(entry)
-  end
+  local first_seq, seq = read_end('XRANGE', '(' .. last_id, '+'), read_end('XREVRANGE', '+', '-')
   local length = redis.call('XLEN', events)
   -- Numbers far beyond what the stream can hold are somebody else's.
   if not first_seq or not seq or first_seq > seq or seq - first_seq > 2 * length + SEGMENT then
     return walk(MAX_NUMBER)
   end
   local k0, k1 = segment_of(first_seq), segment_of(seq)
-  local segments, missing, first_missing, id_after = {}, 0, nil, nil
-  for k = k1, k0, -1 do
-    local from = k == k0 and first_seq or k * SEGMENT
-    local id
-    segments[k], id = read_segment(k, from, math.min(seq, (k + 1) * SEGMENT - 1))
-    if not segments[k] and k > k0 then
-      missing = missing + 1
-      first_missing = first_missing or { k, id_after }
+  local blocks, lacking = read_blocks(first_seq, k1)
+  local adds, missing, first_missing, id_after = {}, 0, nil, nil
+  local k = k1
+  while k >= k0 do
+    local block, id = blocks[k], nil
+    if block then
+      k, id = block.first, block.id
+      adds[k] = block.add
+    else
+      local from = k == k0 and first_seq or k * SEGMENT
+      adds[k], id = read_segment(k, from, math.min(seq, (k + 1) * SEGMENT - 1))
+      if not adds[k] and k > k0 then
+        missing = missing + 1
+        first_missing = first_missing or { k, id_after }
+      end
     end
     id_after = id
+    k = k - 1
   end
   -- The newest first: the id of the first entry behind it is known.
   if first_missing then
     local k, id = first_missing[1], first_missing[2]
     if (k == k1 or id) and make_again(k, seq, id) then
-      segments[k] = read_segment(k, k * SEGMENT, math.min(seq, (k + 1) * SEGMENT - 1))
-      if segments[k] then missing = missing - 1 end
+      adds[k] = read_segment(k, k * SEGMENT, math.min(seq, (k + 1) * SEGMENT - 1))
+      if adds[k] then missing = missing - 1 end
     end
   end
   if missing > 0 then
     return length <= SEGMENT and walk(MAX_NUMBER)
   end
   -- In the segment of the cursor there may be entries that are persisted and not yet trimmed.
-  if not segments[k0] and not walk((k0 + 1) * SEGMENT - 1) then
+  if not adds[k0] and not walk((k0 + 1) * SEGMENT - 1) then
     return false
   end
-  for k = k0, k1 do
-    if segments[k] and not pcall(segments[k]) then
-      redis.call('UNLINK', segment_key(pending, k))  -- somebody has written over it
+  for k, add_all in pairs(adds) do
+    if add_all and not pcall(add_all) then
+      -- Somebody has written over it.
+      redis.call('UNLINK', blocks[k] and block_key(pending, block_of(k)) or segment_key(pending, k))
       return false
     end
   end
-  return true
+  blocks_lack = #lacking > 0
+  return #refs > 0 or grow(lacking)
 end
 
 local function add_shed()
@@ -216,24 +287,28 @@ end
 
 -- Somebody else may have loaded it meanwhile: take the larger, unless it belongs to a data set that is gone.
 local function store(object, counter, unique_counter, day, viewed)
-  if redis.call('TYPE', viewed).ok ~= 'hash' then redis.call('DEL', viewed) end
-  local before = redis.call('HMGET', viewed, 'epoch', 'day')
-  local current = not before[1] or before[1] == epoch
-  local function larger(number, key)
-    local value = redis.pcall('GET', key)
-    if type(value) == 'table' then redis.call('DEL', key) value = nil end
-    return math.max(number, current and whole(value) or 0)
+  local before = redis.pcall('HMGET', viewed, 'epoch', 'day')
+  if before.err then
+    redis.call('DEL', viewed)
+    before = { false, false }
   end
-  local total, unique = larger(object.total, counter), larger(object.unique, unique_counter)
-  local today = larger(object.today, day)
-  redis.call('SET', counter, text(total))
-  redis.call('SET', unique_counter, text(unique))
+  local current = not before[1] or before[1] == epoch
+  local numbers = current and redis.call('MGET', counter, unique_counter, day) or {}
+  local total, unique = math.max(object.total, whole(numbers[1]) or 0), math.max(object.unique, whole(numbers[2]) or 0)
+  local today = math.max(object.today, whole(numbers[3]) or 0)
+  if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
+    redis.call('SET', counter, '0', 'EX', lifetime)
+    redis.call('SET', unique_counter, text(unique), 'EX', lifetime)
+  else
+    redis.call('SET', counter, text(total))
+    redis.call('SET', unique_counter, text(unique))
+  end
   redis.call('SET', day, text(today), 'EX', lifetime)
   -- With views of tomorrow among them it is to be loaded once more, when the clock is there.
   redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first and text(object.first) or '',
     'last', object.last and text(object.last) or '', 'day', math.max(today_number, current and whole(before[2]) or 0))
-  if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
-    for _, key in ipairs({ counter, unique_counter, viewed }) do redis.call('EXPIRE', key, lifetime) end
+  if total == 0 then
+    redis.call('EXPIRE', viewed, lifetime)
   else
     redis.call('PERSIST', viewed)
   end
@@ -245,4 +320,5 @@ for i, object in ipairs(objects) do
   local k = 1 + 4 * i
   stored[i] = store(object, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3])
 end
+stored[#objects + 1] = blocks_lack and 1 or 0
 return stored

@@ -9,9 +9,15 @@
 -- views, unique views, first and last time, the last day with views, the views of that day. Where the worker keeps up
 -- nothing is ever folded. All is packed with cmsgpack, which takes half the time of a format.
 --
--- A segment is a copy of what the stream says. One that is missing or does not agree is made again from the stream.
+-- A block is the sums of up to BLOCK segments, packed as a folded segment, under <pending>:block:<b>. A segment that
+-- is folded is added to its block, so that a load of a long stream reads a block in place of its segments. The segments
+-- stay beside it, as the database may get to any of them. A block is of use until the database gets into it.
+--
+-- A segment is a copy of what the stream says. One that is missing or does not agree is made again from the stream, and
+-- a block from the segments.
 
 local SEGMENT = 2048
+local BLOCK = 16  -- segments
 local SEGMENT_LIFE = 2592000  -- s; a segment whose stream is gone must not stay for good
 
 local function segment_of(seq)
@@ -20,6 +26,14 @@ end
 
 local function segment_key(pending, k)
   return pending .. ':' .. text(k)
+end
+
+local function block_of(k)
+  return math.floor(k / BLOCK)
+end
+
+local function block_key(pending, b)
+  return pending .. ':block:' .. text(b)
 end
 
 local function unpacked(value)
@@ -82,6 +96,13 @@ local function add_sum(sums, ref, n, unique, delta, day)
   if day == sum[5] then sum[6] = sum[6] + n elseif day > sum[5] then sum[5], sum[6] = day, n end
 end
 
+local function set_fields(key, values)
+  for i = 1, #values, 2000 do
+    redis.call('HSET', key, unpack(values, i, math.min(i + 1999, #values)))
+  end
+  redis.call('EXPIRE', key, SEGMENT_LIFE)
+end
+
 local function store_sums(key, head, sums)
   local values = { '', cmsgpack.pack(unpack(head)) }
   local n = 2
@@ -90,26 +111,72 @@ local function store_sums(key, head, sums)
     n = n + 2
   end
   redis.call('UNLINK', key)
-  for i = 1, n, 2000 do
-    redis.call('HSET', key, unpack(values, i, math.min(i + 1999, n)))
-  end
-  redis.call('EXPIRE', key, SEGMENT_LIFE)
+  set_fields(key, values)
 end
 
-local function fold_list(pending, k)
+-- How many segments a block has, by its head: 0 where it is none of ours.
+local function segments_in(b, from, count)
+  local n = from == b * BLOCK * SEGMENT and count / SEGMENT or 0
+  return n % 1 == 0 and n <= BLOCK and n or 0
+end
+
+-- Add `sums`, those of the whole segment k with `head`, to its block, if that has all segments before k and none else.
+local function add_to_block(pending, k, head, sums)
+  local b = block_of(k)
+  local key, place = block_key(pending, b), k % BLOCK
+  if place == 0 then redis.call('UNLINK', key) end
+  local from, count, base, id = head_of(place > 0 and redis.call('HGET', key, '') or nil)
+  if head[1] ~= k * SEGMENT or head[2] ~= SEGMENT or place > 0 and segments_in(b, from, count) ~= place then
+    return
+  end
+  base, id = base or head[3], id or head[4]
+  local values, refs, shift = { '', cmsgpack.pack(b * BLOCK * SEGMENT, (place + 1) * SEGMENT, base, id) }, {}, head[3] - base
+  for ref in pairs(sums) do refs[#refs + 1] = ref end
+  for i = 1, #refs, 2000 do
+    local last = math.min(i + 1999, #refs)
+    local known = place > 0 and redis.call('HMGET', key, unpack(refs, i, last)) or {}
+    for j = i, last do
+      local sum = sums[refs[j]]
+      local n, unique, first, latest, day, of_day = sum[1], sum[2], sum[3] + shift, sum[4] + shift, sum[5], sum[6]
+      if known[j - i + 1] then
+        local had_n, had_unique, had_first, had_latest, had_day, had_of_day = cmsgpack.unpack(known[j - i + 1])
+        n, unique = n + had_n, unique + had_unique
+        first, latest = math.min(first, had_first), math.max(latest, had_latest)
+        if had_day == day then of_day = of_day + had_of_day end
+        if had_day > day then day, of_day = had_day, had_of_day end
+      end
+      values[#values + 1], values[#values + 2] = refs[j], cmsgpack.pack(n, unique, first, latest, day, of_day)
+    end
+  end
+  set_fields(key, values)
+end
+
+-- Sums of a list, and their head; nil where the list is not whole.
+local function sums_of_list(pending, k)
   local sums, base = {}, nil
   local from, count, id = each_item(pending, k, function(item)
     base = base or item[3]
     local delta, day = item[3] - base, item[4]
     for i = 6, #item, 3 do add_sum(sums, item[i], item[i + 1], item[i + 2], delta, day) end
   end)
-  if from then store_sums(segment_key(pending, k), { from, count, base, id or '' }, sums) end
+  if from then return sums, { from, count, base, id or '' } end
 end
 
--- Fold segment k, to which nothing is added any more, if it is a list.
+-- Fold segment k, to which nothing is added any more, if it is a list, and add it to its block.
 local function fold(pending, k)
-  if not pcall(fold_list, pending, k) then
+  -- One of the same number that is left of a stream that is gone.
+  if k % BLOCK == 0 then redis.call('UNLINK', block_key(pending, block_of(k))) end
+  local head
+  local done, sums = pcall(function()
+    local sums
+    sums, head = sums_of_list(pending, k)
+    if head then store_sums(segment_key(pending, k), head, sums) end
+    return sums
+  end)
+  if not done then
     redis.call('UNLINK', segment_key(pending, k))  -- somebody has written over it
+  elseif head and not pcall(add_to_block, pending, k, head, sums) then
+    redis.call('UNLINK', block_key(pending, block_of(k)))
   end
 end
 

@@ -1,4 +1,4 @@
--- Drop what is persisted from the stream, and its segments.
+-- Drop what is persisted from the stream, with its segments and the blocks that have any of it.
 --
 -- KEYS  1 events   2 meta   3 pending
 -- ARGV  1 epoch that was persisted   2 ms and 3 sequence of the last persisted entry's id   4 its number
@@ -29,6 +29,9 @@ end
 local k = segment_of(trimmed + 1)
 for each = math.max(segment_of(before), k - MOST_SEGMENTS), k - 1 do
   redis.call('UNLINK', segment_key(pending, each))
+end
+for each = math.max(block_of(segment_of(before)), block_of(k - MOST_SEGMENTS)), block_of(segment_of(trimmed)) do
+  redis.call('UNLINK', block_key(pending, each))
 end
 -- The one that is persisted in part: of a list the items that are left are found.
 local seq, key = whole(head[3]) or 0, segment_key(pending, k)
