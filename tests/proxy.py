@@ -14,6 +14,7 @@ class Proxy:
         self.let_through = 1  # after this many: the handshake's
         self.swallowed = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._silent: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Proxy:
@@ -33,6 +34,10 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def silence(self) -> None:
+        """Lose what comes on the connections that are open now, in both directions, and leave them open."""
+        self._silent |= self._writers
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, _, port = self.target.rpartition(":")
         up_reader, up_writer = await asyncio.open_connection(host, int(port))
@@ -50,6 +55,8 @@ class Proxy:
             while data := await reader.read(65536):
                 if self.swallow and self.swallow in data:
                     losing.set()
+                if writer in self._silent:
+                    continue
                 writer.write(data)
                 await writer.drain()
         except OSError:
@@ -64,6 +71,8 @@ class Proxy:
                 answers += 1
                 if losing.is_set() and answers > self.let_through:
                     self.swallowed.set()
+                    continue
+                if writer in self._silent:
                     continue
                 writer.write(data)
                 await writer.drain()

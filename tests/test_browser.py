@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import redis
-from playwright.async_api import Browser, BrowserContext, Route, WebSocket, WebSocketRoute, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, WebSocket, WebSocketRoute, async_playwright, expect
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
@@ -73,6 +73,14 @@ async def counting(count: Count, views: int) -> None:
         while (found := count()) != (views, views):
             assert found[0] <= views
             await asyncio.sleep(0.02)
+
+
+async def with_more(page: Page) -> None:
+    """Let the clock of ``page`` run until the second file looks after its connection."""
+    async with asyncio.timeout(WITHIN):
+        while not await page.evaluate("[...document.scripts].some(each => each.djinsight)"):
+            await page.clock.run_for(1000)
+    await page.clock.run_for(5000)
 
 
 async def test_the_number_moves_in_the_other_window(
@@ -330,7 +338,7 @@ async def test_loaded_twice_it_starts_once(
 ) -> None:
     page = await visitor.new_page()
     await page.goto(f"http://{daphne()}/articles/{article.pk}/?twice=1")
-    assert await page.locator("script[data-djinsight-socket]").count() == 2
+    assert await page.locator("script[data-djinsight-socket]").count() > 1
     await expect(page.locator(TOTAL)).to_have_text("1")
     await page.evaluate("document.readyState === 'complete' || new Promise(done => addEventListener('load', done))")
     assert count() == (1, 1)

@@ -29,14 +29,7 @@ APPENDED = """token => {
     tracker.dataset.djinsightView = token;
     document.body.append(tracker);
 }"""
-REACT = """
-    import { createElement } from "react";
-    import { createRoot, hydrateRoot } from "react-dom/client";
-    const root = document.getElementById("root");
-    const [html, other] = [root.firstChild.innerHTML, "not what the server rendered"];
-    const page = (text) => createElement("div", { dangerouslySetInnerHTML: { __html: html } }, text);
-    hydrateRoot(root, page()).render(createElement("section", null, page()));
-"""
+BUNDLE = ["--bundle", "--define:process.env.NODE_ENV='production'"]
 
 
 @pytest.fixture
@@ -45,9 +38,8 @@ async def library(visitor: BrowserContext) -> BrowserContext:
 
     async def file(route: Route) -> None:
         name = route.request.url.partition("/npm/")[2]
-        if name == "react.js":
-            bundle = ["--bundle", "--define:process.env.NODE_ENV='production'"]
-            await route.fulfill(body=node.run("esbuild", *bundle, given=REACT), content_type="text/javascript")
+        if (own := node.FOLDER / "pages" / name).exists():
+            await route.fulfill(body=node.run("esbuild", *BUNDLE, given=own.read_text()), content_type="text/javascript")
         else:
             await route.fulfill(path=Path(node.install()) / name)
 
@@ -133,7 +125,7 @@ async def test_an_address_without_a_new_token_is_no_visit(
         assert await counted(page, article) == [1], step
 
 
-NAVIGATORS = ["plain", "htmx2", "htmx4", "turbo", "turbohead", "unpoly", "swup", "barba"]
+NAVIGATORS = ["plain", "htmx2", "htmx4", "turbo", "turbohead", "unpoly", "swup", "barba", "reactrouter", "vuerouter"]
 
 
 @pytest.mark.parametrize("name", NAVIGATORS)

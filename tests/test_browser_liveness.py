@@ -12,9 +12,10 @@ from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute, ex
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from tests.blog.models import Article
+from tests.counting import count_views
 from tests.proxy import Proxy
 from tests.sockets import WITHIN
-from tests.test_browser import SHOWN, SOCKET, TOTAL, VIEWED_AGAIN, browser, count, counting, visitor
+from tests.test_browser import SHOWN, SOCKET, TOTAL, VIEWED_AGAIN, browser, count, counting, visitor, with_more
 
 __all__ = ["browser", "count", "visitor"]
 
@@ -29,30 +30,24 @@ async def state(page: Page, name: str) -> None:
     await expect(page.locator("html")).to_have_attribute("data-djinsight-state", name)
 
 
-async def test_a_connection_that_is_silent_is_opened_anew(
-    daphne: Daphne, visitor: BrowserContext, article: Article
+async def test_a_connection_that_dies_without_a_word(
+    daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
 ) -> None:
-    page = await visitor.new_page()
-    opened: list[WebSocketRoute] = []
-
-    def far_end(socket: WebSocketRoute) -> None:
-        opened.append(socket)
-        server = socket.connect_to_server()
-        if len(opened) == 1:
-            # Whatever comes after the first answers is lost.
-            server.on_message(lambda text: None if "ping" in str(text) else socket.send(text))
-
-    await page.route_web_socket(SOCKET, far_end)
-    await page.clock.install()
-    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
-    await expect(page.locator(TOTAL)).to_have_text("1")
-    await state(page, "live")
-    async with page.expect_response("**/more.js"):
-        await page.clock.run_for(6000)
-    async with asyncio.timeout(WITHIN):
-        while len(opened) == 1:
+    """As in sleep, or in another network: its end never comes."""
+    async with Proxy(daphne()) as proxy:
+        page = await visitor.new_page()
+        await page.clock.install()
+        await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
+        await expect(page.locator(TOTAL)).to_have_text("1")
+        await state(page, "live")
+        await with_more(page)
+        proxy.silence()
+        count_views(ref, 1)
+        async with page.expect_websocket():
             await page.clock.fast_forward(50_000)
-    await state(page, "live")
+            await page.clock.run_for(10_000)
+        await expect(page.locator(TOTAL)).to_have_text("2")
+        await state(page, "live")
 
 
 async def test_a_proxy_that_swallows_frames(
@@ -64,10 +59,8 @@ async def test_a_proxy_that_swallows_frames(
     await page.clock.install()
     await page.goto(f"http://{daphne()}/articles/{article.pk}/")
     await state(page, "live")
-    async with page.expect_response("**/more.js"):
-        await page.clock.run_for(6000)
     async with page.expect_response("**/record-view/"):
-        await page.clock.run_for(5000)
+        await with_more(page)
     await state(page, "polling")
     await expect(page.locator(TOTAL)).to_have_text("1")
     for _ in range(6):
@@ -96,9 +89,8 @@ async def test_a_view_without_an_answer_on_a_connection_that_lives(
     await page.clock.install()
     await page.goto(f"http://{daphne()}/articles/{article.pk}/")
     await state(page, "live")
-    async with page.expect_response("**/more.js"):
-        await page.clock.run_for(6000)
     async with page.expect_request("**/record-view/"):
+        await with_more(page)
         await page.clock.run_for(6000)
     await state(page, "connecting")  # with pings, and yet not live
     async with page.expect_response("**/record-view/"):
@@ -133,26 +125,24 @@ async def test_a_request_that_fails_is_sent_again(
 
 
 async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
-    page = await visitor.new_page()
-    down = True
-
-    async def far_end(socket: WebSocketRoute) -> None:
-        if down:
-            await socket.close()
-        else:
-            socket.connect_to_server()
-
-    await page.route_web_socket(SOCKET, far_end)
-    await page.clock.install()
-    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
-    async with asyncio.timeout(WITHIN):
-        while await page.evaluate(STATE) != "polling":
-            await page.clock.run_for(1000)
-    await page.clock.run_for(120_000)
-    await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # no timer fires any more
-    down = False
-    await page.evaluate("dispatchEvent(new Event('online'))")
-    await state(page, "live")
+    """The server is away meanwhile."""
+    host = daphne()
+    async with Proxy(host) as proxy:
+        page = await visitor.new_page()
+        await page.clock.install()
+        await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
+        await state(page, "live")
+        await visitor.set_offline(True)
+        proxy.target = "127.0.0.1:9"  # nothing listens there
+        proxy.cut()
+        async with asyncio.timeout(WITHIN):
+            while await page.evaluate(STATE) != "polling":
+                await page.clock.run_for(1000)
+        await page.clock.run_for(120_000)
+        await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # no timer fires any more
+        proxy.target = host
+        await visitor.set_offline(False)
+        await state(page, "live")
 
 
 async def test_a_page_of_another_key_is_refused(
@@ -175,6 +165,28 @@ async def test_a_page_of_another_key_is_refused(
         await page.clock.run_for(10_000)
         assert await page.evaluate(STATE) == "refused"
     assert count() == (0, 0)
+
+
+@pytest.mark.parametrize("application", ["application", "without_sockets"])
+async def test_a_key_that_is_changed(
+    application: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    """Without a fallback: a page that is open says that its numbers are old, and is live when the key is back."""
+    host, other = daphne(), daphne(application, SECRET_KEY="of another deployment")
+    async with Proxy(host) as proxy:
+        page = await visitor.new_page()
+        await page.clock.install()
+        await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
+        await expect(page.locator(TOTAL)).to_have_text("1")
+        for target, name in ((other, "refused"), (host, "live")):
+            proxy.target = target
+            proxy.cut()
+            async with asyncio.timeout(WITHIN):
+                while await page.evaluate(STATE) != name:
+                    await page.clock.run_for(1000)
+            await page.clock.run_for(20_000)
+            assert await page.evaluate(STATE) == name
+    assert count() == (1, 1)
 
 
 async def test_a_view_is_not_sent_after_its_id_is_forgotten(

@@ -16,7 +16,7 @@ from tests import node, processes
 from tests.blog.models import Article
 from tests.servers import cannot_run
 from tests.sockets import WITHIN
-from tests.test_browser import TOTAL, browser, count, visitor
+from tests.test_browser import TOTAL, browser, count, visitor, with_more
 
 __all__ = ["browser", "count", "visitor"]
 
@@ -32,11 +32,25 @@ async def lives(page: Page) -> None:
     await expect(page.locator(f":is(main, #here) {TOTAL}")).to_have_text("1", timeout=WITHIN * 1000)
 
 
-@pytest.mark.parametrize("name", ["clobbered", "own", "intemplate", "innoscript", "inshadow", "head", "written"])
+@pytest.fixture
+async def packages(visitor: BrowserContext) -> BrowserContext:
+    """The browser, for which ``/npm/`` has Node's packages."""
+
+    async def file(route: Route) -> None:
+        await route.fulfill(path=Path(node.install()) / route.request.url.partition("/npm/")[2])
+
+    await visitor.route("**/npm/**", file)
+    return visitor
+
+
+WAYS = ["clobbered", "own", "names", "intemplate", "innoscript", "inshadow", "head", "written", "bundled"]
+
+
+@pytest.mark.parametrize("name", WAYS)
 async def test_a_page_that_is_in_the_way(
-    name: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+    name: str, daphne: Daphne, packages: BrowserContext, article: Article, count: Count
 ) -> None:
-    page = await visitor.new_page()
+    page = await packages.new_page()
     await page.goto(f"http://{daphne()}/sites/{name}/{article.pk}/")
     await lives(page)
     assert count() == (1, 1)
@@ -44,17 +58,52 @@ async def test_a_page_that_is_in_the_way(
         assert await page.evaluate("djinsight") == "the site's own"
     if name == "head":
         assert await page.evaluate("document.head.querySelectorAll('title, meta[name=after]').length") == 2
+    if name == "names":
+        assert await page.evaluate("names") == ["one"]  # not what the language's own Array.from makes
+
+
+async def test_a_base_of_another_origin(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    """As where a site has two names: the socket and the requests go where the page comes from."""
+    page = await visitor.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    host = daphne("without_sockets")
+    await page.goto(f"http://{host}/sites/based/{article.pk}/")
+    await expect(page.locator(f"main {TOTAL}")).to_have_text("1", timeout=WITHIN * 1000)
+    assert await page.evaluate("new URL(document.baseURI).hostname") == "localhost"
+    assert {url.rpartition("/djinsight/")[0] for url in asked if "/static/" not in url and "/sites/" not in url} == {
+        f"http://{host}"
+    }
+    assert count() == (1, 1)
+
+
+async def test_a_policy_of_nonces(daphne: Daphne, visitor: BrowserContext, article: Article, count: Count) -> None:
+    """Without 'strict-dynamic' and without 'self': the second file has the nonce of the first."""
+    page = await visitor.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+
+    async def given(route: Route) -> None:
+        answer = await route.fetch()
+        text = (await answer.text()).replace("<script ", '<script nonce="abc" ')
+        await route.fulfill(response=answer, body=text)
+
+    await page.route("**/sites/plain/**", given)
+    await page.clock.install()
+    policy = urlencode({"policy": "script-src 'nonce-abc'"})
+    await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/?{policy}")
+    await lives(page)
+    await with_more(page)
+    assert said == []
+    assert count() == (1, 1)
 
 
 async def test_a_first_tag_that_jquery_brings(
-    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+    daphne: Daphne, packages: BrowserContext, article: Article, count: Count
 ) -> None:
-    page = await visitor.new_page()
-
-    async def file(route: Route) -> None:
-        await route.fulfill(path=Path(node.install()) / route.request.url.partition("/npm/")[2])
-
-    await page.route("**/npm/**", file)
+    page = await packages.new_page()
     await page.goto(f"http://{daphne()}/sites/jquery/{article.pk}/")
     await lives(page)
     assert count() == (1, 1)
@@ -105,8 +154,7 @@ async def test_a_policy_of_trusted_types(
     if "'none'" in policy:
         await page.clock.run_for(6000)  # no second file there, and no error that the page sees
     else:
-        async with page.expect_response("**/more.js"):
-            await page.clock.run_for(6000)
+        await with_more(page)
     assert count() == (1, 1)
 
 

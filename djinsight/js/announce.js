@@ -1,13 +1,17 @@
 // Announcements: a number in a live region is seen to move at once, and read out every ten seconds at most.
 
 const EVERY = 10000; // ms
+const TWIN = "data-djinsight-read";
 const readers = new WeakMap(); // element -> what is read in place of it
 
 // Call `set`, which gives `element` its `text`, and have the text read out in `region`.
 export function announce(element, region, text, set) {
-  if (region.getAttribute("aria-live") === "off" && !readers.has(element)) return set();
+  const beside = element.nextElementSibling;
+  // A library has put back a copy of the page, with what we had added to it.
+  const copied = !readers.has(element) && beside && beside.hasAttribute(TWIN) && beside;
+  if (!copied && !readers.has(element) && region.getAttribute("aria-live") === "off") return set();
   const cell = element.localName === "td";
-  if (!readers.has(element)) readers.set(element, { twin: makeTwin(element), at: -EVERY });
+  if (!readers.has(element)) readers.set(element, { twin: copied || makeTwin(element), at: -EVERY });
   const reader = readers.get(element);
   for (const [name, value] of [["aria-live", "off"], ["aria-hidden", cell ? null : "true"]]) {
     if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
@@ -33,6 +37,7 @@ function say(element, reader) {
 function makeTwin(element) {
   const twin = document.createElement("span");
   const live = element.getAttribute("aria-live");
+  twin.setAttribute(TWIN, "");
   if (live && live !== "off") twin.setAttribute("aria-live", live);
   Object.assign(twin.style, {
     position: "absolute", width: "1px", height: "1px", margin: "-1px", overflow: "hidden", clipPath: "inset(50%)", whiteSpace: "nowrap",

@@ -13,7 +13,7 @@ let misses = 0; // questions in a row without an answer
 export const backOff = (tries) => Math.min(60, 2 ** tries) * (500 + Math.random() * 1000);
 
 function request(core, path, body) {
-  return fetch(core.config.djinsightHttp + path, { method: "POST", body, keepalive: true })
+  return fetch(core.origin + core.config.djinsightHttp + path, { method: "POST", body, keepalive: true })
     .then((answer) => answer.json())
     .then((frame) => (frame.type ? frame : Promise.reject(frame)));
 }
@@ -40,7 +40,7 @@ export function post(core, view) {
 // Ask for the numbers, now or `later`, and then every so often.
 export function ask(core, later) {
   const elements = document.querySelectorAll("[data-djinsight-refresh]");
-  const every = Array.from(elements, ({ dataset }) => +dataset.djinsightRefresh).filter((seconds) => seconds > 0);
+  const every = [...elements].map(({ dataset }) => +dataset.djinsightRefresh).filter((seconds) => seconds > 0);
   const wait = 1000 * (every.length ? Math.min(86400, ...every) : 30);
   const again = (ms) => {
     clearTimeout(poll);

@@ -30,7 +30,7 @@ function leave() {
   dropOld();
   // The same id as over the socket: whichever comes first is counted.
   const url = config.djinsightHttp;
-  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${url}record-view/${core.query}`, frame));
+  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${core.origin + url}record-view/${core.query}`, frame));
   disconnect();
   core.polling = 0;
   setState("paused");
@@ -51,7 +51,11 @@ function listen() {
   root = document.documentElement;
   for (const type of ["visibilitychange", "prerenderingchange", "pagehide", "pageshow", "online"]) addEventListener(type, lives, true);
   addEventListener("popstate", scanSoon);
-  if (typeof Navigation === "function") navigation.addEventListener("currententrychange", scanSoon);
+  try {
+    window.navigation.addEventListener("currententrychange", scanSoon);
+  } catch (error) {
+    // an older browser, or a name of the site's own
+  }
 }
 
 if (document[STARTED]) document[STARTED]();

@@ -8,6 +8,7 @@ export const core = {
   views: new Map(), // id -> view that is not acknowledged
   watched: new Map(), // ref -> token
   failures: 0, // sockets in a row that brought nothing
+  origin: location.host && location.origin, // of all requests: a <base> may name another one
   query: "?keep=0", // of every request of a page whose browser keeps no cookies, as each view would be of a new visitor
 };
 

@@ -41,7 +41,7 @@ export function refuse(core) {
 
 function tokens() {
   const elements = document.querySelectorAll("[data-djinsight-view],[data-djinsight-watch]");
-  return new Set(Array.from(elements, ({ dataset }) => dataset.djinsightView || dataset.djinsightWatch));
+  return new Set([...elements].map(({ dataset }) => dataset.djinsightView || dataset.djinsightWatch));
 }
 
 function look(core) {

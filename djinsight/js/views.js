@@ -36,7 +36,7 @@ export function findViews() {
     if (seen.has(token) || optedOut()) return;
     seen.set(token, pages[0]);
     // 18 to 36 characters, in base 36.
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(18)), (byte) => byte.toString(36)).join("");
+    const id = [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(36)).join("");
     // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
     const frame = JSON.stringify({ type: "view", id, token, url: path.slice(0, 1500), referrer: referrer.slice(0, 1500) });
     const now = Date.now();
