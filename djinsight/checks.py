@@ -11,9 +11,9 @@ from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.contrib.contenttypes.models import ContentType
 from django.core import checks
-from django.db import router
+from django.db import connections, router
 from django.db.models import CompositePrimaryKey, Model
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.module_loading import import_string
 
 from djinsight import caches, database, fallback
@@ -35,6 +35,7 @@ def register() -> None:
     checks.register(check_names, "djinsight")
     checks.register(check_urls, "djinsight")
     checks.register(check_tables, checks.Tags.database)
+    checks.register(check_zones_of_database, checks.Tags.database)
     checks.register(check_routers, "djinsight")
     checks.register(check_time_zones, "djinsight")
     checks.register(check_primary_keys, "djinsight")
@@ -182,6 +183,21 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     else:
         return []
     return [checks.Error("The tables of djinsight are those of version 0.x.", hint, id="djinsight.E003")]
+
+
+def check_zones_of_database(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W007: MySQL or MariaDB does not know the site's time zone, so that queries by day or month find nothing."""
+    connection = connections[database.alias()]
+    zone = timezone.get_default_timezone_name()
+    if connection.alias not in (databases or ()) or connection.vendor != "mysql" or zone == connection.timezone_name:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CONVERT_TZ('2000-01-01 00:00:00', %s, %s)", [connection.timezone_name, zone])
+        if cursor.fetchone()[0] is not None:
+            return []
+    text = f"The database does not know the time zone {zone}: queries like last_viewed_at__month=11 find nothing."
+    hint = "Load the time zone tables: mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql -u root mysql"
+    return [checks.Warning(text, hint, id="djinsight.W007")]
 
 
 def check_routers(**kwargs: Any) -> list[checks.CheckMessage]:

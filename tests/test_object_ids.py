@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.db import connection
 
 from djinsight.beacons.refs import ObjectRef
@@ -57,6 +59,39 @@ def test_keys_that_are_alike(exact_words: None) -> None:
     count_views(ObjectRef("blog", "term", "ABC"), 100)
     persist()
     assert Term.objects.filter(total_views=102).get().word == "ABC"
+
+
+def test_migrations_of_tables_with_rows(transactional_db: None) -> None:
+    """Forwards and backwards, with rows in the tables: also of keys that MySQL and MariaDB took for one before."""
+    alike = ["abc", "ABC", "abc ", "ábc"]
+
+    def insert(object_ids: list[str]) -> None:
+        statistics = connection.ops.quote_name(PageViewStatistics._meta.db_table)
+        type_id = ContentType.objects.get_for_model(Term).pk
+        columns = "content_type_id, object_id, total_views, unique_views"
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO {statistics} ({columns}) VALUES (%s, %s, %s, 0)",
+                [(type_id, object_id, n) for n, object_id in enumerate(object_ids, 1)],
+            )
+
+    def stored() -> list[str]:
+        return list(PageViewStatistics.objects.order_by("pk").values_list("object_id", flat=True))
+
+    try:
+        call_command("migrate", "djinsight", "zero", verbosity=0)
+        call_command("migrate", "djinsight", "0001", verbosity=0)
+        insert(["abc", "é🙂"])
+        call_command("migrate", "djinsight", verbosity=0)
+        assert stored() == ["abc", "é🙂"]
+        insert(alike[1:])
+        for name in ("0002", "0001", "0003"):
+            call_command("migrate", "djinsight", name, verbosity=0)
+            assert stored() == ["abc", "é🙂", *alike[1:]]
+        call_command("migrate", "djinsight", "zero", verbosity=0)
+    finally:
+        call_command("migrate", verbosity=0)
+    assert stored() == []
 
 
 @pytest.mark.django_db(transaction=True)

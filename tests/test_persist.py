@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
@@ -307,6 +308,48 @@ def test_poison_is_set_aside_and_its_neighbours_persist(
     assert sums() == [2] * 4
     assert losses() == []
     assert live(refs[0]) == (2, 1)
+
+
+NARROW = {
+    "sqlite": (
+        "CREATE TRIGGER narrow BEFORE INSERT ON djinsight_pageviewlog WHEN NEW.url GLOB '*[^ -~]*' "
+        "BEGIN SELECT RAISE(ABORT, 'not in the character set'); END",
+        "DROP TRIGGER narrow",
+    ),
+    "postgresql": (
+        "ALTER TABLE djinsight_pageviewlog ADD CONSTRAINT narrow CHECK (convert_to(url, 'LATIN1') IS NOT NULL)",
+        "ALTER TABLE djinsight_pageviewlog DROP CONSTRAINT narrow",
+    ),
+    "mysql": (
+        "ALTER TABLE djinsight_pageviewlog MODIFY url varchar(2048) CHARACTER SET latin1 NOT NULL",
+        "ALTER TABLE djinsight_pageviewlog MODIFY url varchar(2048) CHARACTER SET utf8mb4 NOT NULL",
+    ),
+}
+
+
+@pytest.fixture
+def narrow(transactional_db: None) -> Iterator[None]:
+    """A log whose URLs have fewer characters than Unicode, as in a database with an older character set."""
+    make, undo = NARROW[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(make)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(undo)
+
+
+def test_characters_that_the_database_does_not_have(narrow: None, refs: list[ObjectRef]) -> None:
+    """They are encoded: a URL that a client makes up must not hold up everybody's views."""
+    urls = ["/plain?a=%20", "/\U0001f642?q=\u8a9e", "/" + "\U0001f642" * 2047]
+    count(view(refs[0], url=url) for url in urls)
+    assert persist().views == 3
+    assert sums() == [3] * 4
+    stored = list(PageViewLog.objects.order_by("pk").values_list("url", flat=True))
+    assert stored[:2] == ["/plain?a=%20", "/%F0%9F%99%82?q=%E8%AA%9E"]
+    assert (len(stored[2]), stored[2][:13]) == (2048, "/%F0%9F%99%82")
+    assert DeadLetter.objects.count() == 0
 
 
 def test_a_dead_letter_holds_every_byte(refs: list[ObjectRef], redis_client: redis.Redis) -> None:

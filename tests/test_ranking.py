@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.db.models import Q
 from django.template import Context, Template, TemplateSyntaxError
 from django.test.utils import isolate_apps
 
-from djinsight import ranking
+from djinsight import database, ranking
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import days
 from djinsight.history.persist import persist
@@ -299,15 +299,28 @@ def test_tag_for_a_visitor_who_may_not_see_numbers(articles: list[Article], sett
     assert ranked(tag, request(user=users.make("a user with the permission"))) == "3"
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (PageViewStatistics, "the database of the statistics fails"),
+        (Article, "The most viewed of blog.article are not shown"),
+    ],
+    ids=["statistics", "objects"],
+)
 def test_tag_without_the_database(
-    articles: list[Article], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    model: Any, said: str, articles: list[Article], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(database, "_fails", False)
+    table = connection.ops.quote_name(model._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE djinsight_pageviewstatistics RENAME TO elsewhere")
-    with transaction.atomic():  # as PostgreSQL has it, what follows the error is to be rolled back
+        cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
+    try:
         assert ranked('{% most_viewed "blog.article" as found %}{{ found|length }}') == "0"
-        transaction.set_rollback(True)
-    assert "the database of the statistics fails" in caplog.text
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
+    assert said in caplog.text
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])

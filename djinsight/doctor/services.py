@@ -43,8 +43,10 @@ def tables() -> Iterator[Finding]:
     try:
         for message in checks.run_checks(tags=[checks.Tags.database], databases=[alias]):
             if str(message.id).startswith("djinsight."):
-                yield problem(str(message.id), message.msg, message.hint or "")
-                return
+                serious = message.level >= checks.ERROR
+                yield (problem if serious else advice)(str(message.id), message.msg, message.hint or "")
+                if serious:
+                    return
         missing = _missing_tables()
     except DatabaseError as error:
         text = f"The database does not answer ({type(error).__name__}: {error})."

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
-from django.db import connections
+from django.db import Error as DatabaseError
+from django.db import connections, transaction
 
 from djinsight import database
+from djinsight.beacons import beacon
 from djinsight.conf import conf
 from djinsight.counting import days
 from djinsight.counting.entries import Detail
@@ -24,14 +27,29 @@ COLUMNS = ("content_type_id", "object_id", *Detail._fields, "timestamp", "is_uni
 
 
 def write(entries: Sequence[Entry], types: Mapping[tuple[str, str], int]) -> None:
-    """Add a row for each view of ``entries`` that has its detail; ``types`` has the content type id of every model."""
+    """Add a row for each view of ``entries`` that has its detail; ``types`` has the content type id of every model.
+
+    A database or a connection may have a character set without some of the characters that a client sends, as
+    MySQL's "utf8" and PostgreSQL's LATIN1. Such a database gets the texts in ASCII: no view stops its neighbours.
+    """
+    try:
+        with transaction.atomic(using=database.alias()):
+            _insert(_rows(entries, types))
+    except DatabaseError:
+        plain = [entry if entry.detail is None else entry._replace(detail=_in_ascii(entry.detail)) for entry in entries]
+        if plain == list(entries) or connections[database.alias()].needs_rollback:
+            raise  # it has another reason, or took the transaction with it
+        _insert(_rows(plain, types))
+
+
+def _insert(rows: Iterator[Row]) -> None:
     connection = connections[database.alias()]
     table, columns = (connection.ops.quote_name(PageViewLog._meta.db_table), _columns(connection))
-    rows = _rows(entries, types, connection.ops.adapt_datetimefield_value)
     with connection.cursor() as cursor:
         # psycopg 3 has it, psycopg 2 has not.
         if connection.vendor == "postgresql" and hasattr(cursor.cursor, "copy"):
-            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            # Django wraps the errors of no more than the call.
+            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             return
@@ -40,11 +58,27 @@ def write(entries: Sequence[Entry], types: Mapping[tuple[str, str], int]) -> Non
             cursor.executemany(insert, part)
 
 
+def _in_ascii(detail: Detail) -> Detail:
+    """``detail`` with URLs as browsers write them, in percent-encoding, and "?" for other characters elsewhere."""
+    if "".join(filter(None, detail)).isascii():
+        return detail
+    plain = Detail._make(text and text.encode("ascii", "replace").decode() for text in detail)
+    return plain._replace(url=_encoded(detail.url), referrer=_encoded(detail.referrer))
+
+
+def _encoded(url: str) -> str:
+    return url if url.isascii() else quote(url, safe=_PRINTABLE)[: beacon.MAX_URL]
+
+
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+
+
 def _columns(connection: Any) -> str:
     return ", ".join(map(connection.ops.quote_name, COLUMNS))
 
 
-def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int], adapt: Any) -> Iterator[Row]:
+def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int]) -> Iterator[Row]:
+    adapt = connections[database.alias()].ops.adapt_datetimefield_value
     at, timestamp = None, None
     for _, _, ref, ms, _, unique, _, detail in entries:
         if detail is None:

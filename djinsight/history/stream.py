@@ -196,7 +196,8 @@ def _bad(entry_id: str, parts: Sequence[bytes], error: str) -> BadEntry:
         seq = _number(entries.fields(parts).get(b"s", b""))
     except ValueError:
         seq = None
-    return BadEntry(entry_id, seq, _raw(parts), error)
+    # In ASCII: the error may quote the entry, and not every database can store all characters.
+    return BadEntry(entry_id, seq, _raw(parts), error.encode("ascii", "replace").decode())
 
 
 def _number(value: bytes) -> int:
