@@ -17,7 +17,7 @@
 -- a block from the segments.
 
 local SEGMENT = 2048
-local BLOCK = 16  -- segments
+local BLOCK = 32  -- segments
 local SEGMENT_LIFE = 2592000  -- s; a segment whose stream is gone must not stay for good
 
 local function segment_of(seq)
@@ -114,23 +114,23 @@ local function store_sums(key, head, sums)
   set_fields(key, values)
 end
 
--- How many segments a block has, by its head: 0 where it is none of ours.
+-- How many segments a block has, by its head: 0 where it is none of ours. Its first segment may begin later than usual.
 local function segments_in(b, from, count)
-  local n = from == b * BLOCK * SEGMENT and count / SEGMENT or 0
+  local n = from and segment_of(from) == b * BLOCK and (from + count) / SEGMENT - b * BLOCK or 0
   return n % 1 == 0 and n <= BLOCK and n or 0
 end
 
--- Add `sums`, those of the whole segment k with `head`, to its block, if that has all segments before k and none else.
+-- Add `sums`, those of segment k with `head`, to its block, if that has all segments before k and none else.
 local function add_to_block(pending, k, head, sums)
   local b = block_of(k)
   local key, place = block_key(pending, b), k % BLOCK
   if place == 0 then redis.call('UNLINK', key) end
   local from, count, base, id = head_of(place > 0 and redis.call('HGET', key, '') or nil)
-  if head[1] ~= k * SEGMENT or head[2] ~= SEGMENT or place > 0 and segments_in(b, from, count) ~= place then
+  from, count, base, id = from or head[1], count or 0, base or head[3], id or head[4]
+  if from + count ~= head[1] or segments_in(b, from, count + head[2]) ~= place + 1 then
     return
   end
-  base, id = base or head[3], id or head[4]
-  local values, refs, shift = { '', cmsgpack.pack(b * BLOCK * SEGMENT, (place + 1) * SEGMENT, base, id) }, {}, head[3] - base
+  local values, refs, shift = { '', cmsgpack.pack(from, count + head[2], base, id) }, {}, head[3] - base
   for ref in pairs(sums) do refs[#refs + 1] = ref end
   for i = 1, #refs, 2000 do
     local last = math.min(i + 1999, #refs)
