@@ -18,6 +18,7 @@
 --
 -- What is in the stream or among the shed and cannot be read is somebody else's, and counts nothing.
 
+local fold, rebuild, read_entry, each_item, head_of, add_to_block, segments_in, block_of, block_key = folding()
 local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local last_id = ARGV[4]
 local today_number, day_began, day_ends, lifetime = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
