@@ -32,7 +32,7 @@ class Keys:
         # Hash: epoch, seq (last number given), trimmed (last one persisted), shed_from; whose data set it is.
         self.meta = f"{self.prefix}meta"
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
-        self.pending = f"{self.prefix}pending"  # hashes with ":<number>" behind: sums over stretches of the stream
+        self.pending = f"{self.prefix}pending"  # with ":<number>" or ":block:<number>" behind: sums over stretches
         self.deleted = f"{self.prefix}deleted"  # set: refs of deleted objects whose statistics persist is to delete
         self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
         self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
@@ -94,6 +94,9 @@ def shard_of(ref: ObjectRef) -> int:
 
 def by_shard(refs: Iterable[ObjectRef]) -> dict[int, list[ObjectRef]]:
     """``refs`` by the shard they live on."""
+    if conf.redis_shards == 1:
+        found = list(refs)
+        return {0: found} if found else {}
     shards: dict[int, list[ObjectRef]] = {}
     for ref in refs:
         shards.setdefault(shard_of(ref), []).append(ref)

@@ -122,7 +122,7 @@ local function append(ref, flags, visitor, payload)
   if not failed(added) then
     if (seq + 1) % SEGMENT == 0 then
       note_all()
-      fold(pending, segment_of(seq) - 1)
+      folding()(pending, segment_of(seq) - 1)
       noted, noted_uniques, noted_from, noted_id = {}, {}, seq + 1, added
     end
     seq = seq + 1

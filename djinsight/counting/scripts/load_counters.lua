@@ -18,6 +18,7 @@
 --
 -- What is in the stream or among the shed and cannot be read is somebody else's, and counts nothing.
 
+local fold, rebuild, read_entry, each_item, head_of, add_to_block, segments_in, block_of, block_key = folding()
 local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local last_id = ARGV[4]
 local today_number, day_began, day_ends, lifetime = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
@@ -140,29 +141,30 @@ local function read_end(command, start, stop)
   end
 end
 
--- Read block b, of which segments up to `last` are not added to any more. Returns how many segments it has, a function
--- that adds it, and the id of its first entry.
-local function read_block(b, last)
+-- Read block b from entry `begins` on; segments up to `last` are not added to any more. Returns how many it has, a
+-- function that adds it, and the id of the first entry of its first segment, where that is known.
+local function read_block(b, begins, last)
   local known = redis.pcall('HMGET', block_key(pending, b), '', unpack(refs))
   if known.err then return 0 end
   local from, count, base, id = head_of(known[1])
   local n = segments_in(b, from, count)
-  if b * BLOCK + n - 1 > last then return 0 end
-  return n, function() add_segment(known, base) end, id ~= '' and id or nil
+  if n == 0 or from ~= begins or b * BLOCK + n - 1 > last then return 0 end
+  return n, function() add_segment(known, base) end, from == b * BLOCK * SEGMENT and id ~= '' and id or nil
 end
 
--- Read the blocks that are wholly behind the cursor. Returns by number of a segment: the block that has it; and the
--- segments that are next in blocks that could have more.
+-- Read the blocks that are wholly behind the cursor. Returns by number of a segment: the block that has it; and for
+-- each block that could have more: the segment that is next, the last one, and where the block begins.
 local function read_blocks(first_seq, k1)
   local blocks, lacking = {}, {}
-  for b = math.ceil(first_seq / SEGMENT / BLOCK), block_of(k1) do
-    local last = math.min(k1 - 2, (b + 1) * BLOCK - 1)
-    local n, add_block, id = read_block(b, last)
+  local k0 = segment_of(first_seq)
+  for b = math.ceil(k0 / BLOCK), block_of(k1) do
+    local begins, last = math.max(first_seq, b * BLOCK * SEGMENT), math.min(k1 - 2, (b + 1) * BLOCK - 1)
+    local n, add_block, id = read_block(b, begins, last)
     if n > 0 then
       local block = { add = add_block, id = id, first = b * BLOCK }
       for k = b * BLOCK, b * BLOCK + n - 1 do blocks[k] = block end
     end
-    if b * BLOCK + n <= last then lacking[#lacking + 1] = { b * BLOCK + n, last } end
+    if b * BLOCK + n <= last then lacking[#lacking + 1] = { b * BLOCK + n, last, begins } end
   end
   return blocks, lacking
 end
@@ -181,7 +183,7 @@ local function grow(lacking)
           local values = { cmsgpack.unpack(fields[i + 1]) }
           if fields[i] == '' then head = values else sums[fields[i]] = values end
         end
-        if read_block(block_of(k), k) ~= k % BLOCK + 1 then add_to_block(pending, k, head, sums) end
+        if read_block(block_of(k), stretch[3], k) ~= k % BLOCK + 1 then add_to_block(pending, k, head, sums) end
         return #fields / 2
       end)
       if not done then  -- somebody has written over one of them

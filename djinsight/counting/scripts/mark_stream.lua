@@ -13,5 +13,5 @@ local id = redis.call('XADD', events, '*', 's', text(seq), 'r', 'djinsight.mark:
   't', text(now))
 redis.call('HSET', meta, 'seq', text(seq))
 note(pending, { seq, 1, now, tonumber(ARGV[2]), id }, {}, {})
-if seq % SEGMENT == 0 then fold(pending, segment_of(seq) - 2) end
+if seq % SEGMENT == 0 then folding()(pending, segment_of(seq) - 2) end
 return seq

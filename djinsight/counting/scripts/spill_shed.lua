@@ -33,7 +33,7 @@ for i = 1, #kept, 2 do
       't', at)
     redis.call('HSET', meta, 'seq', text(seq))
     note(pending, { seq, 1, tonumber(at), tonumber(day), id }, { [ref] = tonumber(n) }, { [ref] = tonumber(unique) })
-    if seq % SEGMENT == 0 then fold(pending, segment_of(seq) - 2) end
+    if seq % SEGMENT == 0 then folding()(pending, segment_of(seq) - 2) end
   else
     redis.call('XADD', events, '*', 'shed', kept[i], 'value', kept[i + 1])
   end

@@ -5,6 +5,7 @@
 --       5 number of today   6 when today began and 7 ends (Unix ms)
 -- Reply number of entries dropped, or -1 where Redis has begun another epoch meanwhile
 
+local _, rebuild, _, _, head_of, _, _, block_of, block_key = folding()
 local events, meta, pending = KEYS[1], KEYS[2], KEYS[3]
 local trimmed, today, day_began, day_ends = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local MOST_SEGMENTS = 1000  -- of a stream as long as it may be; before them there are none
