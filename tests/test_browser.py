@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 import redis
-from playwright.async_api import Browser, BrowserContext, Page, Route, WebSocket, WebSocketRoute, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Route,
+    WebSocket,
+    WebSocketRoute,
+    async_playwright,
+    expect,
+)
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef

@@ -40,7 +40,9 @@ async def library(visitor: BrowserContext) -> BrowserContext:
     async def file(route: Route) -> None:
         name = route.request.url.partition("/npm/")[2]
         if (own := node.FOLDER / "pages" / name).exists():
-            await route.fulfill(body=node.run("esbuild", *BUNDLE, given=own.read_text()), content_type="text/javascript")
+            await route.fulfill(
+                body=node.run("esbuild", *BUNDLE, given=own.read_text()), content_type="text/javascript"
+            )
         else:
             await route.fulfill(path=Path(node.install()) / name)
 
