@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 import redis
-from playwright.async_api import BrowserContext, Page, Route
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from tests import node
 from tests.blog.models import Article
+from tests.counting import count_views
 from tests.sockets import WITHIN
-from tests.test_browser import browser, visitor
+from tests.test_browser import TOTAL, browser, visitor
 
 __all__ = ["browser", "visitor"]
 
@@ -221,3 +222,28 @@ async def test_a_page_that_is_morphed(
             f"/sites/morph/{to.pk}/",
         )
         assert await counted(page, article, other) == views
+
+
+@pytest.mark.parametrize("name", ["htmx2", "turbo"])
+async def test_a_copy_of_a_page_that_is_put_back_is_read_out(
+    name: str, daphne: Daphne, library: BrowserContext, article: Article, ref: ObjectRef
+) -> None:
+    """Libraries keep a page with what the script has added to it for screen readers."""
+    other = await Article.objects.acreate(title="Another")
+    page = await library.new_page()
+    host = daphne()
+    first, second = (f"http://{host}/sites/{name}/{each.pk}/" for each in (article, other))
+    await page.goto(first)
+    heard = page.locator("main .djinsight-live-counter")
+    for views in (1, 3):
+        await expect(page.locator(f"main {TOTAL}")).to_have_text(str(views))
+        await expect(page.locator(f"main {TOTAL} + [data-djinsight-read]")).to_have_text(str(views), timeout=20_000)
+        assert await page.locator("main [data-djinsight-read]").count() == await heard.locator("[aria-hidden]").count()
+        if views == 3:
+            break
+        await page.click(f"#to{other.pk}")
+        await page.wait_for_url(second)
+        await expect(page.locator(f"main {TOTAL}")).to_have_text("1")
+        count_views(ref, 1)
+        await page.evaluate("history.back()")
+        await page.wait_for_url(first, wait_until="commit")

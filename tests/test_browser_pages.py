@@ -16,7 +16,7 @@ from tests import node, processes
 from tests.blog.models import Article
 from tests.servers import cannot_run
 from tests.sockets import WITHIN
-from tests.test_browser import TOTAL, browser, count, visitor, with_more
+from tests.test_browser import SHOWN, TOTAL, browser, count, visitor, with_more
 
 __all__ = ["browser", "count", "visitor"]
 
@@ -84,15 +84,8 @@ async def test_a_policy_of_nonces(daphne: Daphne, visitor: BrowserContext, artic
     page = await visitor.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-
-    async def given(route: Route) -> None:
-        answer = await route.fetch()
-        text = (await answer.text()).replace("<script ", '<script nonce="abc" ')
-        await route.fulfill(response=answer, body=text)
-
-    await page.route("**/sites/plain/**", given)
     await page.clock.install()
-    policy = urlencode({"policy": "script-src 'nonce-abc'"})
+    policy = urlencode({"policy": "script-src 'nonce-abc'", "nonce": "abc"})
     await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/?{policy}")
     await lives(page)
     await with_more(page)
@@ -156,6 +149,79 @@ async def test_a_policy_of_trusted_types(
     else:
         await with_more(page)
     assert count() == (1, 1)
+
+
+async def test_a_tab_in_the_background_counts_when_it_is_shown(
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    page = await visitor.new_page()
+    await page.add_init_script(f"({SHOWN})('hidden')")
+    sockets: list[object] = []
+    page.on("websocket", lambda opened: sockets.append(opened))
+    await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/", wait_until="load")
+    assert (sockets, count()) == ([], (0, 0))
+    for state in ("visible", "hidden", "visible"):
+        await page.evaluate(SHOWN, state)
+        if state == "visible":
+            await lives(page)
+    await page.evaluate(SHOWN, "hidden")
+    assert count() == (1, 1)
+
+
+@pytest.mark.parametrize("sandbox", [None, "allow-scripts", "allow-scripts allow-same-origin"])
+async def test_a_document_that_its_page_has_written(
+    sandbox: str | None, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+) -> None:
+    """It has no address of its own; in a sandbox it has no origin and no cookies, and may not say anything."""
+    page = await visitor.new_page()
+    await page.goto(f"http://{daphne()}/sites/list/{article.pk}/")
+    await page.evaluate(
+        """async ([address, sandbox]) => {
+            const frame = document.createElement("iframe");
+            if (sandbox !== null) frame.sandbox = sandbox;
+            frame.srcdoc = await (await fetch(address)).text();
+            document.body.append(frame);
+            return new Promise(done => { frame.onload = done });
+        }""",
+        [f"/sites/plain/{article.pk}/", sandbox],
+    )
+    frame = page.frames[1]
+    if sandbox == "allow-scripts":
+        await expect(frame.locator("html")).to_have_attribute("data-djinsight-state", "polling")
+        assert count() == (0, 0)
+    else:
+        await expect(frame.locator(f"main {TOTAL}")).to_have_text("1", timeout=WITHIN * 1000)
+        assert count() == (1, 1)
+
+
+async def test_a_page_that_changes_all_the_time(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
+    """A page of many numbers is looked through less often."""
+    page = await visitor.new_page()
+    await page.clock.install()
+    await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/")
+    await lives(page)
+    await page.evaluate(
+        """total => {
+            const number = document.querySelector(total);
+            for (let n = 0; n < 1000; n++) document.body.append(number.cloneNode(true));
+        }""",
+        TOTAL,
+    )
+    await page.clock.run_for(1000)
+    await page.evaluate(
+        """() => {
+            const asked = document.querySelectorAll;
+            window.scans = 0;
+            document.querySelectorAll = function (what) {
+                if (what === "[data-djinsight-view]") window.scans++;
+                return asked.call(document, what);
+            };
+        }"""
+    )
+    for _ in range(40):
+        await page.evaluate("document.body.append(document.createElement('i'))")
+        await page.clock.run_for(50)
+    assert 3 <= await page.evaluate("window.scans") <= 8  # in 2 s
 
 
 @pytest.fixture

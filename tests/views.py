@@ -50,6 +50,8 @@ def _strict(response: HttpResponse, connect: str = "'self'") -> HttpResponse:
 def site(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """A page of a site that uses the library of that name."""
     context = {"article": get_object_or_404(Article, pk=pk), "articles": Article.objects.order_by("pk"), "name": name}
+    if "nonce" in request.GET:
+        request.csp_nonce = request.GET["nonce"]  # type: ignore[attr-defined]
     response = render(request, f"sites/{name}.html", context)
     if "policy" in request.GET:
         response["Content-Security-Policy"] = request.GET["policy"]

@@ -19,7 +19,7 @@ export function apply(list) {
   const changed = list.filter(({ ref, version }) => !(counters.has(ref) && counters.get(ref).version >= version));
   changed.forEach((counter) => {
     counters.set(counter.ref, counter);
-    for (const stat in counter) learn(counter.ref, stat, counter[stat], stat === "views_today" ? counter.version : undefined);
+    for (const stat in counter) learn(counter.ref, stat, counter[stat], stat === "views_today" ? counter.version : counter[stat]);
   });
   all("stat").forEach((element) => changed.includes(counters.get(element.dataset.djinsightRef)) && show(element));
   if (changed.length) document.dispatchEvent(new CustomEvent("djinsight:counters", { detail: changed }));

@@ -27,7 +27,7 @@ export function configure() {
 }
 
 export const log = (what) => "djinsightDebug" in config && console.debug("djinsight:", what);
-export const awake = () => !document.prerendering && document.visibilityState === "visible";
+export const awake = () => document.visibilityState === "visible"; // a page that is prerendered is hidden
 export const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);
 
 export const setState = (core.setState = (name) => {

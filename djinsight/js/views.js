@@ -40,8 +40,9 @@ export function findViews() {
     // Both shortened so that the frame fits; URLs are ASCII, one byte a character.
     const frame = JSON.stringify({ type: "view", id, token, url: path.slice(0, 1500), referrer: referrer.slice(0, 1500) });
     const now = Date.now();
-    core.views.set(id, { id, frame, made: now, sent: core.polling ? 0 : now });
-    sendView(core.views.get(id));
+    const view = { id, frame, made: now, sent: core.polling ? 0 : now };
+    core.views.set(id, view);
+    sendView(view);
   });
 }
 
