@@ -29,10 +29,8 @@ MODULES = (
     "test_counters",
     "test_totals",
     "test_orphans",
-    "test_peers",
     "test_refusals",
     "test_follow_one_view",
-    "test_sites",
     "test_corrections",
     "test_object_ids",
 )

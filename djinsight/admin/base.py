@@ -31,7 +31,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        number: int = rows[:COUNT_TO].count()
+        number: int = rows.order_by()[:COUNT_TO].count()  # a database that has to sort them would read all
         return number
 
 

@@ -59,12 +59,10 @@ class Breaker:
 
     @contextmanager
     def insisting(self) -> Iterator[None]:
-        """Ask the server in this block also while it rests, though not for long then."""
-        timeout = min(conf.page_timeout, conf.redis_timeout)
+        """Ask the server in this block also while it rests, with the timeout of workers: no page waits for it."""
         resting = self._until is not None
         try:
-            with connections.patience(timeout * BESIDE if resting else timeout):
-                yield
+            yield
         except (redis.RedisError, OSError):
             if not resting:  # else pages would never find out, while one object after the other is deleted
                 self.rest()

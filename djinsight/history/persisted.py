@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from hashlib import blake2b
 
 from django.db import Error as DatabaseError
@@ -45,11 +46,12 @@ def identify() -> str:
     They are never the same by chance, they are there before the first view, and each process reads the same ones. A
     copy of the database has them too. ``""`` if the database does not answer or is not migrated.
     """
-    recorder = MigrationRecorder(connections[database.alias()])
+    connection = connections[database.alias()]
+    recorder = MigrationRecorder(connection)
     first = Q(app="contenttypes", name="0001_initial") | Q(app="djinsight", name="0001_initial")
     try:
-        # A failing query of its own must not spoil a transaction of the caller's.
-        with transaction.atomic(using=database.alias()):
+        # A failing query must not spoil the caller's transaction. Without one, a page needs none to read.
+        with transaction.atomic(using=connection.alias) if connection.in_atomic_block else nullcontext():
             rows = list(recorder.migration_qs.filter(first).order_by("app").values_list("app", "applied"))
     except DatabaseError as error:
         logger.warning("the database does not tell which one it is: %s", error)
