@@ -129,26 +129,25 @@ async def test_a_request_that_fails_is_sent_again(
 
 
 async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
-    page = await visitor.new_page()
-    down = True
-
-    async def far_end(socket: WebSocketRoute) -> None:
-        if down:
-            await socket.close()
-        else:
-            socket.connect_to_server()
-
-    await page.route_web_socket(SOCKET, far_end)
-    await page.clock.install()
-    await page.goto(f"http://{daphne()}/articles/{article.pk}/")
-    async with asyncio.timeout(WITHIN):
-        while await page.evaluate(STATE) != "polling":
-            await page.clock.run_for(1000)
-    await page.clock.run_for(120_000)
-    await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # no timer fires any more
-    down = False
-    await page.evaluate("dispatchEvent(new Event('online'))")
-    await state(page, "live")
+    """The server is away meanwhile."""
+    host = daphne()
+    async with Proxy(host) as proxy:
+        page = await visitor.new_page()
+        await page.clock.install()
+        await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
+        await state(page, "live")
+        await with_more(page)
+        await visitor.set_offline(True)
+        proxy.target = "127.0.0.1:9"  # nothing listens there
+        proxy.cut()
+        async with asyncio.timeout(WITHIN):
+            while await page.evaluate(STATE) != "polling":
+                await page.clock.run_for(1000)
+        await page.clock.run_for(120_000)
+        await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # no timer fires any more
+        proxy.target = host
+        await visitor.set_offline(False)
+        await state(page, "live")
 
 
 async def test_a_page_of_another_key_is_refused(
