@@ -12,7 +12,6 @@ from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute, ex
 from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from tests.blog.models import Article
-from tests.counting import count_views
 from tests.proxy import Proxy
 from tests.sockets import WITHIN
 from tests.test_browser import SHOWN, SOCKET, TOTAL, VIEWED_AGAIN, browser, count, counting, visitor, with_more
@@ -31,10 +30,11 @@ async def state(page: Page, name: str) -> None:
 
 
 async def test_a_connection_that_dies_without_a_word(
-    daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
+    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
     """As in sleep, or in another network: its end never comes."""
-    async with Proxy(daphne()) as proxy:
+    host = daphne()
+    async with Proxy(host) as proxy:
         page = await visitor.new_page()
         await page.clock.install()
         await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
@@ -42,10 +42,14 @@ async def test_a_connection_that_dies_without_a_word(
         await state(page, "live")
         await with_more(page)
         proxy.silence()
-        count_views(ref, 1)
-        async with page.expect_websocket():
-            await page.clock.fast_forward(50_000)
-            await page.clock.run_for(10_000)
+        await (await visitor.new_page()).goto(f"http://{host}/articles/{article.pk}/")
+        await counting(count, 2)
+        opened: list[object] = []
+        page.on("websocket", lambda socket: opened.append(socket))
+        await page.clock.fast_forward(50_000)
+        async with asyncio.timeout(WITHIN):
+            while not opened:
+                await page.clock.run_for(500)
         await expect(page.locator(TOTAL)).to_have_text("2")
         await state(page, "live")
 
@@ -132,6 +136,7 @@ async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext
         await page.clock.install()
         await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
         await state(page, "live")
+        await with_more(page)
         await visitor.set_offline(True)
         proxy.target = "127.0.0.1:9"  # nothing listens there
         proxy.cut()
