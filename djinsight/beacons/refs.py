@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from inspect import getattr_static
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -133,10 +132,10 @@ def has_plain_key(model: Any) -> bool:
     returns. Of decimal numbers, times and booleans each database writes another text.
     """
     field = key_field(model)
-    converted = hasattr(field, "from_db_value") or not _from_django(type(field), "get_db_converters")
-    # What an object has for an attribute, in place of the value that the database returns.
-    descriptor = type(getattr_static(field.model, field.attname, None))
-    return bool(_plain(field)) and not converted and descriptor.__module__.startswith(_DJANGO)
+    # A field may also put its own attribute on the model. One that another package wraps, as field trackers do, is plain.
+    own = not all(_from_django(type(field), method) for method in ("get_db_converters", "contribute_to_class"))
+    descriptor = field.descriptor_class.__module__
+    return bool(_plain(field)) and not (own or hasattr(field, "from_db_value")) and descriptor.startswith(_DJANGO)
 
 
 def key_field(model: Any) -> Any:
