@@ -132,7 +132,7 @@ def has_plain_key(model: Any) -> bool:
     returns. Of decimal numbers, times and booleans each database writes another text.
     """
     field = key_field(model)
-    # A field may also put its own attribute on the model. One that another package wraps, as field trackers do, is plain.
+    # A field may put an attribute of its own on the model. If a field tracker wraps it, it stays plain.
     own = not all(_from_django(type(field), method) for method in ("get_db_converters", "contribute_to_class"))
     descriptor = field.descriptor_class.__module__
     return bool(_plain(field)) and not (own or hasattr(field, "from_db_value")) and descriptor.startswith(_DJANGO)
