@@ -21,7 +21,7 @@ from django.utils import dateformat, numberformat
 from django.utils.dates import MONTHS, MONTHS_3, MONTHS_ALT, MONTHS_AP, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.formats import get_format
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import gettext as text_of_django
 
 from djinsight.counting import days
 
@@ -29,6 +29,8 @@ LETTERS = "aAbcdDeEfFgGhHiIjlLmMnNoOPrsStTUuwWyYzZ"  # what the script knows of 
 _OF_ZONE = "eIT"  # letters that say what the zone is called, or whether it is summer there
 _BEFORE, _AFTER = timedelta(days=400), timedelta(days=800)  # in which the names of a zone are looked for
 _SEPARATORS = "~|^`"
+# By the letter that takes them: texts of Django, which has them in all of its languages.
+_TIMES_OF_DAY = {"A": ("AM", "PM"), "a": ("a.m.", "p.m."), "P": ("a.m.", "p.m.", "midnight", "noon")}
 
 
 class Formats:
@@ -108,10 +110,7 @@ def _names(letter: str) -> list[str]:
         return [name.title() for name in names] if letter == "M" else names
     if letter in weekdays:
         return [str(weekdays[letter][n]) for n in range(7)]
-    if letter == "A":
-        return [gettext("AM"), gettext("PM")]
-    half_days = [gettext("a.m."), gettext("p.m.")]
-    return {"a": half_days, "P": [*half_days, gettext("midnight"), gettext("noon")]}.get(letter, [])
+    return [text_of_django(name) for name in _TIMES_OF_DAY.get(letter, ())]
 
 
 def _name(zone: tzinfo) -> str | None:

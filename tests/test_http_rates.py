@@ -12,6 +12,8 @@ from asgiref.sync import sync_to_async
 
 from djinsight import views
 from djinsight.beacons.buckets import MAX_NAMES, Buckets
+from djinsight.counting import refusals
+from djinsight.live import hub
 from tests.pages import read_calls
 from tests.sockets import BROWSER, view_id
 
@@ -95,12 +97,14 @@ async def test_polling_of_one_network_takes_nothing_from_others(
 
 
 async def test_posting_views_past_the_limit_costs_redis_nothing(
-    async_client: Any, view_token: str, redis_client: redis.Redis, settings: Any
+    async_client: Any, view_token: str, redis_client: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DJINSIGHT_RATE_ADDRESS = 1
+    monkeypatch.setattr(refusals, "FLUSH_EVERY", 3600.0)
     sent = [{"type": "view", "id": view_id(n), "token": view_token} for n in range(12)]
     got = [await ask(async_client, "record-view", view) for view in sent[:2]]
     assert [status for status, _ in got] == [200, 200]
+    await hub.get().settle()  # the counters of the object are loaded
     await sync_to_async(redis_client.config_resetstat)()
     refused = [await ask(async_client, "record-view", view) for view in sent[2:]]
     assert (429, {"type": "rejected", "id": view_id(2), "reason": "rate"}) in refused
