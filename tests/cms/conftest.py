@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 
 collect_ignore_glob = [] if apps.is_installed("tests.cms") else ["test_*.py"]
+collect_ignore = [] if apps.is_installed("wagtailcache") else ["test_cached.py"]
 
 
 @pytest.fixture
