@@ -272,7 +272,7 @@ def _values(context: Any) -> list[Any]:
 
 
 def _is_unevaluated(value: Any) -> bool:
-    """Whether ``value`` is a lazy object that nobody has asked for: the user reads the session, which sets ``Vary``."""
+    """Return whether ``value`` is lazy and not evaluated: the user reads the session, which sets ``Vary``."""
     return isinstance(value, LazyObject) and value._wrapped is empty
 
 

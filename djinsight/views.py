@@ -121,7 +121,7 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
 
 
 def _is_within(request: HttpRequest, buckets: Buckets, rate: float | None) -> bool:
-    """Whether the client's network may ask once more. One that is not known is not limited, as for views in Redis."""
+    """Return whether the client's network may ask once more. An unknown one is not limited, as for views in Redis."""
     network = addresses.truncated(visitors.address_of(request))
     return not network or buckets.take(network, rate, time.monotonic())
 

@@ -69,7 +69,7 @@ class Breaker:
             raise
 
     def _begin(self) -> bool:
-        """Whether this page is the first. Raises Resting."""
+        """Return whether this page is the first to ask. Raises Resting."""
         with self._lock:
             if self._until is not None and (self._asking or time.monotonic() < self._until):
                 raise Resting("Redis did not answer a moment ago")

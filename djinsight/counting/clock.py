@@ -15,7 +15,7 @@ TRIES = 4  # calls in a row; an answer may come at the very end of a day, and be
 
 
 def agrees(reply: Any) -> bool:
-    """Whether a script has found the names right; if not, the next moment is by its clock."""
+    """Return whether a script found the names right; if not, take its clock for the next moment."""
     if isinstance(reply, int):
         days.adjust(reply)
         return False

@@ -45,7 +45,7 @@ class Endpoint:
 
     @property
     def database(self) -> tuple[Any, ...]:
-        """What two URLs of one database have in common, however each is written."""
+        """Return the identity of the database: equal for two URLs of one database, however each is written."""
         number = int(self.arguments.get("db") or 0)
         if self.sentinels:
             return (self.master, frozenset(self.sentinels), number)

@@ -39,7 +39,7 @@ _ASYNC: dict[str, Any] = {
 
 
 class _Routed:
-    """What sync and async connections share."""
+    """The part that sync and async connections share."""
 
     url: str
 
@@ -48,13 +48,13 @@ class _Routed:
         self._generation = _generations.get(self.url, 0)
 
     def is_outdated(self) -> bool:
-        """Whether it may lead to the wrong server. Asked once, after which it is to be connected anew."""
+        """Return whether it may lead to the wrong server. Ask once, then connect it anew."""
         current = _generations.get(self.url, 0)
         outdated, self._generation = self._generation != current, current
         return outdated
 
     def leads_elsewhere(self, error: Exception) -> bool:
-        """Whether ``error`` says so; then the other connections of the URL are outdated."""
+        """Return whether ``error`` says so; then the other connections of the URL are outdated."""
         if fault_of(error) is not Fault.ELSEWHERE or isinstance(error, WrongServer):
             return False
         if self._generation == _generations.get(self.url, 0):

@@ -30,7 +30,7 @@ class Script:
         await connection.send_command("EVALSHA", self.digest, len(keys), *keys, *args)
 
     async def areply(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """What it returns. A NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
+        """Return its reply. A NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
         try:
             return await connection.read_response()
         except NoScriptError:

@@ -54,7 +54,7 @@ def _no_answer(where: str, error: BaseException, fault: Fault) -> Finding:
 
 
 def _state(where: str, client: Any) -> Iterator[Finding]:
-    """What it says of itself."""
+    """Report what the server says of itself."""
     try:
         info = client.info()
     except (redis.RedisError, OSError) as error:

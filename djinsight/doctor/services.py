@@ -1,4 +1,4 @@
-"""What this process itself can see: settings, tables, the channel layer and the schedule."""
+"""Services as this process sees them: settings, tables, the channel layer and the schedule."""
 
 from __future__ import annotations
 

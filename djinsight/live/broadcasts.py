@@ -1,7 +1,7 @@
 """Broadcasts: the messages that go to every process of the site, and the reading of them. Pure.
 
 Any message may come in: of another version while an upgrade rolls, or of another program that uses the same Redis.
-What is not understood is left out; the hub's reread brings those numbers.
+A message that is not understood is left out; the hub's reread brings its numbers.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ end
 local before = seq
 local codes, views, uniques, expire = {}, {}, {}, {}
 
--- What the segment of the stream is to be told, by ref.
+-- Views and unique views for the segment of the stream, by ref.
 local noted, noted_uniques, noted_from, noted_id = {}, {}, seq + 1, ''
 
 local function note_all()
