@@ -6,10 +6,13 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 from tests.servers import cannot_run
-from tests.sockets import BROWSER
+from tests.sockets import BROWSER, WITHIN
+
+# Playwright waits 5 s by default, which is too short if both cores are busy.
+expect.set_options(timeout=WITHIN * 1000)
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
@@ -20,20 +23,24 @@ async def launched() -> AsyncIterator[Browser]:
     if program is None:
         cannot_run("no Chromium on this machine")
     async with async_playwright() as playwright:
-        # Headless Chromium names itself as a crawler would; a context's own name is not on every request.
-        browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, f"--user-agent={BROWSER}"])
+        browser = await playwright.chromium.launch(
+            executable_path=program,
+            # Headless Chromium names itself as a crawler would; a context's own name is not on every request.
+            args=[*FLAGS, f"--user-agent={BROWSER}"],
+            # Playwright turns the back/forward cache off; visitors have it on.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         yield browser
         await browser.close()
 
 
 @asynccontextmanager
-async def visiting() -> AsyncIterator[BrowserContext]:
-    """A browser of one visitor, whose pages have no errors."""
-    async with launched() as browser:
-        context = await browser.new_context()
-        context.set_default_timeout(20_000)
-        problems: list[str] = []
-        context.on("weberror", lambda error: problems.append(str(error.error)))
-        yield context
-        await context.close()
-        assert problems == []
+async def visiting(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A context of one visitor, whose pages have no errors."""
+    context = await browser.new_context()
+    context.set_default_timeout(WITHIN * 1000)
+    problems: list[str] = []
+    context.on("weberror", lambda error: problems.append(str(error.error)))
+    yield context
+    await context.close()
+    assert problems == []

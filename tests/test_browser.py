@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,7 +17,6 @@ from playwright.async_api import (
     Route,
     WebSocket,
     WebSocketRoute,
-    async_playwright,
     expect,
 )
 
@@ -26,45 +24,27 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import totals
 from tests.blog.models import Article
+from tests.chromium import launched, visiting
 from tests.counting import count_views
 from tests.proxy import Proxy
-from tests.servers import cannot_run
-from tests.sockets import BROWSER, WITHIN
+from tests.sockets import WITHIN
 
 pytestmark = pytest.mark.browser
 
 Daphne = Callable[..., str]
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 TOTAL = "[data-djinsight-stat=total_views]"
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        cannot_run("no Chromium on this machine")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=program,
-            # Headless Chromium names itself as a crawler would; a context's own name is not on every request.
-            args=[*FLAGS, f"--user-agent={BROWSER}"],
-            # Playwright turns the back/forward cache off; visitors have it on.
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture
 async def visitor(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """One browser of one visitor, whose pages have no errors."""
-    context = await browser.new_context()
-    context.set_default_timeout(20_000)
-    problems: list[str] = []
-    context.on("weberror", lambda error: problems.append(str(error.error)))
-    yield context
-    await context.close()
-    assert problems == []
+    async with visiting(browser) as context:
+        yield context
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from djinsight.beacons import tokens
 from djinsight.beacons.refs import ObjectRef
 from djinsight.formats import LETTERS, Formats
 from tests.blog.models import Article
-from tests.chromium import visiting
+from tests.chromium import launched, visiting
 from tests.pages import viewed
 from tests.sockets import view_id
 
@@ -47,7 +47,7 @@ DIFFERENT = """async () => {
 
 @pytest.fixture
 async def visitor() -> AsyncIterator[BrowserContext]:
-    async with visiting() as context:
+    async with launched() as browser, visiting(browser) as context:
         yield context
 
 

@@ -237,7 +237,7 @@ async def test_a_copy_of_a_page_that_is_put_back_is_read_out(
     heard = page.locator("main .djinsight-live-counter")
     for views in (1, 3):
         await expect(page.locator(f"main {TOTAL}")).to_have_text(str(views))
-        await expect(page.locator(f"main {TOTAL} + [data-djinsight-read]")).to_have_text(str(views), timeout=20_000)
+        await expect(page.locator(f"main {TOTAL} + [data-djinsight-read]")).to_have_text(str(views))
         assert await page.locator("main [data-djinsight-read]").count() == await heard.locator("[aria-hidden]").count()
         if views == 3:
             break

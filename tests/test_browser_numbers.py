@@ -20,7 +20,7 @@ from djinsight.models import PageViewStatistics, PageViewSummary
 from djinsight.periods import began
 from tests import node
 from tests.blog.models import Article
-from tests.chromium import visiting
+from tests.chromium import launched, visiting
 from tests.counting import count_views
 from tests.sockets import WITHIN
 
@@ -33,7 +33,7 @@ TOTAL = "span[data-djinsight-stat=total_views]"
 
 @pytest.fixture
 async def visitor() -> AsyncIterator[BrowserContext]:
-    async with visiting() as context:
+    async with launched() as browser, visiting(browser) as context:
         yield context
 
 

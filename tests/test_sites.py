@@ -31,11 +31,10 @@ from djinsight.models import PageViewStatistics
 from tests import commands
 from tests.counting import count_views
 from tests.processes import ROOT
-from tests.sockets import view_id
+from tests.sockets import WITHIN, view_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WITHIN = 10  # seconds for anything that is awaited
 META = "djinsight:meta"
 
 
