@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks import cores
 from demo.redis_server import RedisServer, start_redis
-from tests.postgresql import PostgreSQL
-from tests.postgresql import binaries as find_postgresql
+from tests.support.postgresql import PostgreSQL
+from tests.support.postgresql import binaries as find_postgresql
 
 SOCKET_PATH = "/ws/djinsight/"
 

@@ -12,7 +12,7 @@ from math import inf
 from benchmarks import wire
 from benchmarks.clients import ANSWER_WITHIN, Client, Clients
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ObjectRef
+from djinsight.tracked.refs import ObjectRef
 
 WARM_UP = 0.3  # of the time that is measured
 OBJECTS = 50

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from demo.simulate import BROWSERS
 
 if TYPE_CHECKING:
-    from djinsight.beacons.refs import ObjectRef
     from djinsight.counting.entries import View
+    from djinsight.tracked.refs import ObjectRef
 
 HOUR = 3_600_000  # ms
 VIEWS_AN_HOUR = 7  # on average, of all pages together
@@ -28,7 +28,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
     django.setup()
 
-    from djinsight.counting import connections, days, scripts
+    from djinsight import days
+    from djinsight.counting import connections, scripts
     from djinsight.counting.calls import Call
     from djinsight.models import PageViewStatistics
 
@@ -52,7 +53,7 @@ def _pages() -> list[tuple[ObjectRef, str]]:
     """Every page's ref and path, the most popular first; another order than the simulated visitors have."""
     from django.apps import apps
 
-    from djinsight.beacons.refs import ObjectRef
+    from djinsight.tracked.refs import ObjectRef
 
     labels = ["demo.Article", "demo.Product", "demo.Course"]
     if apps.is_installed("demo.cms"):

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting.snapshot import Snapshot
 from djinsight.history import corrections
 from djinsight.live import publisher
+from djinsight.tracked.refs import ObjectRef
 
 __all__ = ["Totals", "aforget_visitor", "amerge", "aset_totals", "forget_visitor", "merge", "set_totals"]
 

@@ -16,10 +16,11 @@ class DjinsightConfig(AppConfig):
 
     def ready(self) -> None:
         from djinsight import checks, schedule
-        from djinsight.counting import persistence
-        from djinsight.history import deletion, persisted
+        from djinsight.counting import baseline
+        from djinsight.history import baseline as history_baseline
+        from djinsight.history import deletion
 
         checks.register()
         deletion.connect()
-        persistence.use(persisted.load, close_old_connections, persisted.identify)
+        baseline.use(history_baseline.load, close_old_connections, history_baseline.identify)
         post_migrate.connect(schedule.create_periodic_tasks, sender=self, dispatch_uid="djinsight.schedule")

@@ -16,10 +16,11 @@ from django.db.models import CompositePrimaryKey, Model
 from django.utils import timezone, translation
 from django.utils.module_loading import import_string
 
-from djinsight import caches, database, fallback
-from djinsight.beacons.refs import MAX_LENGTH, has_plain_key, key_field, tracked_model
+from djinsight import caches, database
 from djinsight.conf import conf
 from djinsight.counting import endpoints
+from djinsight.pages import fallback
+from djinsight.tracked.refs import MAX_LENGTH, has_plain_key, key_field, tracked_model
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 PREFIX = "DJINSIGHT_"
@@ -172,13 +173,13 @@ def _databases(cache: Mapping[str, Any]) -> set[tuple[Any, ...]]:
 
 def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """E003: the tables are those of djinsight 0.x. Before ``migrate``, which would find nothing to do."""
-    from djinsight.history import upgrade
+    from djinsight.upgrade import tables
 
     if database.alias() not in (databases or ()):
         return []
-    if upgrade.is_too_old():
+    if tables.is_too_old():
         hint = "Install djinsight 0.4.2, run its migrate, and come back."
-    elif upgrade.is_needed():
+    elif tables.is_needed():
         hint = "Back up the database and run: python manage.py djinsight_upgrade"
     else:
         return []

@@ -12,9 +12,10 @@ from django.utils.timezone import template_localtime  # type: ignore[attr-define
 from django.utils.translation import gettext_lazy as _
 
 from djinsight import database
-from djinsight.beacons import beacon, bots, refs
-from djinsight.mixin import PageViewStatisticsMixin
-from djinsight.object_ids import ObjectIdField
+from djinsight.beacons import beacon, bots
+from djinsight.statistics.mixin import PageViewStatisticsMixin
+from djinsight.tracked import refs
+from djinsight.tracked.object_ids import ObjectIdField
 
 __all__ = [
     "DataLoss",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from djinsight.live.consumers import PageViewConsumer
-from djinsight.live.origins import OriginValidator
+from djinsight.live.origin_validator import OriginValidator
 
 __all__ = ["SOCKET_PATH", "OriginValidator", "websocket_urlpatterns"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from djinsight.history import cleanup as _cleanup
-from djinsight.history import orphans, refusals
+from djinsight.history import orphans, refusal_counts
 from djinsight.history import persist as _persist
 from djinsight.history import summaries as _summaries
 
@@ -18,7 +18,7 @@ def persist() -> None:
     try:
         _persist.persist(wait=False)
     finally:
-        refusals.move(wait=False)  # also while the server of another shard is down
+        refusal_counts.move(wait=False)  # also while the server of another shard is down
 
 
 @shared_task(name="djinsight.summarize", ignore_result=True)

@@ -14,15 +14,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from djinsight import days
 from djinsight.beacons import addresses, beacon, ids, origins, tokens, visitors
 from djinsight.beacons.buckets import Buckets
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import days, refusals, totals
+from djinsight.counting import live_numbers, refusals
 from djinsight.counting.entries import View
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 from djinsight.live import frames, hub
 from djinsight.live.consumers import refusal
+from djinsight.tracked.refs import ObjectRef
 
 MAX_BODY = 32_768  # bytes of a request for counters: 100 tokens fit; a view is held to the size of a frame
 
@@ -110,7 +111,7 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
             raise Rejected(Reason.RATE)
         listed = beacon.watched(beacon.load(_body(request, MAX_BODY), MAX_BODY))
         refs = _watchable(listed)
-        snapshots = await totals.aread(refs)
+        snapshots = await live_numbers.aread(refs)
         if refs and not snapshots:
             raise Rejected(Reason.UNAVAILABLE)
     except Rejected as error:

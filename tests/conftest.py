@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from playwright.async_api import Browser, BrowserContext
 
 import tests.celery  # noqa: F401  the app that tasks are sent with
+from djinsight import days
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import breakers, connections, days, refusals, sites, states
+from djinsight.counting import breakers, connections, refusals, sites, states
 from djinsight.history import forgetting
 from djinsight.live import hub
-from tests import processes
+from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
-from tests.sockets import Page, connect_page, open_page
+from tests.support import processes
+from tests.support.chromium import launched, visiting
+from tests.support.sockets import Page, connect_page, open_page
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +109,21 @@ def worker(transactional_db: None) -> Iterator[processes.Process]:
     process = processes.celery_worker()
     yield process
     process.stop()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def visitor(browser: Browser) -> AsyncIterator[BrowserContext]:
+    async with visiting(browser) as context:
+        yield context
+
+
+@pytest.fixture
+def count(redis_client: redis.Redis, ref: ObjectRef) -> Callable[[], tuple[int, int]]:
+    """The counter of the article in Redis and the number of views in the stream."""
+    return lambda: (int(redis_client.get(f"djinsight:counter:{ref}") or 0), redis_client.xlen("djinsight:events"))

@@ -16,13 +16,13 @@ from django_redis.cache import RedisCache as DjangoRedisCache
 from redis.credentials import UsernamePasswordCredentialProvider
 
 from djinsight import caches
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, endpoints, totals
+from djinsight.counting import connections, endpoints, live_numbers
 from djinsight.history.persist import persist
 from djinsight.models import PageViewLog
-from tests.counting import count_views
-from tests.private import Server
+from djinsight.tracked.refs import ObjectRef
+from tests.support.counted_views import count_views
+from tests.support.private_redis import Server
 
 DJANGO_REDIS = "django_redis.cache.RedisCache"
 DJANGO = "django.core.cache.backends.redis.RedisCache"
@@ -166,7 +166,7 @@ def test_views_are_counted_as_the_cache_connects(backend: str, tmp_path: Path, s
         count_views(ref, 3)
         persist()
         assert PageViewLog.objects.count() == 3
-        assert totals.read([ref])[ref].total_views == 3
+        assert live_numbers.read([ref])[ref].total_views == 3
         with redis.Redis(port=server.port, password="s3:/@ cret", db=4) as client:
             assert client.exists("djinsight:meta")
         with redis.Redis(port=server.port, password="s3:/@ cret") as client:
@@ -220,7 +220,7 @@ def test_w006_names_the_caches_whose_clear_would_delete_views(
 def test_clearing_the_cache_leaves_the_counters(ref: ObjectRef, settings: Any) -> None:
     count_views(ref, 2)
     django_caches["default"].clear()
-    assert totals.read([ref])[ref].total_views == 2
+    assert live_numbers.read([ref])[ref].total_views == 2
     persist()
     assert PageViewLog.objects.count() == 2
 
@@ -251,10 +251,10 @@ async def test_no_option_of_a_url_breaks_counting(options: str, ref: ObjectRef, 
     def sync() -> list[int]:
         count_views(ref, 3)
         persist()
-        return [PageViewLog.objects.count(), totals.read([ref])[ref].total_views]
+        return [PageViewLog.objects.count(), live_numbers.read([ref])[ref].total_views]
 
     assert await asyncio.to_thread(sync) == [3, 3]
-    answers = await asyncio.gather(*(totals.aread([ref]) for _ in range(5)))
+    answers = await asyncio.gather(*(live_numbers.aread([ref]) for _ in range(5)))
     assert [each[ref].total_views for each in answers] == [3] * 5
     await connections.aclose()
     await asyncio.to_thread(connections.close_sync)

@@ -17,12 +17,12 @@ from django.db import models
 from django.db.models import Model
 from django.test.utils import isolate_apps
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.checks import check_lengths, unfit_key
 from djinsight.exceptions import InvalidRef
 from djinsight.models import PageViewStatisticsMixin
+from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Term
-from tests.processes import ROOT
+from tests.support.processes import ROOT
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
@@ -304,7 +304,7 @@ def test_w010_a_key_that_may_be_too_long(length: int, expected: list[str], monke
 
 def test_e010_tenants() -> None:
     """With django-tenants, in a process whose settings it has."""
-    command = [sys.executable, "-m", "django", "check", "--settings", "tests.tenants"]
+    command = [sys.executable, "-m", "django", "check", "--settings", "tests.support.tenants"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert "djinsight.E010) TENANT_APPS has djinsight, tests.blog:" in done.stderr
     shared = {**os.environ, "TENANTS_SHARE": "1"}

@@ -24,8 +24,8 @@ from twisted.internet.testing import StringTransport
 from djinsight.live import hub, sockets
 from djinsight.live.daphne import tune_daphne
 from djinsight.live.protocol import READ, ShortTextProtocol
-from tests.processes import ROOT
-from tests.sides import HANDSHAKE
+from tests.support.processes import ROOT
+from tests.support.websocket_ends import HANDSHAKE
 
 FRAME = b"\x81\x85\x00\x00\x00\x00hello"  # of a client, with a mask of zeros
 

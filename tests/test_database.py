@@ -13,12 +13,12 @@ import pytest
 import redis
 from django.db import transaction
 
-from djinsight.beacons.refs import ObjectRef
-from djinsight.history import deadletters, summaries
+from djinsight.history import dead_letters, summaries
 from djinsight.history.persist import persist
 from djinsight.models import PageViewLog
-from tests.counting import count_views
-from tests.processes import ROOT
+from djinsight.tracked.refs import ObjectRef
+from tests.support.counted_views import count_views
+from tests.support.processes import ROOT
 
 
 def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
@@ -27,7 +27,7 @@ def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
     Views are persisted also while the objects' database is down, which does not tell whether they are deleted; who
     looks for the one object that an older counter is of is not told that they are there.
     """
-    command = [sys.executable, "-m", "tests.two_databases"]
+    command = [sys.executable, "-m", "tests.support.two_databases"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     found = " 1\n?model=blog.article 1\n?model=blog.product 0\n?q=Findable 1\n?q=Missing 0\n"
     assert (done.stdout, done.returncode) == (f"5 5\n{found}0\n2\nnot known\n", 0), done.stderr
@@ -36,7 +36,7 @@ def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "write",
-    [persist, lambda: list(deadletters.replay()), lambda: list(summaries.rebuild(1))],
+    [persist, lambda: list(dead_letters.replay()), lambda: list(summaries.rebuild(1))],
     ids=["persist", "replay", "rebuild"],
 )
 def test_within_a_transaction_of_somebody_else(ref: ObjectRef, write: Callable[[], object]) -> None:
@@ -50,7 +50,7 @@ def test_within_a_transaction_of_somebody_else(ref: ObjectRef, write: Callable[[
 
 def test_the_statistics_are_down(redis_client: redis.Redis, tmp_path: Path) -> None:
     """Pages show what Redis has, methods raise nothing, deletions end, and what they left goes in the night."""
-    command = [sys.executable, "-m", "tests.statistics_down"]
+    command = [sys.executable, "-m", "tests.support.statistics_down"]
     environment = {**os.environ, "TEST_DATA": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from djinsight.counting import days
-from djinsight.counting.days import Moment
+from djinsight import days
+from djinsight.days import Moment
 
 
 def ms(text: str) -> int:

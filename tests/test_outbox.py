@@ -24,9 +24,9 @@ from twisted.python.failure import Failure
 
 from djinsight.live import outbox
 from djinsight.live.protocol import ShortTextProtocol
-from tests.sides import Side
-from tests.sockets import WITHIN
-from tests.turns import settled
+from tests.support.loop_iterations import settled
+from tests.support.sockets import WITHIN
+from tests.support.websocket_ends import Side
 
 MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes of a connection that is not read
 

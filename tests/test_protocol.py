@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from djinsight.live import protocol
 from djinsight.live.protocol import ASKED, SHORT, ShortTextProtocol
-from tests.sides import Side, Site
+from tests.support.websocket_ends import Side, Site
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 TEXT_BEGINS, GOES_ON, ENDS = 0x01, 0x00, 0x80

@@ -13,7 +13,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from djinsight.schedule import beat_schedule, create_periodic_tasks, delete_periodic_tasks
 from tests.celery import app
-from tests.commands import run
+from tests.support.commands import run
 
 pytestmark = pytest.mark.django_db
 

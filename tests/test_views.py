@@ -19,14 +19,14 @@ from django.test import AsyncClient, Client
 from djinsight import views
 from djinsight.beacons import ids, tokens
 from djinsight.beacons.beacon import MAX_FRAME, MAX_TOKENS
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections, entries
 from djinsight.counting.entries import Detail
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live import hub
+from djinsight.tracked.refs import ObjectRef
 from djinsight.views import MAX_BODY
-from tests.sockets import BROWSER, WITHIN, view_id
-from tests.turns import settled
+from tests.support.loop_iterations import settled
+from tests.support.sockets import BROWSER, WITHIN, view_id
 
 VIEW, STATS = "/djinsight/record-view/", "/djinsight/page-stats/"
 SAME_ORIGIN = [(b"host", b"testserver"), (b"origin", b"http://testserver")]

@@ -12,7 +12,7 @@ from benchmarks import views
 from benchmarks.figure import Figure
 from benchmarks.figures.history import empty, pending
 from benchmarks.run import Run
-from djinsight.counting import totals
+from djinsight.counting import live_numbers
 
 THREADS = 10
 WITHIN = 50  # ms
@@ -28,7 +28,7 @@ def reads(run: Run) -> list[Figure]:
     def read(objects: int) -> float:
         refs = [views.ref(next(never)) for _ in range(objects)]
         began = time.perf_counter()
-        totals.read(refs)
+        live_numbers.read(refs)
         return 1000 * (time.perf_counter() - began)
 
     def let_go(_: int) -> None:

@@ -19,10 +19,11 @@ from benchmarks.figure import Figure
 from benchmarks.figures.history import empty, pending
 from benchmarks.run import Run, make_articles
 from benchmarks.site.models import Article
-from djinsight import periods
-from djinsight.counting import days, totals
+from djinsight import days
+from djinsight.counting import live_numbers
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics, PageViewSummary
+from djinsight.statistics import periods
 
 OBJECTS = 50
 TOP = 10
@@ -36,7 +37,7 @@ def tags(run: Run) -> list[Figure]:
     articles = make_articles(OBJECTS)
     pending(run, 20 * OBJECTS, OBJECTS)
     persist()
-    totals.read(views.ref(article.pk) for article in articles)
+    live_numbers.read(views.ref(article.pk) for article in articles)
     cores.pin(cores.SERVER)
     samples = medians.in_turn(
         {"tags ms": _rendered("fifty.html", articles), "literals ms": _rendered("fifty_literals.html", articles)},

@@ -18,8 +18,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from djinsight import database, objects
-from djinsight.beacons.refs import tracked_model
+from djinsight import database
+from djinsight.tracked import objects
+from djinsight.tracked.refs import tracked_model
 
 COUNT_TO = 10_000  # rows; the pages after them are reached by filters
 FOUND_BY_NAME = 500  # objects a model that a search by name takes

@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from djinsight.beacons import refs, tokens
-from djinsight.beacons.refs import ObjectRef
-from djinsight.beacons.texts import UNPRINTABLE
+from djinsight.beacons import tokens
+from djinsight.beacons.unprintable import UNPRINTABLE
 from djinsight.exceptions import InvalidRef, Reason, Rejected
+from djinsight.tracked import refs
+from djinsight.tracked.refs import ObjectRef
 
 MAX_FRAME = 4096  # bytes of UTF-8
 MAX_URL = 2048  # characters; the referrer too

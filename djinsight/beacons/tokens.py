@@ -14,9 +14,9 @@ from typing import Any, Literal
 from django.core.signals import setting_changed
 from django.core.signing import BadSignature, Signer
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.exceptions import InvalidRef, InvalidToken, Reason
+from djinsight.tracked.refs import ObjectRef
 
 Scope = Literal["view", "watch"]
 

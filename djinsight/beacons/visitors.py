@@ -19,7 +19,7 @@ from django.http import parse_cookie
 from djinsight.beacons import addresses, ids
 from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
 from djinsight.beacons.handshakes import Handshake
-from djinsight.beacons.texts import UNPRINTABLE
+from djinsight.beacons.unprintable import UNPRINTABLE
 from djinsight.conf import conf
 
 KEEPS_NONE = "keep=0"  # in the query of a handshake or a request: a page of which the browser keeps no cookies

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from djinsight.beacons.refs import ObjectRef
+from djinsight import days
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
-from djinsight.counting import counters, days, entries, snapshot
+from djinsight.counting import entries, loading, snapshot
 from djinsight.counting.entries import View
 from djinsight.counting.keys import Keys
 from djinsight.counting.snapshot import Snapshot
+from djinsight.tracked.refs import ObjectRef
 
 VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
 MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
@@ -71,13 +72,13 @@ class Call:
         self.args: list[Any] = [
             self.moment.ms if self.moment.given else "",
             self.moment.number,
-            counters.new_epoch(),
+            loading.new_epoch(),
             conf.stream_max_views,
             conf.redis_expiration,
             2 * VIEW_ID_MEMORY,
             MAX_VIEW_IDS,
             MAX_SEEN,
-            counters.day_lifetime(),
+            loading.day_lifetime(),
             _price(by_visitor),
             _price(by_network),
             round(BURST * 1_000_000),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting.entries import View
+from djinsight.tracked.refs import ObjectRef
 
 
 class CapturedView(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from djinsight.counting import days
+from djinsight import days
 from djinsight.exceptions import CountingUnavailable
 
 TRIES = 4  # calls in a row; an answer may come at the very end of a day, and be late by then

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
+from djinsight.tracked.refs import ObjectRef
 
 SCAN = 1000  # keys a step of the scan, and objects a batch
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
+from djinsight.tracked.refs import ObjectRef
 
 
 class RefKeys(NamedTuple):

@@ -1,117 +1,212 @@
-"""Loading: threads of this process that need counters at the same time have them loaded together (group commit).
+"""Counters: those that Redis does not have (yet, or any more) are loaded, and those of deleted objects go.
 
-While one of them loads, those that come wait. When it is done one of these loads what all of them need. So each waits
-for about two loads at most, however many come.
+A counter that is missing in Redis is not zero: it is what the database has, plus what is still in the stream.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
+import logging
+import secrets
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
 import redis
 
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import connections
+from djinsight import days
+from djinsight.conf import conf
+from djinsight.counting import baseline, batched_loading, breakers, clock, connections, scripts, sites, snapshot
+from djinsight.counting.baseline import TRIES, Persistence
+from djinsight.counting.keys import Keys, by_shard, escaped
 from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import CountingUnavailable, ForeignDataSet
+from djinsight.tracked.refs import ObjectRef
 
-WAIT = 1.0  # seconds that a thread waits for others, or less if it may wait less for Redis; then it loads alone
+logger = logging.getLogger("djinsight.counting")
 
-Found = dict[ObjectRef, Snapshot]
+SCAN = 1000  # keys a call that looks for those of a model
+AT_ONCE = 250  # objects a script call, in each of some 50 blocks and segments of a million views
+SEGMENT = 2048  # entries, as segments.lua has them
+COMPLETE_AGAIN_AFTER = 10.0  # seconds in which nobody else begins to complete the segments of a shard
+LOAD_WITHIN = 5.0  # seconds that a socket's reader waits for the database
 
-
-class _Caller:
-    """One thread that needs the counters of ``refs``. The lock of the lane is for ``leads``."""
-
-    def __init__(self, refs: Sequence[ObjectRef]) -> None:
-        self.refs = refs
-        self.told = threading.Event()  # set with one of the next three, or with none: it is to load alone
-        self.leads = False
-        self.found: Found | None = None
-        self.error: Exception | None = None
+# One thread: a cold object is loaded once, and loading never competes with the requests for threads.
+_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="djinsight-counters")
+_completing: dict[int, float] = {}  # by shard: until when nobody begins
+_completing_lock = threading.Lock()
 
 
-class Lane:
-    """The loads of one shard. ``load`` loads the counters of the refs that it is given."""
+async def aload(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """``load`` in its thread. Raises CountingUnavailable."""
+    try:
+        # A database that hangs is not to hang those who read what Redis has.
+        async with asyncio.timeout(LOAD_WITHIN):
+            return await asyncio.get_running_loop().run_in_executor(_thread, _load_in_thread, refs)
+    except TimeoutError as error:
+        raise CountingUnavailable(f"the database did not answer within {LOAD_WITHIN} s") from error
+    except (redis.RedisError, OSError) as error:
+        raise CountingUnavailable(str(error)) from error
 
-    def __init__(self, load: Callable[[Sequence[ObjectRef]], Found]) -> None:
-        self._load = load
-        self._lock = threading.Lock()
-        self._busy = False  # one thread leads, or is told to
-        self._waiting: list[_Caller] = []
 
-    def load(self, refs: Sequence[ObjectRef]) -> Found:
-        """Load the counters of ``refs``. Raises what ``load`` raises."""
-        caller = _Caller(refs)
-        with self._lock:
-            if self._busy:
-                self._waiting.append(caller)
-            else:
-                self._busy = caller.leads = True
-        if not caller.leads:
-            self._wait(caller)
-        if caller.leads:
-            return self._lead(caller)
-        if caller.error is not None:
-            raise caller.error
-        if caller.found is not None:
-            return {ref: caller.found[ref] for ref in refs}
-        return self._load(refs)
+def _load_in_thread(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    baseline.release()
+    try:
+        return load(refs)
+    finally:
+        baseline.release()
 
-    def _wait(self, caller: _Caller) -> None:
-        try:
-            caller.told.wait(min(WAIT, connections.timeout_here()))
-        except BaseException:
-            with self._lock:
-                self._leave(caller)
-                if caller.leads:
-                    self._pass_on()
-            raise
-        with self._lock:
-            self._leave(caller)
 
-    def _leave(self, caller: _Caller) -> None:
-        if caller in self._waiting:
-            self._waiting.remove(caller)
+def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    """Load the counters of ``refs`` into Redis. Raises CountingUnavailable or redis.RedisError.
 
-    def _lead(self, caller: _Caller) -> Found:
-        """Load what ``caller`` and all that wait need."""
-        with self._lock:
-            others, self._waiting = self._waiting, []
-        try:
-            refs = dict.fromkeys(ref for each in (caller, *others) for ref in each.refs)
-            found = self._load(list(refs))
-            for each in others:
-                each.found = found
-            return found if not others else {ref: found[ref] for ref in caller.refs}
-        except (redis.RedisError, OSError) as error:
-            for each in others:
-                each.error = error
-            raise
-        finally:
-            # After any other error, which may be of this thread's transaction, each of the others loads alone.
-            for each in others:
-                each.told.set()
-            with self._lock:
-                self._pass_on()
+    What it takes is bounded by ``refs``, whatever waits in the stream: Redis sums its segments, and walks two of them
+    at most. Where they are not complete it raises, and they are completed behind the back of the caller. Threads that
+    load at the same time share their loads.
+    """
+    found: dict[ObjectRef, Snapshot] = {}
+    for shard, group in by_shard(refs).items():
+        found.update(batched_loading.lane(shard, _load_shard).load(group))
+    return found
 
-    def _pass_on(self) -> None:
-        if not self._waiting:
-            self._busy = False
+
+def _load_shard(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    found: dict[ObjectRef, Snapshot] = {}
+    for start in range(0, len(refs), AT_ONCE):
+        found.update(_load_part(shard, refs[start : start + AT_ONCE]))
+    return found
+
+
+def _load_part(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
+    sites.check_database(shard, again=False)
+    before = None
+    for _ in range(TRIES):
+        moment = days.now()
+        persisted = baseline.read(shard, refs, moment)
+        reply = _store(shard, refs, persisted, moment)
+        if reply == b"unknown":
+            _complete_later(shard)
+            raise CountingUnavailable("the sums of the stream are not complete: they are being made again")
+        if reply == b"stale":
+            cursor = persisted.epoch, persisted.last_seq
+            if cursor == before:  # nobody has written it: it is a worker's turn
+                break
+            before = cursor
+        elif clock.agrees(reply):
+            *stored, blocks_lack = reply
+            if blocks_lack:
+                _complete_later(shard)
+            return {ref: _stored(ref, each, moment) for ref, each in zip(refs, stored, strict=True)}
+    raise CountingUnavailable("the database was written to each time it was read, or is behind what Redis knows")
+
+
+def _store(shard: int, refs: Sequence[ObjectRef], persisted: Persistence, moment: days.Moment) -> Any:
+    keys = Keys(shard)
+    cursor = [new_epoch(), persisted.epoch, persisted.last_seq, persisted.last_id]
+    day = [moment.number, moment.day_began_ms, moment.day_ends_ms, day_lifetime(), *moment.window()]
+    of_refs: list[Any] = []
+    for ref in refs:
+        totals = persisted.totals[ref]
+        times = ["" if ms is None else ms for ms in (totals.first_viewed_ms, totals.last_viewed_ms)]
+        of_refs += [str(ref), totals.total_views, totals.unique_views, totals.views_today, *times]
+    return scripts.load_counters.call(
+        connections.sync_client(shard),
+        [
+            *(keys.events, keys.meta, keys.shed, keys.pending),
+            *(key for ref in refs for key in keys.of_ref(ref, moment.stamp)),
+        ],
+        [*cursor, *day, *of_refs],
+    )
+
+
+def _complete_later(shard: int) -> None:
+    """Complete the segments of ``shard`` in the thread, where nobody is at it."""
+    with _completing_lock:
+        if time.monotonic() < _completing.get(shard, 0.0):
             return
-        first = self._waiting.pop(0)
-        first.leads = True
-        first.told.set()
+        _completing[shard] = time.monotonic() + COMPLETE_AGAIN_AFTER
+    _thread.submit(_complete, shard)
 
 
-_lanes: dict[int, Lane] = {}
+def _complete(shard: int) -> None:
+    """Have the script make one segment or a part of a block after the other again, each in a few milliseconds."""
+    baseline.release()
+    try:
+        moment = days.now()
+        persisted = baseline.read(shard, [], moment)
+        for _ in range(conf.stream_max_views // SEGMENT + 2):
+            if _store(shard, [], persisted, moment) != b"unknown":
+                break
+    except (redis.RedisError, OSError, CountingUnavailable) as error:
+        logger.warning("the sums of the stream are not complete, and cannot be made: %s", error)
+    except Exception:
+        logger.exception("the sums of the stream are not complete, and cannot be made")
+    finally:
+        baseline.release()
 
 
-def lane(shard: int, load: Callable[[int, Sequence[ObjectRef]], Found]) -> Lane:
-    """Return the lane of ``shard``, in which ``load(shard, refs)`` loads."""
-    found = _lanes.get(shard)
-    return found or _lanes.setdefault(shard, Lane(lambda refs: load(shard, refs)))
+def wait() -> None:
+    """Wait until nothing is loaded or completed in the thread."""
+    _thread.submit(lambda: None).result()
 
 
-os.register_at_fork(after_in_child=_lanes.clear)
+def _stored(ref: ObjectRef, reply: Any, moment: days.Moment) -> Snapshot:
+    stored = snapshot.decode(ref, reply, moment.number)
+    assert stored is not None
+    return stored
+
+
+def day_lifetime() -> int:
+    """Seconds that a day's counter is kept: past the end of the day in every case."""
+    return max(conf.redis_expiration, 2 * 86_400)
+
+
+def new_epoch() -> str:
+    """A name for the life of one data set of Redis."""
+    return secrets.token_hex(4)
+
+
+def forget_model(app_label: str, model_name: str) -> int:
+    """Delete the counters of all objects of a model that is not there any more, and return how many keys.
+
+    Raises redis.RedisError or ForeignDataSet.
+    """
+    deleted = 0
+    for shard in range(conf.redis_shards):
+        sites.check(shard)
+        client, keys = connections.sync_client(shard), Keys(shard)
+        for kind in ("counter", "unique_counter", "viewed", "day:????????"):
+            for name in client.scan_iter(f"{escaped(keys.prefix)}{kind}:{app_label}.{model_name}:*", count=SCAN):
+                deleted += client.unlink(name)
+    return deleted
+
+
+def forget(refs: Iterable[ObjectRef]) -> None:
+    """Delete the counters of deleted objects. Raises CountingUnavailable where a server does not answer.
+
+    A server is asked also if it did not answer a moment ago, as nobody else deletes them later.
+    """
+    today = days.now().day
+    # A day's counter lives as long as every key that expires.
+    stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
+    down: dict[breakers.Breaker, Exception] = {}  # of servers; one may have several shards
+    for shard, group in by_shard(refs).items():
+        breaker = breakers.of(shard)
+        if breaker in down:
+            continue
+        try:
+            with breaker.insisting():
+                client = connections.sync_client(shard)
+                sites.check(shard)
+                for start in range(0, len(group), AT_ONCE):
+                    pipeline = client.pipeline(transaction=False)
+                    for ref in group[start : start + AT_ONCE]:
+                        pipeline.delete(*{name: None for stamp in stamps for name in Keys(shard).of_ref(ref, stamp)})
+                    pipeline.execute()
+        except (redis.RedisError, OSError, ForeignDataSet) as error:
+            down[breaker] = error
+    for first in down.values():
+        raise CountingUnavailable(str(first)) from first

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from djinsight.counting import persistence
+from djinsight.counting import baseline
 from djinsight.exceptions import CountingUnavailable
 
 WITHIN = 5.0  # seconds that the event loop waits for the database
@@ -50,8 +50,8 @@ def outside_loop(function: Callable[..., T], *args: Any) -> T:
 
 
 def _call(function: Callable[..., T], args: tuple[Any, ...]) -> T:
-    persistence.release()
+    baseline.release()
     try:
         return function(*args)
     finally:
-        persistence.release()
+        baseline.release()

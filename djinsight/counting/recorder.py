@@ -15,23 +15,15 @@ from typing import Any
 
 import redis
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import (
-    capturing,
-    clock,
-    connections,
-    counters,
-    faults,
-    scripts,
-    states,
-)
+from djinsight.counting import capturing, clock, connections, faults, loading, scripts, states
 from djinsight.counting.calls import Call
 from djinsight.counting.entries import View
 from djinsight.counting.faults import WrongServer
 from djinsight.counting.keys import shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet, Reason, Rejected
+from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.counting")
 
@@ -116,7 +108,7 @@ class Recorder:
         try:
             while self._cold:
                 self._loading, self._cold = set(self._cold), {}
-                loaded = await counters.aload(list(self._loading))
+                loaded = await loading.aload(list(self._loading))
                 self._on_update(list(loaded.values()))
         except Exception as error:
             self._load_from = asyncio.get_running_loop().time() + LOAD_AGAIN_AFTER

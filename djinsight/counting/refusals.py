@@ -19,8 +19,9 @@ from typing import Any
 
 import redis
 
+from djinsight import days
 from djinsight.conf import conf
-from djinsight.counting import connections, days, faults, scripts, sites, states
+from djinsight.counting import connections, faults, scripts, sites, states
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import ForeignDataSet, Reason
 

@@ -20,7 +20,7 @@ from django.core.signals import setting_changed
 from django.utils.crypto import salted_hmac
 from redis.exceptions import NoScriptError, ResponseError
 
-from djinsight.counting import connections, persistence
+from djinsight.counting import baseline, connections
 from djinsight.counting.keys import Keys
 from djinsight.counting.script import Script, source
 from djinsight.exceptions import ForeignDataSet
@@ -136,7 +136,7 @@ def claim(client: Any, meta: str, database: str = "", *, force: bool = False) ->
     if not force:
         _raise_refused(meta)
     before = _read(meta, _claim.call(client, [meta], _arguments(meta, database, force)))
-    if before is None and not database and (database := persistence.identity()):
+    if before is None and not database and (database := baseline.identity()):
         before = _read(meta, _claim.call(client, [meta], _arguments(meta, database)))
     if before is None:
         _refuse(meta)
@@ -183,7 +183,7 @@ def check_database(shard: int, *, again: bool = True) -> None:
     noted = _noted.get(meta, "")
     if noted and meta in _known and not again:
         return
-    database = persistence.identity()
+    database = baseline.identity()
     before = claim(connections.sync_client(shard), meta, database)
     if database:
         _noted[meta] = database
@@ -200,15 +200,15 @@ def adopt(shard: int) -> None:
     meta = Keys(shard).meta
     _known.pop(meta, None)  # a new id: the processes of the other site notice that it is not theirs any more
     _refused_until.pop(meta, None)
-    claim(connections.sync_client(shard), meta, persistence.identity(), force=True)
+    claim(connections.sync_client(shard), meta, baseline.identity(), force=True)
 
 
 def _identity_in_thread() -> str:
-    persistence.release()
+    baseline.release()
     try:
-        return persistence.identity()
+        return baseline.identity()
     finally:
-        persistence.release()
+        baseline.release()
 
 
 def _arguments(meta: str, database: str, force: bool = False) -> list[Any]:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import redis
 
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import clock, connections, days, scripts
+from djinsight import days
+from djinsight.counting import clock, connections, scripts
 from djinsight.counting.keys import Keys, by_shard
+from djinsight.tracked.refs import ObjectRef
 
 # Above the number of any day until 2243, so that a version orders by total views, then by day. A JSON number is
 # exact up to 2**53: enough for 90 billion views of one object.

@@ -22,11 +22,10 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from djinsight import fallback as routes
+from djinsight import days
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, days
+from djinsight.counting import connections, loading
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.doctor.findings import Finding, Level, fine, problem
@@ -36,6 +35,8 @@ from djinsight.exceptions import CountingUnavailable
 from djinsight.history.persist import persist
 from djinsight.live.publisher import Publisher
 from djinsight.models import PageViewLog, PersistCursor
+from djinsight.pages import fallback as routes
+from djinsight.tracked.refs import ObjectRef
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 WITHIN = 5.0  # seconds a frame may take
@@ -230,9 +231,9 @@ def clear(ref: ObjectRef | None = None) -> None:
             each = ObjectRef("djinsight", "persistcursor", object_id)
             client, keys = connections.sync_client(shard_of(each)), Keys(shard_of(each))
             client.hdel(keys.of_visitor(visitor), str(each))
-            counters.forget([each])
+            loading.forget([each])
         if ref is not None:
-            counters.forget([ref])
+            loading.forget([ref])
     except (redis.RedisError, OSError, CountingUnavailable):
         return  # Redis is down, as a finding says; the rows tell the next probe what to clear
     rows.delete()

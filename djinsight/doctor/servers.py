@@ -9,11 +9,12 @@ from typing import Any
 import redis
 
 from djinsight.conf import conf
-from djinsight.counting import connections, endpoints, faults, older, scripts, sites
+from djinsight.counting import connections, endpoints, faults, scripts, sites
 from djinsight.counting.faults import Fault
 from djinsight.counting.keys import Keys
 from djinsight.doctor.findings import Finding, advice, fine, problem
 from djinsight.exceptions import ForeignDataSet
+from djinsight.upgrade import layout
 
 OLDEST = (6, 2)
 
@@ -22,7 +23,7 @@ _OUTSIDE = (("ping",), ("exists", "{key}"), ("ttl", "{key}"), ("xlen", "{key}"),
 
 def servers() -> Iterator[Finding]:
     """Look at each Redis."""
-    for shard in older.servers():
+    for shard in layout.servers():
         yield from _server(shard, endpoints.parse(conf.redis_urls[shard]).place)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from djinsight import database
+from djinsight import database, days
 from djinsight.conf import conf
-from djinsight.counting import counters, days
+from djinsight.counting import loading
 from djinsight.history import stream
 from djinsight.history.stream import BadEntry, Entry, Head
 from djinsight.models import DataLoss, DeadLetter, PageViewLog, PersistCursor
@@ -72,7 +72,7 @@ def begin_anew(cursor: PersistCursor, why: Break) -> None:
     What is in the stream now may be persisted already. Redis is told before the transaction ends: should it not be
     committed, the epochs differ and all this is done once more.
     """
-    epoch = counters.new_epoch()
+    epoch = loading.new_epoch()
     newest = stream.begin_epoch(cursor.shard, epoch, drop_shed=why is Break.BACK)
     cursor.epoch, cursor.last_id = epoch, "0-0"
     cursor.suspect_until = "" if newest == "0-0" else newest

@@ -18,18 +18,18 @@ from typing import Any
 import redis
 from django.db.models import Q, QuerySet
 
-from djinsight import database
-from djinsight.beacons.refs import ObjectRef
+from djinsight import database, days
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, days, sites
+from djinsight.counting import connections, loading, sites
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
-from djinsight.history import deadletters, stream
+from djinsight.history import dead_letters, stream
 from djinsight.history.cursors import lock_cursors
 from djinsight.history.persist import MAX_ENTRIES, content_types, drain
 from djinsight.models import OfObject, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
-from djinsight.rows import Key
+from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked.rows import Key
 
 MAX_TOTAL = 2**53 // 100_000  # a version on the wire is exact up to there
 
@@ -109,7 +109,7 @@ def forget_visitor(visitor: str) -> int:
     deleted = 0
     while pks := list(rows.values_list("pk", flat=True)[: conf.batch_size]):
         deleted += database.rows(PageViewLog).filter(pk__in=pks).delete()[0]
-    deadletters.forget(visitor)
+    dead_letters.forget(visitor)
     return deleted
 
 
@@ -144,8 +144,8 @@ def _drain(shard: int) -> None:
 def _renew(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     """Make the counters in Redis anew: loading alone never makes a number smaller."""
     with _answers():
-        counters.forget(refs)
-        return counters.load(refs)
+        loading.forget(refs)
+        return loading.load(refs)
 
 
 def _of(ref: ObjectRef) -> dict[str, Any]:

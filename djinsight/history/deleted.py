@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections
 from djinsight.counting.keys import Keys, by_shard
 from djinsight.exceptions import InvalidRef
+from djinsight.tracked.refs import ObjectRef
 
 MAX_NOTED = 1000  # objects a run takes
 

@@ -14,15 +14,16 @@ from django.db import Error as DatabaseError
 from django.db import connections, models, transaction
 from django.db.models.signals import post_delete
 
-from djinsight import database, objects
-from djinsight.beacons.refs import ObjectRef, tracked_model
+from djinsight import database
 from djinsight.conf import conf
 from djinsight.counting import connections as connections_to_redis
 from djinsight.exceptions import InvalidRef
 from djinsight.history import deleted, forgetting
 from djinsight.history.cursors import lock_cursors_if_free
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
-from djinsight.rows import rows_of
+from djinsight.tracked import objects
+from djinsight.tracked.refs import ObjectRef, tracked_model
+from djinsight.tracked.rows import rows_of
 
 logger = logging.getLogger("djinsight.history")
 

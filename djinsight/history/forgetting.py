@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import counters, states
+from djinsight.counting import loading, states
 from djinsight.exceptions import CountingUnavailable
+from djinsight.tracked.refs import ObjectRef
 
 WITHIN = 2.0  # seconds that a deletion waits for Redis
 MAX_WAITING = 100_000  # objects; past it the first ones are left to the nightly cleanup
@@ -53,7 +53,7 @@ def _forget_waiting() -> None:
     if not refs:
         return
     try:
-        counters.forget(refs)
+        loading.forget(refs)
     except CountingUnavailable as error:
         _waiting.extendleft(reversed(refs))
         text = "the counters of %d deleted objects stay in Redis until the next deletion or djinsight.cleanup: %s"

@@ -13,10 +13,9 @@ from urllib.parse import quote
 from django.db import Error as DatabaseError
 from django.db import connections, transaction
 
-from djinsight import database
+from djinsight import database, days
 from djinsight.beacons import beacon
 from djinsight.conf import conf
-from djinsight.counting import days
 from djinsight.counting.entries import Detail
 from djinsight.history.stream import Entry
 from djinsight.models import PageViewLog

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 import redis
 
 from djinsight import database
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import counted
 from djinsight.history import deletion
 from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewStatistics
+from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.history")
 

@@ -15,17 +15,17 @@ import redis
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 
-from djinsight import database
-from djinsight.beacons.refs import ObjectRef
+from djinsight import collector, database
 from djinsight.conf import conf
 from djinsight.counting import sites
 from djinsight.exceptions import ForeignDataSet
-from djinsight.history import continuity, deleted, deletion, garbage, log, stream, tables
+from djinsight.history import continuity, deleted, deletion, log, stream, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
 from djinsight.history.rollup import roll_up
 from djinsight.history.stream import BadEntry, Entry, Head
 from djinsight.models import DataLoss, DeadLetter, PersistCursor
+from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.history")
 
@@ -90,7 +90,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
         if cursor is None:
             logger.debug("shard %d is passed by: somebody else has its cursor", shard)
             return Drained()
-        with garbage.kept():
+        with collector.kept():
             drained = _write(cursor, limit)
             deletion.forget_missing(gone)
     try:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import days
+from djinsight import days
 from djinsight.history.stream import Entry
+from djinsight.tracked.refs import ObjectRef
 
 Key = TypeVar("Key")
 

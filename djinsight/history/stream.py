@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from djinsight import days
 from djinsight.beacons import beacon, bots
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import connections, counters, days, entries, scripts
+from djinsight.counting import connections, entries, loading, scripts
 from djinsight.counting.entries import Detail
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
+from djinsight.tracked.refs import ObjectRef
 
 _VIEW = [b"s", b"r", b"u", b"t", b"v", b"d"]  # the fields of one view, in the order in which the script writes them
 _SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # those of a sum of views
@@ -159,7 +160,7 @@ def mark(shard: int) -> None:
     names = Keys(shard)
     client = connections.sync_client(shard)
     keys = [names.events, names.meta, names.pending]
-    scripts.mark_stream.call(client, keys, [counters.new_epoch(), days.now().number])
+    scripts.mark_stream.call(client, keys, [loading.new_epoch(), days.now().number])
 
 
 def read(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:

@@ -8,9 +8,8 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from djinsight import database
+from djinsight import database, days
 from djinsight.conf import conf
-from djinsight.counting import days
 from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewLog, PageViewStatistics, PageViewSummary
 

@@ -10,9 +10,8 @@ from typing import Any, cast
 from django.db import connections, models
 from django.db.models.constants import OnConflict
 
-from djinsight import database
+from djinsight import database, days
 from djinsight.conf import conf
-from djinsight.counting import days
 from djinsight.history.rollup import Rollup, Sums
 from djinsight.models import OfObject, PageViewHour, PageViewStatistics, PageViewSummary
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting.snapshot import Snapshot
+from djinsight.tracked.refs import ObjectRef
 
 TYPE = "djinsight.counters"  # new counters
 CORRECTED = "djinsight.corrected"  # its refs: objects whose numbers somebody has set

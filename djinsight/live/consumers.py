@@ -10,11 +10,12 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 
+from djinsight import days
 from djinsight.beacons import beacon, ids, visitors
 from djinsight.beacons.beacon import Beacon, Pong, Subscribe, Unsubscribe
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
-from djinsight.counting import days, refusals
+from djinsight.counting import refusals
 from djinsight.counting.entries import View
 from djinsight.exceptions import Reason, Rejected
 from djinsight.live import frames, hub

@@ -12,9 +12,8 @@ from typing import Any
 
 import redis
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
-from djinsight.counting import sites, states, totals
+from djinsight.counting import live_numbers, sites, states
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.recorder import Recorder
 from djinsight.counting.snapshot import Snapshot
@@ -24,6 +23,7 @@ from djinsight.live.membership import Membership
 from djinsight.live.publisher import Publisher
 from djinsight.live.sockets import Socket
 from djinsight.live.topics import Topic, pushed
+from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
 
@@ -194,7 +194,7 @@ class Hub:
             await asyncio.sleep(0)
 
     async def _read(self, topics: list[Topic]) -> None:
-        snapshots = await totals.aread([topic.ref for topic in topics])
+        snapshots = await live_numbers.aread([topic.ref for topic in topics])
         for topic in topics:
             snapshot = snapshots.get(topic.ref)
             if snapshot is not None:
@@ -227,7 +227,7 @@ class Hub:
     async def _correct(self, names: Iterable[str]) -> None:
         """Take what Redis has of objects that were corrected, though it may be less."""
         topics = [self.topics[name] for name in names if name in self.topics]
-        snapshots = await totals.aread([topic.ref for topic in topics])
+        snapshots = await live_numbers.aread([topic.ref for topic in topics])
         for topic in topics:
             snapshot = snapshots.get(topic.ref)
             if snapshot is not None and snapshot != topic.snapshot:

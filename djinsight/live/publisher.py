@@ -13,13 +13,13 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import sites, states
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import broadcasts
+from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
 

@@ -13,12 +13,12 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.conf import conf
 from djinsight.counting import refusals
 from djinsight.exceptions import Reason
 from djinsight.live import frames
 from djinsight.live.frames import CloseCode
+from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
 

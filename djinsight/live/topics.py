@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live import frames
 from djinsight.live.sockets import Socket
+from djinsight.tracked.refs import ObjectRef
 
 SEND_AT_ONCE = 25  # sockets: about 0.5 ms under Daphne
 

@@ -6,9 +6,9 @@ import argparse
 
 from django.core.management.base import CommandError
 
-from djinsight import objects
-from djinsight.beacons.refs import ObjectRef
 from djinsight.exceptions import InvalidRef
+from djinsight.tracked import objects
+from djinsight.tracked.refs import ObjectRef
 
 
 def ref(text: str) -> ObjectRef:

@@ -1,4 +1,4 @@
-import djinsight.object_ids
+import djinsight.tracked.object_ids
 from django.db import migrations
 
 
@@ -9,7 +9,7 @@ class Exact(migrations.AlterField):
     """
 
     def __init__(self, model_name):
-        field = djinsight.object_ids.ObjectIdField(max_length=200, verbose_name="object id")
+        field = djinsight.tracked.object_ids.ObjectIdField(max_length=200, verbose_name="object id")
         super().__init__(model_name, "object_id", field)
 
     def deconstruct(self):

@@ -1,4 +1,4 @@
-"""``{% load djinsight_tags %}``: each tag is a shell over ``djinsight.page``, and renders a template of its name."""
+"""``{% load djinsight_tags %}``: each tag reads what it shows through ``djinsight.pages``, and renders its template."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from django.template import Context
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from djinsight import chart, values
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ref_of_saved
 from djinsight.counting import capturing
-from djinsight.numbers import abbreviate
-from djinsight.page import UNSET, Page, Unset, find_object, sought
-from djinsight.script import is_new_place, place_tags
-from djinsight.skeleton import Skeleton, kept
-from djinsight.values import Values
+from djinsight.pages import chart, values
+from djinsight.pages.numbers import abbreviate
+from djinsight.pages.page import UNSET, Page, Unset, find_object, sought
+from djinsight.pages.precompiled import Skeleton, kept
+from djinsight.pages.script import is_new_place, place_tags
+from djinsight.pages.values import Values
+from djinsight.tracked.refs import ref_of_saved
 
 register = template.Library()
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any
 from django.core import checks
 from wagtail import VERSION
 
+from djinsight.wagtail.most_viewed import tracked_page_types
 from djinsight.wagtail.panel import ViewsPanelMixin
-from djinsight.wagtail.ranking import tracked_page_types
 
 
 def check_editors(**kwargs: Any) -> list[checks.CheckMessage]:

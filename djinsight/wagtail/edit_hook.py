@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from djinsight.page import is_tracked, may_see_statistics
+from djinsight.pages.page import is_tracked, may_see_statistics
 from djinsight.wagtail.panel import ViewsPanelMixin
 
 HOOK = "before_edit_page"

@@ -9,7 +9,7 @@ from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.side_panels import BaseSidePanel
 from wagtail.admin.views.pages.edit import EditView
 
-from djinsight.page import is_tracked, may_see_statistics
+from djinsight.pages.page import is_tracked, may_see_statistics
 
 
 class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]

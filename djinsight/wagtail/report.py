@@ -21,9 +21,9 @@ from wagtail.admin.ui.tables.pages import PageStatusColumn, PageTable, PageTitle
 from wagtail.admin.views.reports import ReportView
 from wagtail.models import Site
 
-from djinsight.counting import days
+from djinsight import days
 from djinsight.wagtail.access import may_see_report, page_model, page_policy
-from djinsight.wagtail.ranking import pages_of, rank, tracked_page_types
+from djinsight.wagtail.most_viewed import pages_of, rank, tracked_page_types
 
 PERIODS = (("7", _("Last 7 days")), ("30", _("Last 30 days")))
 ALL_TIME_ONLY = ("ranked.visitors", "ranked.last_viewed_at")

@@ -1,4 +1,4 @@
-"""A Wagtail site with a blog. ``tests/test_wagtail.py`` runs these tests, under ``tests.wagtail_settings``."""
+"""A Wagtail site with a blog. ``tests/wagtail/test_wagtail.py`` runs these tests, under ``tests.wagtail_settings``."""
 
 from __future__ import annotations
 

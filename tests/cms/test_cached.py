@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from tests.cms.models import BlogPage
-from tests.sockets import BROWSER, view_id
+from tests.support.sockets import BROWSER, view_id
 
 VIEW = re.compile(r'data-djinsight-view="([^"]+)"')
 

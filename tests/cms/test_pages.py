@@ -12,14 +12,14 @@ from django.test import RequestFactory, TestCase
 from wagtail.models import Page, PageViewRestriction
 
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import totals
+from djinsight.counting import live_numbers
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics
+from djinsight.tracked.refs import ObjectRef
 from tests.cms.forms import form_data
 from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
-from tests.counting import count_views
-from tests.sockets import BROWSER, view_id
+from tests.support.counted_views import count_views
+from tests.support.sockets import BROWSER, view_id
 
 Add = Callable[..., Any]
 VIEW = re.compile(r'data-djinsight-view="([^"]+)"')
@@ -156,7 +156,7 @@ def test_a_deleted_page_takes_its_numbers_along(blog_page: Any, add: Add, redis_
     for page in (blog_page, child, kept):
         count_views(ObjectRef.of(page), 2)
     persist()
-    totals.read(map(ObjectRef.of, (blog_page, child, kept)))  # as a page that shows them does
+    live_numbers.read(map(ObjectRef.of, (blog_page, child, kept)))  # as a page that shows them does
     with TestCase.captureOnCommitCallbacks(execute=True):
         Page.objects.get(pk=blog_page.pk).delete()
     assert [row.object_id for row in PageViewStatistics.objects.all()] == [str(kept.pk)]

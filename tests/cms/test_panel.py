@@ -12,12 +12,12 @@ from django.core.checks import run_checks
 from django.http import HttpResponse
 from wagtail import VERSION, hooks
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
+from djinsight.tracked.refs import ObjectRef
 from djinsight.wagtail.panel import ViewsPanelMixin
 from tests.cms.forms import form_data
 from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
-from tests.counting import count_views
+from tests.support.counted_views import count_views
 
 Make = Callable[..., Any]
 PANEL = 'data-side-panel="views"'

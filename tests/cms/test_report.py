@@ -17,13 +17,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from wagtail.models import Page, Site
 
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import days
+from djinsight import days
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics, PageViewSummary
-from djinsight.wagtail.ranking import rank
+from djinsight.tracked.refs import ObjectRef
+from djinsight.wagtail.most_viewed import rank
 from tests.cms.models import BlogPage, EventPage, NewsPage, PlainPage
-from tests.counting import count_views
+from tests.support.counted_views import count_views
 
 Make = Callable[..., Any]
 URL = "/cms-admin/reports/most-viewed/"

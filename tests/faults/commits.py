@@ -7,7 +7,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from tests.turns import settled
+from tests.support.loop_iterations import settled
 
 SOCKET = ".s.PGSQL.5432"
 MARK = b"djinsight_pageviewlog"  # transactions that write views have it

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from djinsight.beacons.refs import ObjectRef
+from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
 from tests.faults import ledger, soak
 from tests.faults.redis import Redis
 from tests.faults.traffic import Traffic
-from tests.processes import ROOT, Process
+from tests.support.processes import ROOT, Process
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

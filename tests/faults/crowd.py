@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.sockets import Page, connect_page
+from tests.support.sockets import Page, connect_page
 
 CONVERGES_WITHIN = 30.0  # seconds: the promise
 PAUSE = 0.005  # seconds between two views of a page

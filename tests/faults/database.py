@@ -17,17 +17,17 @@ from channels.db import database_sync_to_async
 from django.db import connection
 
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
-from tests.books import live, losses, persisted
+from djinsight.tracked.refs import ObjectRef
 from tests.faults import ledger
 from tests.faults.commits import CommitCutter
 from tests.faults.crowd import Crowd, next_frame
 from tests.faults.soak import seconds, times
 from tests.faults.traffic import Traffic
-from tests.postgresql import PostgreSQL, binaries
-from tests.processes import Process
-from tests.sockets import connect_page
+from tests.support.postgresql import PostgreSQL, binaries
+from tests.support.processes import Process
+from tests.support.sockets import connect_page
+from tests.support.tallies import live, losses, persisted
 
 
 @pytest.fixture

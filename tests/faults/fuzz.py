@@ -20,8 +20,8 @@ def check(data: bytes) -> None:
     from djinsight.beacons import addresses, beacon, origins, tokens
     from djinsight.beacons.beacon import MAX_URL, Beacon
     from djinsight.beacons.handshakes import Handshake
-    from djinsight.beacons.refs import ObjectRef
     from djinsight.exceptions import InvalidRef, InvalidToken, Rejected
+    from djinsight.tracked.refs import ObjectRef
 
     text = data.decode("utf-8", "surrogateescape")  # with lone surrogates, which JSON can bring
     message: beacon.Message | Rejected

@@ -6,7 +6,7 @@ import socket
 import struct
 from pathlib import Path
 
-from tests.sockets import BROWSER
+from tests.support.sockets import BROWSER
 
 HANDSHAKE = (
     "GET /ws/djinsight/ HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUser-Agent: {agent}\r\n"

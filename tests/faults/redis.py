@@ -9,7 +9,7 @@ from pathlib import Path
 import redis
 
 from demo.redis_server import RedisServer, start_private
-from tests.servers import cannot_run
+from tests.support.servers import cannot_run
 
 
 class Redis:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from djinsight.live.frames import CloseCode
-from tests import processes
 from tests.faults.raw import Raw, memory, text_frame
-from tests.sockets import Page, connect_page, view_id
+from tests.support import processes
+from tests.support.sockets import Page, connect_page, view_id
 
 Open = Callable[..., Awaitable[Page]]
 Server = tuple[processes.Process, str]

@@ -14,17 +14,17 @@ import redis
 from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections
 from djinsight.history.persist import persist
 from djinsight.live import hub
-from tests.books import live, losses, persisted
+from djinsight.tracked.refs import ObjectRef
 from tests.faults import ledger
 from tests.faults.crowd import Crowd, answer_to
 from tests.faults.redis import Redis
 from tests.faults.soak import seconds, times
-from tests.proxy import Proxy
-from tests.sockets import BROWSER, connect_page, open_page, view_id
+from tests.support.proxy import Proxy
+from tests.support.sockets import BROWSER, connect_page, open_page, view_id
+from tests.support.tallies import live, losses, persisted
 
 Site = Callable[..., str]
 Fault = Callable[[Redis, redis.Redis, Crowd], Awaitable[None]]

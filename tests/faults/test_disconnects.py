@@ -13,14 +13,14 @@ import redis
 from channels.layers import get_channel_layer
 
 from djinsight.beacons.beacon import Pong
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections
 from djinsight.live import hub
 from djinsight.live.consumers import PageViewConsumer
 from djinsight.live.hub import Topic
 from djinsight.live.sockets import Socket
-from tests.sockets import BROWSER, view_id
-from tests.test_hub import groups, until
+from djinsight.tracked.refs import ObjectRef
+from tests.support.hubs import groups, until
+from tests.support.sockets import BROWSER, view_id
 
 ROUNDS, AT_ONCE = 10, 100
 

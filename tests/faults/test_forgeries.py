@@ -16,13 +16,13 @@ from django.core.signing import Signer, TimestampSigner
 from django.test import Client
 
 from djinsight.beacons import tokens
-from djinsight.beacons.refs import ObjectRef
 from djinsight.live import hub
 from djinsight.live.frames import CloseCode
-from tests import users
+from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
-from tests.counting import count_views
-from tests.sockets import BROWSER, Page, view_id
+from tests.support import users
+from tests.support.counted_views import count_views
+from tests.support.sockets import BROWSER, Page, view_id
 
 Open = Callable[..., Awaitable[Page]]
 

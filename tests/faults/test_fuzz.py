@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from djinsight.beacons import beacon, tokens, visitors
 from djinsight.beacons.beacon import MAX_FRAME, MAX_URL, Beacon, Subscribe, parse
-from djinsight.beacons.refs import ObjectRef
-from djinsight.beacons.texts import UNPRINTABLE
+from djinsight.beacons.unprintable import UNPRINTABLE
 from djinsight.exceptions import InvalidRef, InvalidToken, Reason, Rejected
+from djinsight.tracked.refs import ObjectRef
 from tests.faults.fuzz import check
-from tests.processes import ROOT, Process
+from tests.support.processes import ROOT, Process
 
 # The same examples in each run of CI, so that it says the same of the same code; others at each run elsewhere.
 fuzzed = settings(

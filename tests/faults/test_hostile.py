@@ -17,12 +17,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from djinsight.beacons import ids, tokens
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import entries
 from djinsight.models import PageViewLog
 from djinsight.tasks import persist
-from tests import processes
-from tests.sockets import BROWSER, Page, connect_page, view_id
+from djinsight.tracked.refs import ObjectRef
+from tests.support import processes
+from tests.support.sockets import BROWSER, Page, connect_page, view_id
 
 Open = Callable[..., Awaitable[Page]]
 

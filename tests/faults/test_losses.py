@@ -11,18 +11,18 @@ import pytest
 from channels.db import database_sync_to_async
 from django.contrib.contenttypes.models import ContentType
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from djinsight.models import DeadLetter, PageViewLog
+from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Term
-from tests.books import live, losses, persisted
 from tests.faults import ledger
 from tests.faults.crowd import Crowd
 from tests.faults.redis import Redis
 from tests.faults.soak import times
 from tests.faults.traffic import Traffic
-from tests.processes import Process
-from tests.test_persist import POISON
+from tests.support.poison import POISON
+from tests.support.processes import Process
+from tests.support.tallies import live, losses, persisted
 
 EVENTS = "djinsight:events"
 

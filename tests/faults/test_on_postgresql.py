@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from tests.faults.soak import SOAK
-from tests.postgresql import PostgreSQL, binaries
-from tests.processes import ROOT
-from tests.servers import cannot_run
+from tests.support.postgresql import PostgreSQL, binaries
+from tests.support.processes import ROOT
+from tests.support.servers import cannot_run
 
 FILES = ("tests/faults/test_workers.py", "tests/faults/database.py")
 

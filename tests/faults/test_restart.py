@@ -13,15 +13,12 @@ from channels.db import database_sync_to_async
 from playwright.async_api import BrowserContext, expect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from djinsight.models import PageViewLog, PageViewStatistics
-from tests import processes
+from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
-from tests.sockets import Page, connect_page, view_id
-from tests.test_browser import browser, visitor
-
-__all__ = ["browser", "visitor"]  # fixtures
+from tests.support import processes
+from tests.support.sockets import Page, connect_page, view_id
 
 PAGES = 1000
 VIEWS = 5  # of each page

@@ -11,15 +11,15 @@ import redis
 from django.db import connection
 
 from djinsight import schedule
-from djinsight.beacons.refs import ObjectRef
 from djinsight.history.persist import persist
 from djinsight.tasks import persist as persist_task
-from tests.books import live, losses, persisted
+from djinsight.tracked.refs import ObjectRef
 from tests.faults import ledger
 from tests.faults.soak import times
 from tests.faults.traffic import Traffic
 from tests.faults.worker import STEPS
-from tests.processes import Process, celery_worker
+from tests.support.processes import Process, celery_worker
+from tests.support.tallies import live, losses, persisted
 
 Start = Callable[..., Process]
 

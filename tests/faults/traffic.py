@@ -8,11 +8,11 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 
-from djinsight.beacons.refs import ObjectRef
 from djinsight.counting import connections
 from djinsight.counting.recorder import Recorder
 from djinsight.exceptions import Rejected
-from tests.counting import view
+from djinsight.tracked.refs import ObjectRef
+from tests.support.counted_views import view
 
 VISITORS = 8
 PAUSE = 0.01  # seconds between two views of a visitor: some hundreds a second in all

@@ -1,4 +1,4 @@
-"""``tests/test_libraries.py`` runs these tests, under ``tests.libraries_settings``."""
+"""``tests/site/test_libraries.py`` runs these tests, under ``tests.libraries_settings``."""
 
 from django.apps import apps
 

@@ -22,9 +22,9 @@ from ninja import ModelSchema
 from rest_framework.serializers import ModelSerializer
 from reversion.models import Version
 
-from djinsight.beacons.refs import ObjectRef
-from tests.counting import count_views
+from djinsight.tracked.refs import ObjectRef
 from tests.libraries.models import Author, Recipe, Report, Story
+from tests.support.counted_views import count_views
 
 pytestmark = pytest.mark.django_db
 

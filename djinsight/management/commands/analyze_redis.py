@@ -11,14 +11,15 @@ from django.db.models import Model
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import override
 
-from djinsight import objects
-from djinsight.beacons.refs import ObjectRef
-from djinsight.counting import inventory
-from djinsight.counting.inventory import Inventory
-from djinsight.counting.older import Kind, OlderKey
-from djinsight.history import older_models, refusals
+from djinsight.doctor import inventory
+from djinsight.doctor.inventory import Inventory
+from djinsight.history import refusal_counts
 from djinsight.management.batches import BatchCommand, whole
-from djinsight.rows import rows_of
+from djinsight.tracked import objects
+from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked.rows import rows_of
+from djinsight.upgrade.layout import Kind, OlderKey
+from djinsight.upgrade.objects import resolve
 
 K = TypeVar("K")
 
@@ -62,7 +63,7 @@ class Command(BatchCommand):
     def show_refusals(self) -> None:
         """What was refused today and in the six days before, by reason."""
         counts: Counter[str] = Counter()
-        for _, reason, number in refusals.recent(REFUSED_DAYS):
+        for _, reason, number in refusal_counts.recent(REFUSED_DAYS):
             counts[reason] += number
         if counts:
             self.stdout.write(f"Refused in {REFUSED_DAYS} days: {sum(counts.values()):,}")
@@ -78,7 +79,7 @@ class Command(BatchCommand):
                 for (label, pk), views in found.older_views.items()
             }
             most = _most(keys, limit)
-            refs = older_models.resolve([key for key, _ in most])
+            refs = resolve([key for key, _ in most])
             self.show([(refs.get(key), key.pk, views) for key, views in most], len(keys))
 
     def show(self, lines: Sequence[tuple[ObjectRef | None, str, int]], total: int) -> None:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError, CommandParser
 
-from djinsight import objects
-from djinsight.beacons.refs import ObjectRef
 from djinsight.doctor import probe, servers, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.exceptions import InvalidRef
 from djinsight.management.batches import BatchCommand, whole
-from djinsight.rows import rows_of
+from djinsight.tracked import objects
+from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked.rows import rows_of
 
 MAX_WAIT = 3600  # seconds
 

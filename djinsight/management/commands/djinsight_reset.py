@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from djinsight.history import removal
+from djinsight.management import removal
 from djinsight.management.batches import BatchCommand
 
 

@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from django.db import connections
 
 from djinsight import database, schedule
-from djinsight.counting import inventory
-from djinsight.history import removal
+from djinsight.doctor import inventory
+from djinsight.management import removal
 from djinsight.management.batches import BatchCommand
 
 

@@ -8,9 +8,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from djinsight import database
-from djinsight.history import upgrade
 from djinsight.management.batches import BatchCommand
 from djinsight.management.progress import Progress
+from djinsight.upgrade import tables
 
 
 class Command(BatchCommand):
@@ -22,14 +22,14 @@ class Command(BatchCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say how many rows would be moved")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if upgrade.is_too_old():
+        if tables.is_too_old():
             raise CommandError(
                 "Expected the tables of djinsight 0.3 or 0.4 but got those of 0.1: migrate to 0.4.2 first."
             )
-        if not upgrade.is_needed():
+        if not tables.is_needed():
             self.stdout.write("There are no tables of djinsight 0.3 or 0.4: nothing to do.")
             return
-        total = upgrade.rows()
+        total = tables.rows()
         if options["dry_run"]:
             self.stdout.write(f"{total:,} rows of djinsight 0.x would be moved.")
             return
@@ -38,7 +38,7 @@ class Command(BatchCommand):
         self.confirm(f"Move {total:,} rows of djinsight 0.x into new tables? Is there a backup?", options["yes"])
         progress = Progress(self.stdout, "rows", total)
         try:
-            for moved in self.until_interrupted(upgrade.upgrade()):
+            for moved in self.until_interrupted(tables.upgrade()):
                 progress.add(moved)
         finally:
             progress.close()

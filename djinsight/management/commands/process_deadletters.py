@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count
 
 from djinsight import database
-from djinsight.history import deadletters
+from djinsight.history import dead_letters
 from djinsight.management.batches import BatchCommand
 from djinsight.management.progress import Progress
 from djinsight.models import DeadLetter
@@ -55,10 +55,10 @@ class Command(BatchCommand):
         for error, number in errors[:MAX_ERRORS]:
             self.stdout.write(f"{number:>8,}  {error}")
 
-    def replay(self, total: int, renamed: dict[deadletters.Label, deadletters.Label]) -> None:
+    def replay(self, total: int, renamed: dict[dead_letters.Label, dead_letters.Label]) -> None:
         progress, stored = Progress(self.stdout, "dead letters", total), 0
         try:
-            for each, looked_at in self.until_interrupted(deadletters.replay(renamed)):
+            for each, looked_at in self.until_interrupted(dead_letters.replay(renamed)):
                 stored += each
                 progress.add(looked_at)
         finally:
@@ -68,14 +68,14 @@ class Command(BatchCommand):
     def drop(self, total: int) -> None:
         progress = Progress(self.stdout, "dead letters", total)
         try:
-            for deleted in self.until_interrupted(deadletters.drop()):
+            for deleted in self.until_interrupted(dead_letters.drop()):
                 progress.add(deleted)
         finally:
             progress.close()
             self.stdout.write(f"Deleted {progress.done:,} dead letters.")
 
 
-def _renamed(text: str) -> tuple[deadletters.Label, deadletters.Label]:
+def _renamed(text: str) -> tuple[dead_letters.Label, dead_letters.Label]:
     """Read ``blog.post=blog.article``."""
     names = [tuple(name.lower().split(".")) for name in text.split("=")]
     if len(names) != 2 or any(len(name) != 2 or not all(name) for name in names):

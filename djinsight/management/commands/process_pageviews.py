@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from djinsight.history import older, persist, refusals, stream
-from djinsight.history.older_models import tracked_labels
+from djinsight.history import persist, refusal_counts, stream
 from djinsight.management.batches import BatchCommand, whole
 from djinsight.management.progress import Progress
+from djinsight.upgrade import leftovers
+from djinsight.upgrade.objects import tracked_labels
 
 
 class Command(BatchCommand):
@@ -37,7 +38,7 @@ class Command(BatchCommand):
         if model and model not in labels:
             raise CommandError(f"Expected --model to be one of {', '.join(labels)} but got {model!r}.")
         self.drain(options["batch_size"])
-        refusals.move()
+        refusal_counts.move()
         self.take_in(options["batch_size"], model)
 
     def drain(self, limit: int) -> None:
@@ -56,9 +57,9 @@ class Command(BatchCommand):
                 self.stderr.write(loss)
 
     def take_in(self, limit: int, model: str) -> None:
-        taken = older.Taken()
+        taken = leftovers.Taken()
         try:
-            for part in self.until_interrupted(older.take_in(min(limit, 1000), model)):
+            for part in self.until_interrupted(leftovers.take_in(min(limit, 1000), model)):
                 taken.add(part)
         finally:
             if taken.records or taken.views or taken.sessions:

@@ -1,0 +1,283 @@
+"""One page as it renders: which object it is about, what was read for it, and whether its script is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from django.core.paginator import Page as PaginatorPage
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import get_script_prefix
+from django.utils import translation
+from django.utils.functional import LazyObject, cached_property, empty
+from django.utils.timezone import get_current_timezone
+
+from djinsight.beacons import tokens
+from djinsight.beacons.ids import COOKIE_NAME
+from djinsight.conf import conf
+from djinsight.counting import live_numbers
+from djinsight.counting.snapshot import Snapshot
+from djinsight.exceptions import InvalidRef
+from djinsight.pages import fallback
+from djinsight.pages.formats import Formats
+from djinsight.pages.precompiled import Skeleton
+from djinsight.pages.script import is_part
+from djinsight.routing import SOCKET_PATH
+from djinsight.statistics import periods
+from djinsight.statistics.periods import Days, Views
+from djinsight.tracked.refs import ObjectRef, model_of, ref_of_saved
+
+OBJECT_NAMES = ("page", "object", "article", "post", "item", "self")
+STATISTICS_PERMISSION = "djinsight.view_pageviewstatistics"
+STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
+MAX_TOGETHER = 1000  # objects read together with the one that a tag asks for
+
+_ATTRIBUTE = "_djinsight_page"
+
+
+class Page:
+    """What the tags of one response share. Kept on the request, or for a render without one in its context."""
+
+    def __init__(self, request: HttpRequest | None) -> None:
+        self.request = request
+        self.has_script = False
+        self.script_is_placed = False  # by hand: no tag after it brings another one
+        self.skeletons: dict[Any, Skeleton | None] = {}
+        self.values: dict[Any, Any] = {}
+        self._formats: dict[Any, Formats] = {}
+        self._read: dict[ObjectRef, Snapshot] = {}
+        self._views: dict[ObjectRef, Views] = {}
+        self._daily: dict[tuple[ObjectRef, date, date], Days] = {}
+        self._refs: dict[int, tuple[Any, ObjectRef | None]] = {}
+
+    @classmethod
+    def of(cls, context: Any) -> Page:
+        # In the layer of the outermost template: what it includes has layers of its own on top.
+        kept = context.render_context.dicts[1]
+        page: Page | None = kept.get(_ATTRIBUTE)
+        if page is None:
+            # A template that is included with "only" has the request as an attribute alone.
+            request = context.get("request") or getattr(context, "request", None)
+            if not isinstance(request, HttpRequest):
+                request = None  # something else of that name, as in a mail about it
+            page = kept[_ATTRIBUTE] = getattr(request, _ATTRIBUTE, None) or cls(request)
+            if request is not None:
+                setattr(request, _ATTRIBUTE, page)
+        return page
+
+    @cached_property
+    def shows_statistics(self) -> bool:
+        """Whether this visitor may see numbers."""
+        if not conf.admin_only:
+            return True
+        return may_see_statistics(getattr(self.request, "user", None))
+
+    @property
+    def formats(self) -> Formats:
+        """Return how numbers and times are written here: a block around a tag may be in another language or zone."""
+        key = translation.get_language(), get_current_timezone()
+        if key not in self._formats:
+            self._formats[key] = Formats(*key)
+        return self._formats[key]
+
+    def ref_of(self, obj: Any) -> ObjectRef | None:
+        """The ref of ``obj``, None for one that is not tracked or not saved."""
+        known = self._refs.get(id(obj))
+        if known is None:
+            ref = ref_of_saved(obj) if is_tracked(obj) else None
+            known = self._refs[id(obj)] = obj, ref  # with the object: its id is nobody else's meanwhile
+        return known[1]
+
+    def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
+        """The refs of the tracked and saved ones among ``objects``. Evaluates no lazy one, as ``request.user`` is."""
+        return [ref for each in objects if not _is_unevaluated(each) and (ref := self.ref_of(each)) is not None]
+
+    def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
+        """The live numbers of ``ref``, read together with those of its neighbours in the context."""
+        if ref not in self._read:
+            self.load([ref, *self._neighbours(ref, context)])
+        return self._read[ref]
+
+    def views(self, ref: ObjectRef) -> Views:
+        """This week's and this month's views of ``ref``, read together with those of all that were read so far."""
+        if ref not in self._views:
+            unread = {each: snapshot for each, snapshot in self._read.items() if each not in self._views}
+            self._views.update(periods.read(unread))
+        return self._views[ref]
+
+    def daily(self, ref: ObjectRef, first: date, last: date, context: Any) -> Days:
+        """The persisted views of ``ref`` on each day, read together with those of all that were read so far."""
+        if (ref, first, last) not in self._daily:
+            self.snapshot(ref, context)
+            for each, views in periods.daily_of(self._read, first, last).items():
+                self._daily[each, first, last] = views
+        return self._daily[ref, first, last]
+
+    def load(self, refs: Iterable[ObjectRef]) -> None:
+        """Read the numbers of ``refs``, those that are not read yet, ``MAX_TOGETHER`` at once."""
+        missing = [ref for ref in dict.fromkeys(refs) if ref not in self._read]
+        for start in range(0, len(missing), MAX_TOGETHER):
+            self._read.update(live_numbers.read(missing[start : start + MAX_TOGETHER]))
+
+    def _neighbours(self, ref: ObjectRef, context: Any) -> list[ObjectRef]:
+        """The refs in the context's collection that holds ``ref``. Evaluates nothing that is not evaluated."""
+        for value in _values(context):
+            if isinstance(value, PaginatorPage):
+                value = value.object_list
+            if isinstance(value, QuerySet):
+                value = value._result_cache
+            if not isinstance(value, list | tuple):
+                continue
+            refs = self.refs_of(value[:MAX_TOGETHER])
+            if ref in refs:
+                return refs
+        return []
+
+    def watch_token(self, ref: ObjectRef) -> str:
+        """The right to watch the numbers of ``ref``; one that ends where only the staff may see them."""
+        return tokens.mint("watch", ref, self._token_age)
+
+    @cached_property
+    def _token_age(self) -> int | None:
+        return STAFF_TOKEN_AGE if conf.admin_only else None
+
+    def uncounted(self) -> str:
+        """Why a view of this page does not count; ``""`` where it does."""
+        if not conf.enable_tracking:
+            return "tracking is off"
+        if getattr(self.request, "is_preview", False):
+            return "a preview does not count"  # that of an editor, in Wagtail
+        return ""
+
+    def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
+        """Return what the script element says."""
+        self.has_script = True
+        return {
+            "async_load": async_load,
+            "debug": debug,
+            "socket": get_script_prefix() + SOCKET_PATH,
+            "http": _http_prefix(),
+            "number": self.formats.of_numbers,
+            "time": self.formats.of_times,
+            "cookie": COOKIE_NAME if conf.visitor == "cookie" else "",
+            "respect_dnt": conf.respect_dnt,
+            "nonce": self._nonce(),
+        }
+
+    @cached_property
+    def number(self) -> str:
+        """Return a number of this page's path and query, by which the script tells a tracker's page.
+
+        No text, as a cache may show a page, or a fragment of it, to other visitors.
+        """
+        if self.request is None:
+            return ""
+        number = 0
+        for character in self.request.get_full_path():
+            number = (number * 31 + ord(character)) % 1_000_003
+        return str(number)
+
+    def is_foreign(self) -> bool:
+        """Return whether a script of this response would be refused, since it goes into a page with another nonce."""
+        names = ("csp_nonce", "_csp_nonce")
+        return any(getattr(self.request, name, None) is not None for name in names) and is_part(self.request)
+
+    def _nonce(self) -> str:
+        """The nonce of this response's Content-Security-Policy, django-csp's or Django's, ``""`` where it has none.
+
+        As a text: it is made, and named in the header, when it is first read, and until then it is false.
+        """
+        for name in ("csp_nonce", "_csp_nonce"):
+            nonce = getattr(self.request, name, None)
+            if nonce is not None:
+                return str(nonce)
+        return ""
+
+
+def may_see_statistics(user: Any) -> bool:
+    """Return whether ``user`` has the permission to view page view statistics, as superusers and groups have it."""
+    has_perm = getattr(user, "has_perm", None)  # a user model without permissions has no such method
+    return bool(has_perm is not None and user.is_active and has_perm(STATISTICS_PERMISSION))
+
+
+class Unset:
+    """The argument of a tag that was not given: None is one that was, as an empty foreign key is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET = Unset()
+
+
+def find_object(context: Any, obj: Any = UNSET) -> Model | None:
+    """Return ``obj``, or the first of ``OBJECT_NAMES`` whose model has the mixin."""
+    if obj is not UNSET:
+        return obj if is_tracked(obj) else None
+    return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
+
+
+def sought(context: Any, obj: Any, argument: str) -> str:
+    """Where ``find_object`` looked, and what was there, as a developer reads it; ``""`` where it finds a saved object.
+
+    Says nothing of an object but its type. ``argument`` is what the tag calls ``obj``.
+    """
+    found = find_object(context, obj)
+    if found is not None and ref_of_saved(found) is not None:
+        return ""
+    if obj is not UNSET:
+        return f"was given {argument}=, which is {_unfit(obj)}"
+    values = ((name, context.get(name)) for name in OBJECT_NAMES)
+    there = [f"{name} is {_unfit(value)}" for name, value in values if value is not None]
+    return f"looked in the context for {', '.join(OBJECT_NAMES)}; {'; '.join(there) or 'none of them is there'}"
+
+
+def _unfit(obj: Any) -> str:
+    """Why ``obj`` is not counted, if it is not."""
+    if obj is None:
+        return "None"
+    if isinstance(obj, str):
+        return "a text, no object of a model" if obj else "empty, as is what the context does not have"
+    model = obj.__class__  # of what a lazy object stands for
+    if not issubclass(model, Model):
+        return f"a {model.__name__}, no object of a model"
+    label = f"a {model._meta.label}"
+    if not is_tracked(obj):
+        return f"{label}, without the mixin"
+    return (
+        f"{label}, not saved"
+        if obj.pk is None or ref_of(obj) is not None
+        else f"{label}, whose key cannot be counted by"
+    )
+
+
+def is_tracked(obj: Any) -> bool:
+    """Whether ``obj`` is an instance of a model with the mixin."""
+    return isinstance(obj, Model) and getattr(model_of(obj), "djinsight_tracked", False)
+
+
+def ref_of(obj: Model) -> ObjectRef | None:
+    """The ref of ``obj``, None for one that is not saved."""
+    try:
+        return ObjectRef.of(obj)
+    except InvalidRef:
+        return None
+
+
+def _values(context: Any) -> list[Any]:
+    layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
+    # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
+    return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
+
+
+def _is_unevaluated(value: Any) -> bool:
+    """Return whether ``value`` is lazy and not evaluated: the user reads the session, which sets ``Vary``."""
+    return isinstance(value, LazyObject) and value._wrapped is empty
+
+
+def _http_prefix() -> str:
+    """Return the path that the HTTP fallback is included under, ``""`` if it does not lead to our views."""
+    route = fallback.route()
+    return route.path.removesuffix("record-view/") if route.works else ""

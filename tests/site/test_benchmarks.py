@@ -1,0 +1,106 @@
+"""The benchmarks run, and the page of the docs is what they found. What they find is not judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks import report, views
+from benchmarks.figure import Figure
+from benchmarks.figures import BENCHMARKS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_a_quick_run(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    done = run("--quick", "--json", str(file), "views")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text())
+    figure, *_ = found["views"]["figures"]
+    views, echoes = (values[0] for values in figure["samples"].values())
+    assert figure["value"] == views / echoes > 0
+    assert figure["name"] in done.stdout
+    assert found["views"]["machine"]["processor"]
+
+
+def test_the_list() -> None:
+    done = run("--list")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(BENCHMARKS)
+
+
+def test_a_name_that_is_none() -> None:
+    done = run("nothing")
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
+
+
+def test_the_page_is_what_was_found() -> None:
+    found = json.loads((report.DOCS / "benchmarks.json").read_text())
+    assert (report.DOCS / "benchmarks.md").read_text() == report.page(found)
+    assert list(found) == [name for name in BENCHMARKS if name in found]
+
+
+def test_what_was_found_before_on_another_machine_stays(tmp_path: Path) -> None:
+    def made(processor: str, day: str, value: float) -> dict[str, Any]:
+        figure = Figure("views", "echoes", value).as_dict()
+        return {"made": day, "machine": {"processor": processor}, "seconds": 1.0, "figures": [figure]}
+
+    file = tmp_path / "found.json"
+    before = {
+        "memory": made("new", "2026-01-01", 1),
+        "idle": made("old", "2026-01-01", 2),
+        "views": made("old", "2026-01-01", 3),
+        "gone": made("old", "2026-01-01", 4),
+    }
+    file.write_text(json.dumps(before))
+    found = report.merge(file, {"views": made("new", "2026-01-02", 5)})
+    assert {name: each["made"] for name, each in found.items()} == {
+        "views": "2026-01-02", "memory": "2026-01-01", "idle": "2026-01-01"
+    }  # fmt: skip
+    page = report.page(found)
+    assert "\n1. processor new\n2. processor old\n\n" in page
+    assert "| 5 x |  |  | 1, 2026-01-02 |" in page
+    assert "| 1 x |  |  | 1, 2026-01-01 |" in page
+    assert "| 2 x |  |  | 2, 2026-01-01 |" in page
+    assert "| 3 x |" not in page
+
+
+class Standstill:
+    """A client whose answers come each quarter of a second, but the first after five: by a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.steps = iter([5.0, *[0.25] * 20])
+
+    def __iter__(self) -> Iterator[Standstill]:
+        return iter([self])
+
+    def ready(self, within: float) -> list[Standstill]:
+        self.now += next(self.steps, 0.25) if within else 0.0
+        return [self] if within and self.now < 8 else []
+
+    def send(self, data: bytes) -> None:
+        assert data == b"frame"
+
+    def receive(self) -> list[bytes]:
+        return [b'{"type":"counted"}']
+
+
+def test_what_is_counted_begins_with_the_time_also_after_a_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    still: Any = Standstill()
+    monkeypatch.setattr(views, "time", SimpleNamespace(perf_counter=lambda: still.now))
+    answered = views.keep_in_flight(still, [[b"frame"] * 50], 1, 1.0)
+    assert answered == views.Answered(answers=4, refused=0, seconds=1.0)

@@ -1,0 +1,35 @@
+"""The page's script as it is built: from its sources, and small."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+import djinsight
+from tests.support import node
+
+STATIC = Path(djinsight.__file__).parent / "static" / "djinsight"
+MAX_LOADED = 3072  # bytes, gzipped, of the script that every page loads
+
+
+def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
+    """After a change in djinsight/js: ``npm install && npm run build`` in tests/js."""
+    command = json.loads((node.FOLDER / "package.json").read_text())["scripts"]["build"]
+    node.run(*shlex.split(command.replace("../../djinsight/static/djinsight", str(tmp_path))))
+    built = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert built
+    assert built == {name: (STATIC / name).read_text() for name in built}
+
+
+@pytest.mark.parametrize("name", ["djinsight.js", "more.js"])
+def test_the_oldest_browsers_can_read_it(name: str) -> None:
+    """As docs/tags.md says: ES2017, without ES modules."""
+    node.run("acorn", "--ecma2017", "--silent", str(STATIC / name))
+
+
+def test_what_a_page_loads_is_small() -> None:
+    assert len(gzip.compress((STATIC / "djinsight.js").read_bytes(), 9)) <= MAX_LOADED

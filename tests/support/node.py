@@ -1,0 +1,59 @@
+"""Node's packages for the tests: the builder of the page's script, and libraries that real sites use beside it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from tests.support.servers import cannot_run
+
+FOLDER = Path(__file__).resolve().parents[1] / "js"
+MODULES = FOLDER / "node_modules"
+INSTALL_WITHIN = 300  # seconds
+RUN_WITHIN = 60  # seconds
+
+
+@cache
+def install() -> Path:
+    """Return the folder with the packages that ``package.json`` names, installed where they are not there yet."""
+    wanted = (FOLDER / "package.json").read_text()
+    installed = MODULES / "installed.json"
+    if installed.exists() and installed.read_text() == wanted:
+        return MODULES
+    if shutil.which("npm") is None:
+        cannot_run("no npm on this machine")
+    done = subprocess.run(
+        ["npm", "install", "--no-save", "--no-package-lock", "--ignore-scripts"],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_WITHIN,
+        check=False,
+    )
+    if done.returncode:
+        cannot_run(f"npm cannot install the packages of {FOLDER / 'package.json'}:\n{done.stderr}")
+    installed.write_text(wanted)
+    return MODULES
+
+
+def run(*arguments: str, given: str = "") -> str:
+    """Run a program of the installed packages in their folder, and return what it prints.
+
+    Args:
+        arguments: The program's name, and what it is called with.
+        given: What the program reads.
+    """
+    program = install() / ".bin" / arguments[0]
+    done = subprocess.run(
+        [program, *arguments[1:]],
+        cwd=FOLDER,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=RUN_WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
