@@ -20,7 +20,8 @@ from djinsight import caches, database
 from djinsight.conf import conf
 from djinsight.counting import endpoints
 from djinsight.pages import fallback
-from djinsight.tracked.refs import MAX_LENGTH, has_plain_key, key_field, tracked_model
+from djinsight.tracked.refs import MAX_LENGTH
+from djinsight.tracked.registry import has_plain_key, is_tracked_model, key_field, tracked_model, tracked_models
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 PREFIX = "DJINSIGHT_"
@@ -229,8 +230,8 @@ def check_primary_keys(**kwargs: Any) -> list[checks.CheckMessage]:
     """E006: a tracked model has a key by which nothing is counted."""
     return [
         checks.Error(f"Views of {model._meta.label} have no key to be counted by.", hint, model, "djinsight.E006")
-        for model in apps.get_models()
-        if getattr(model, "djinsight_tracked", False) and (hint := unfit_key(model))
+        for model in tracked_models()
+        if (hint := unfit_key(model))
     ]
 
 
@@ -244,11 +245,7 @@ def check_tenants(**kwargs: Any) -> list[checks.CheckMessage]:
     found = sorted(
         config.name
         for config in apps.get_app_configs()
-        if config.name in names
-        and (
-            config.label == "djinsight"
-            or any(getattr(model, "djinsight_tracked", False) for model in config.get_models())
-        )
+        if config.name in names and (config.label == "djinsight" or any(map(is_tracked_model, config.get_models())))
     )
     if not found:
         return []
@@ -279,8 +276,8 @@ def unfit_key(model: type[Model]) -> str:
 def check_lengths(**kwargs: Any) -> list[checks.CheckMessage]:
     """W010: a tracked model may have keys that are too long to be counted by."""
     found: list[checks.CheckMessage] = []
-    for model in apps.get_models():
-        if getattr(model, "djinsight_tracked", False) and tracked_model(model) is model and not unfit_key(model):
+    for model in tracked_models():
+        if tracked_model(model) is model and not unfit_key(model):
             room = MAX_LENGTH - len(f"{model._meta.app_label}.{model._meta.model_name}:")
             longest = getattr(key_field(model), "max_length", None) or 0
             if longest > room:

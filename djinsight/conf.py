@@ -31,6 +31,7 @@ SCHEMES = (
     *("redis+sentinel://", "rediss+sentinel://", "valkey+sentinel://", "valkeys+sentinel://"),
 )
 UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
+SOCKET_PATH = "ws/djinsight/"  # below any script name
 
 # RFC 6265, 4.1.1: a name, and what browsers send of a value without quoting it.
 _COOKIE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)?", re.ASCII)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
-from django.contrib.contenttypes.models import ContentType, ContentTypeManager
 from django.db import Error as DatabaseError
 from django.db import connections, models, router, transaction
 
@@ -34,12 +33,6 @@ def alias() -> str:
 def rows(model: type[models.Model]) -> models.QuerySet[Any]:
     """The rows of ``model`` there: never those of a replica, which may be behind."""
     return model._default_manager.using(alias())
-
-
-def content_types() -> ContentTypeManager:
-    """The content types there, which our rows refer to."""
-    manager: ContentTypeManager = ContentType.objects.db_manager(alias())
-    return manager
 
 
 @contextmanager

@@ -11,10 +11,9 @@ from django.utils.formats import localize
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs have not got it
 from django.utils.translation import gettext_lazy as _
 
-from djinsight import database
 from djinsight.beacons import beacon, bots
 from djinsight.statistics.mixin import PageViewStatisticsMixin
-from djinsight.tracked import refs
+from djinsight.tracked import content_types, refs
 from djinsight.tracked.object_ids import ObjectIdField
 
 __all__ = [
@@ -53,7 +52,7 @@ class OfObject(models.Model):
         """The object by its model and primary key, as in ``"article 5"``."""
         if self.content_type_id is None:
             return self.object_id
-        return f"{database.content_types().get_for_id(self.content_type_id).name} {self.object_id}"
+        return f"{content_types.manager().get_for_id(self.content_type_id).name} {self.object_id}"
 
 
 class PageViewStatistics(OfObject):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django.urls import re_path
 
+from djinsight.conf import SOCKET_PATH
 from djinsight.live.consumers import PageViewConsumer
 from djinsight.live.origin_validator import OriginValidator
 
 __all__ = ["SOCKET_PATH", "OriginValidator", "websocket_urlpatterns"]
-
-SOCKET_PATH = "ws/djinsight/"
 
 # Below any script name: a router takes off what the server was told (root_path), and knows nothing of what pages have
 # from FORCE_SCRIPT_NAME, or from a server of their own.

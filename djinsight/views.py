@@ -17,12 +17,12 @@ from django.views.decorators.http import require_POST
 from djinsight import days
 from djinsight.beacons import addresses, beacon, ids, origins, tokens, visitors
 from djinsight.beacons.buckets import Buckets
+from djinsight.beacons.visitors import refusal
 from djinsight.conf import conf
 from djinsight.counting import live_numbers, refusals
 from djinsight.counting.entries import View
 from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 from djinsight.live import frames, hub
-from djinsight.live.consumers import refusal
 from djinsight.tracked.refs import ObjectRef
 
 MAX_BODY = 32_768  # bytes of a request for counters: 100 tokens fit; a view is held to the size of a frame

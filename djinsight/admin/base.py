@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
@@ -18,9 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from djinsight import database
-from djinsight.tracked import objects
-from djinsight.tracked.refs import tracked_model
+from djinsight.tracked import content_types, objects
+from djinsight.tracked.registry import tracked_model, tracked_models
 
 COUNT_TO = 10_000  # rows; the pages after them are reached by filters
 FOUND_BY_NAME = 500  # objects a model that a search by name takes
@@ -58,7 +56,7 @@ class ModelFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for model in tracked():
             if model._meta.label_lower == self.value():
-                return queryset.filter(content_type=database.content_types().get_for_model(model))
+                return queryset.filter(content_type=content_types.manager().get_for_model(model))
         return queryset
 
 
@@ -126,7 +124,7 @@ class OfObjectAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        types = list(database.content_types().values_list("pk", flat=True))  # the indexes begin with the type
+        types = list(content_types.manager().values_list("pk", flat=True))  # the indexes begin with the type
         found_by = Q(content_type__in=types, object_id=term)
         for name in self.exact_fields:
             found_by |= Q(**{name: term})
@@ -140,7 +138,7 @@ class OfObjectAdmin(ReadOnlyAdmin):
             found, _distinct = model_admin.get_search_results(request, visible, search_term)
             pks = [str(pk) for pk in found.values_list("pk", flat=True)[:FOUND_BY_NAME]]
             if pks:
-                found_by |= Q(content_type=database.content_types().get_for_model(model), object_id__in=pks)
+                found_by |= Q(content_type=content_types.manager().get_for_model(model), object_id__in=pks)
         return queryset.filter(found_by), False
 
     def _url_of(self, obj: Model) -> str:
@@ -170,5 +168,4 @@ def _is_link(url: str) -> bool:
 
 def tracked() -> list[type[Model]]:
     """The models whose objects have rows: those with the mixin, each under the name its views are counted by."""
-    models = (model for model in apps.get_models() if getattr(model, "djinsight_tracked", False))
-    return list(dict.fromkeys(map(tracked_model, models)))
+    return list(dict.fromkeys(map(tracked_model, tracked_models())))

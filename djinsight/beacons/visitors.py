@@ -21,6 +21,7 @@ from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
 from djinsight.beacons.handshakes import Handshake
 from djinsight.beacons.unprintable import UNPRINTABLE
 from djinsight.conf import conf
+from djinsight.exceptions import Reason
 
 KEEPS_NONE = "keep=0"  # in the query of a handshake or a request: a page of which the browser keeps no cookies
 MAX_COOKIE_HEADER = 16_384  # characters; browsers and servers stop well before
@@ -186,3 +187,12 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 
 
 setting_changed.connect(_forget)
+
+
+def refusal(visitor: Visitor) -> Reason | None:
+    """Return why no view of ``visitor`` counts, or None if it does."""
+    if not conf.enable_tracking:
+        return Reason.DISABLED
+    if visitor.crawler:
+        return Reason.BOT
+    return Reason.DNT if visitor.opted_out else None

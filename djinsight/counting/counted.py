@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
 from djinsight.counting import connections
-from djinsight.counting.keys import Keys
+from djinsight.counting.keys import Keys, escaped
 from djinsight.exceptions import InvalidRef
 from djinsight.tracked.refs import ObjectRef
 
@@ -20,7 +19,7 @@ _ANY = ObjectRef("any", "any", "any")
 def refs(shard: int) -> Iterator[list[ObjectRef]]:
     """Yield the objects of ``shard`` whose counters Redis has, ``SCAN`` at once. Raises redis.RedisError."""
     start = Keys(shard).of_ref(_ANY, "").counter.removesuffix(_ANY)
-    pattern = re.sub(r"([\\*?\[\]^-])", r"\\\1", start) + "*"
+    pattern = escaped(start) + "*"
     found = _refs(start, connections.sync_client(shard).scan_iter(match=pattern, count=SCAN))
     while batch := list(islice(found, SCAN)):
         yield batch

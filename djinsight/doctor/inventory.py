@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from djinsight.conf import conf
-from djinsight.counting import connections, sites
+from djinsight.counting import connections, servers, sites
 from djinsight.counting.keys import Keys
 from djinsight.exceptions import InvalidRef
 from djinsight.tracked.refs import ObjectRef
@@ -64,8 +64,8 @@ class Inventory:
 def take(limit: int) -> Inventory:
     """Look at all keys, at most ``limit``, a thousand at a time. Raises redis.RedisError."""
     found = Inventory()
-    for shard in layout.servers():
-        for names in layout.scan(shard):
+    for shard in servers.shards():
+        for names in servers.scan(shard):
             room = limit - found.keys
             found.complete = found.complete and len(names) <= room
             _add(found, shard, names[:room])
@@ -91,9 +91,9 @@ def delete_all() -> int:
     for shard in range(conf.redis_shards):
         sites.check(shard)
     deleted = 0
-    for shard in layout.servers():
+    for shard in servers.shards():
         client = connections.sync_client(shard)
-        for names in layout.scan(shard):
+        for names in servers.scan(shard):
             of_older = {key.name for key in layout.among(shard, names)}
             for name in names:
                 if name in of_older or _kind(name) != OTHER:
@@ -105,7 +105,7 @@ def delete_all() -> int:
 def _add(found: Inventory, shard: int, names: Sequence[str]) -> None:
     if not names:
         return
-    sizes = layout.replies(shard, "memory_usage", [(name,) for name in names])
+    sizes = servers.replies(shard, "memory_usage", [(name,) for name in names])
     of_older = {key.name: key for key in layout.among(shard, names)}
     counters: list[str] = []
     for name, size in zip(names, sizes, strict=True):

@@ -16,12 +16,12 @@ from django.http.request import split_domain_port, validate_host
 from django.templatetags.static import static
 from django.urls import get_script_prefix
 
+from djinsight.conf import SOCKET_PATH
 from djinsight.doctor import markup, obstacles, policy
 from djinsight.doctor.findings import Finding, Level, fine, problem
 from djinsight.doctor.markup import Markup
 from djinsight.doctor.obstacles import Answer
 from djinsight.pages import fallback as routes
-from djinsight.routing import SOCKET_PATH
 from djinsight.tracked.refs import ObjectRef
 
 WITHIN = 10.0  # seconds an answer may take

@@ -26,8 +26,9 @@ from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
 from djinsight.history import dead_letters, stream
 from djinsight.history.cursors import lock_cursors
-from djinsight.history.persist import MAX_ENTRIES, content_types, drain
+from djinsight.history.persist import MAX_ENTRIES, drain
 from djinsight.models import OfObject, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
+from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
 from djinsight.tracked.rows import Key
 
@@ -149,7 +150,7 @@ def _renew(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 
 
 def _of(ref: ObjectRef) -> dict[str, Any]:
-    types = content_types([ref])
+    types = ids_of([ref])
     try:
         return {"content_type_id": types[ref.app_label, ref.model_name], "object_id": ref.pk}
     except KeyError:

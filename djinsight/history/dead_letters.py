@@ -10,9 +10,10 @@ from djinsight.conf import conf
 from djinsight.counting import loading
 from djinsight.history import stream
 from djinsight.history.cursors import lock_cursors
-from djinsight.history.persist import content_types, write_views
+from djinsight.history.persist import write_views
 from djinsight.history.stream import BadEntry, Entry
 from djinsight.models import DeadLetter, PageViewLog
+from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
 
 Label = tuple[str, str]  # app label and model name
@@ -37,7 +38,7 @@ def replay(renamed: Mapping[Label, Label] | None = None) -> Iterator[tuple[int, 
             if not letters:
                 break
             entries = _read(letters, renamed)
-            write_views(list(_new(entries).values()), content_types({entry.ref for entry in entries.values()}))
+            write_views(list(_new(entries).values()), ids_of({entry.ref for entry in entries.values()}))
             database.rows(DeadLetter).filter(pk__in=entries).delete()
         loading.load(list({entry.ref for entry in entries.values()}))
         at = letters[-1].pk
@@ -69,7 +70,7 @@ def _read(letters: Sequence[DeadLetter], renamed: Mapping[Label, Label]) -> dict
     """The letters that are readable views of installed models, by their primary keys."""
     read = {letter.pk: _entry(letter) for letter in letters}
     entries = {pk: _renamed(entry, renamed) for pk, entry in read.items() if isinstance(entry, Entry)}
-    types = content_types({entry.ref for entry in entries.values()})
+    types = ids_of({entry.ref for entry in entries.values()})
     return {pk: entry for pk, entry in entries.items() if (entry.ref.app_label, entry.ref.model_name) in types}
 
 

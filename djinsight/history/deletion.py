@@ -22,7 +22,8 @@ from djinsight.history import deleted, forgetting
 from djinsight.history.cursors import lock_cursors_if_free
 from djinsight.models import PageViewHour, PageViewStatistics, PageViewSummary
 from djinsight.tracked import objects
-from djinsight.tracked.refs import ObjectRef, tracked_model
+from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked.registry import tracked_model, tracked_models
 from djinsight.tracked.rows import rows_of
 
 logger = logging.getLogger("djinsight.history")
@@ -36,9 +37,8 @@ def connect() -> None:
     Of a multi-table inheritance it is the model that names the object whose deletion counts: a child that goes and
     leaves its parent there takes no numbers along. Proxies send for themselves.
     """
-    installed = apps.get_models()
-    naming = {tracked_model(model) for model in installed if getattr(model, "djinsight_tracked", False)}
-    for model in installed:
+    naming = set(map(tracked_model, tracked_models()))
+    for model in apps.get_models():
         if model._meta.concrete_model in naming:
             post_delete.connect(forget, sender=model, dispatch_uid=f"djinsight.deletion.{model._meta.label}")
 

@@ -17,6 +17,7 @@ from djinsight.counting import counted
 from djinsight.history import deletion
 from djinsight.history.cursors import lock_cursors
 from djinsight.models import PageViewStatistics
+from djinsight.tracked import content_types
 from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.history")
@@ -57,6 +58,6 @@ def _with_rows() -> Iterator[list[ObjectRef]]:
         last = batch[-1][0]
         found = []
         for _, type_id, object_id in batch:
-            app_label, model_name = database.content_types().get_for_id(type_id).natural_key()
+            app_label, model_name = content_types.manager().get_for_id(type_id).natural_key()
             found.append(ObjectRef(app_label, model_name, object_id))
         yield found

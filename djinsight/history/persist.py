@@ -8,12 +8,10 @@ take turns at the cursor's row: who finds it taken waits, or with ``wait=False``
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis
-from django.apps import apps
-from django.contrib.contenttypes.models import ContentType
 
 from djinsight import collector, database
 from djinsight.conf import conf
@@ -25,7 +23,7 @@ from djinsight.history.cursors import lock, lock_if_free
 from djinsight.history.rollup import roll_up
 from djinsight.history.stream import BadEntry, Entry, Head
 from djinsight.models import DataLoss, DeadLetter, PersistCursor
-from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked import content_types
 
 logger = logging.getLogger("djinsight.history")
 
@@ -117,7 +115,7 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
     good = [entry for entry in batch if isinstance(entry, Entry) and entry.views]  # a mark counts nothing
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
     refs = {entry.ref for entry in good}
-    types = content_types(refs)
+    types = content_types.ids_of(refs)
     gone = {ref for ref in refs if (ref.app_label, ref.model_name) not in types}
     if gone:
         orphans = [entry.entry_id for entry in good if entry.ref in gone]
@@ -166,44 +164,6 @@ def _spill(shard: int) -> None:
     except redis.ResponseError as error:
         # Its memory is full. What is persisted now makes room, and the sums go into the stream with the next run.
         logger.warning("the views that were shed stay where they are: %s", error)
-
-
-def content_types(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
-    """Return the ids of the content types of ``refs``, without models that are not installed.
-
-    A model that is installed and has none yet gets one, as ``migrate`` makes them only at its end. In a transaction
-    that has the cursor.
-    """
-    labels = {(ref.app_label, ref.model_name) for ref in refs}
-    types = _known_types(labels)
-    rows = database.content_types().filter(pk__in=types.values())
-    if rows.count() < len(types):
-        # Each process keeps them, and another one has deleted one, or made it anew.
-        database.content_types().clear_cache()
-        types = _known_types(labels)
-    return types
-
-
-def _known_types(labels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    types: dict[tuple[str, str], int] = {}
-    for label in labels:
-        try:
-            content_type = database.content_types().get_by_natural_key(*label)
-        except ContentType.DoesNotExist:
-            if not _is_installed(*label):
-                continue
-            content_type, _ = database.content_types().get_or_create(app_label=label[0], model=label[1])
-        if content_type.model_class() is not None:
-            types[label] = content_type.pk
-    return types
-
-
-def _is_installed(app_label: str, model_name: str) -> bool:
-    try:
-        apps.get_model(app_label, model_name)
-    except LookupError:
-        return False
-    return True
 
 
 def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:

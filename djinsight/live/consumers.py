@@ -14,7 +14,6 @@ from djinsight import days
 from djinsight.beacons import beacon, ids, visitors
 from djinsight.beacons.beacon import Beacon, Pong, Subscribe, Unsubscribe
 from djinsight.beacons.visitors import Visitor
-from djinsight.conf import conf
 from djinsight.counting import refusals
 from djinsight.counting.entries import View
 from djinsight.exceptions import Reason, Rejected
@@ -92,7 +91,7 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
 
     def on_view(self, view: Beacon) -> None:
         visitor = self.visitor or self.identify(view)
-        refused = refusal(visitor)
+        refused = visitors.refusal(visitor)
         if refused is None and self.socket.in_flight >= MAX_IN_FLIGHT:
             refused = Reason.BUSY
         if refused is not None:
@@ -138,12 +137,3 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             self.socket.close(CloseCode.MISUSE)
         else:
             self.socket.write(frames.error(error.reason))
-
-
-def refusal(visitor: Visitor) -> Reason | None:
-    """Why no view of ``visitor`` counts, or None."""
-    if not conf.enable_tracking:
-        return Reason.DISABLED
-    if visitor.crawler:
-        return Reason.BOT
-    return Reason.DNT if visitor.opted_out else None

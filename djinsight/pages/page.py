@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.core.paginator import Page as PaginatorPage
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import get_script_prefix
 from django.utils import translation
@@ -16,21 +16,19 @@ from django.utils.timezone import get_current_timezone
 
 from djinsight.beacons import tokens
 from djinsight.beacons.ids import COOKIE_NAME
-from djinsight.conf import conf
+from djinsight.conf import SOCKET_PATH, conf
 from djinsight.counting import live_numbers
 from djinsight.counting.snapshot import Snapshot
-from djinsight.exceptions import InvalidRef
 from djinsight.pages import fallback
 from djinsight.pages.formats import Formats
+from djinsight.pages.permission import may_see_statistics
 from djinsight.pages.precompiled import Skeleton
 from djinsight.pages.script import is_part
-from djinsight.routing import SOCKET_PATH
 from djinsight.statistics import periods
 from djinsight.statistics.periods import Days, Views
-from djinsight.tracked.refs import ObjectRef, model_of, ref_of_saved
+from djinsight.tracked.refs import ObjectRef, ref_of_saved
+from djinsight.tracked.registry import is_tracked
 
-OBJECT_NAMES = ("page", "object", "article", "post", "item", "self")
-STATISTICS_PERMISSION = "djinsight.view_pageviewstatistics"
 STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
 MAX_TOGETHER = 1000  # objects read together with the one that a tag asks for
 
@@ -194,76 +192,6 @@ class Page:
             if nonce is not None:
                 return str(nonce)
         return ""
-
-
-def may_see_statistics(user: Any) -> bool:
-    """Return whether ``user`` has the permission to view page view statistics, as superusers and groups have it."""
-    has_perm = getattr(user, "has_perm", None)  # a user model without permissions has no such method
-    return bool(has_perm is not None and user.is_active and has_perm(STATISTICS_PERMISSION))
-
-
-class Unset:
-    """The argument of a tag that was not given: None is one that was, as an empty foreign key is."""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-UNSET = Unset()
-
-
-def find_object(context: Any, obj: Any = UNSET) -> Model | None:
-    """Return ``obj``, or the first of ``OBJECT_NAMES`` whose model has the mixin."""
-    if obj is not UNSET:
-        return obj if is_tracked(obj) else None
-    return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
-
-
-def sought(context: Any, obj: Any, argument: str) -> str:
-    """Where ``find_object`` looked, and what was there, as a developer reads it; ``""`` where it finds a saved object.
-
-    Says nothing of an object but its type. ``argument`` is what the tag calls ``obj``.
-    """
-    found = find_object(context, obj)
-    if found is not None and ref_of_saved(found) is not None:
-        return ""
-    if obj is not UNSET:
-        return f"was given {argument}=, which is {_unfit(obj)}"
-    values = ((name, context.get(name)) for name in OBJECT_NAMES)
-    there = [f"{name} is {_unfit(value)}" for name, value in values if value is not None]
-    return f"looked in the context for {', '.join(OBJECT_NAMES)}; {'; '.join(there) or 'none of them is there'}"
-
-
-def _unfit(obj: Any) -> str:
-    """Why ``obj`` is not counted, if it is not."""
-    if obj is None:
-        return "None"
-    if isinstance(obj, str):
-        return "a text, no object of a model" if obj else "empty, as is what the context does not have"
-    model = obj.__class__  # of what a lazy object stands for
-    if not issubclass(model, Model):
-        return f"a {model.__name__}, no object of a model"
-    label = f"a {model._meta.label}"
-    if not is_tracked(obj):
-        return f"{label}, without the mixin"
-    return (
-        f"{label}, not saved"
-        if obj.pk is None or ref_of(obj) is not None
-        else f"{label}, whose key cannot be counted by"
-    )
-
-
-def is_tracked(obj: Any) -> bool:
-    """Whether ``obj`` is an instance of a model with the mixin."""
-    return isinstance(obj, Model) and getattr(model_of(obj), "djinsight_tracked", False)
-
-
-def ref_of(obj: Model) -> ObjectRef | None:
-    """The ref of ``obj``, None for one that is not saved."""
-    try:
-        return ObjectRef.of(obj)
-    except InvalidRef:
-        return None
 
 
 def _values(context: Any) -> list[Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from djinsight import days
-from djinsight.pages.page import Page, find_object
+from djinsight.pages.finding import find_object
+from djinsight.pages.page import Page
 from djinsight.statistics.periods import Period, began
 from djinsight.tracked.refs import ObjectRef
 

@@ -20,7 +20,7 @@ from djinsight.counting.snapshot import Snapshot
 from djinsight.statistics import peers
 from djinsight.statistics.options import TrackedOptions
 from djinsight.tracked import object_ids
-from djinsight.tracked.refs import tracked_model
+from djinsight.tracked.registry import tracked_model
 
 Sql = tuple[str, tuple[Any, ...]]
 

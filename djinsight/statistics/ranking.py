@@ -15,7 +15,8 @@ from djinsight import database
 from djinsight import days as calendar
 from djinsight.conf import MAX_DAYS
 from djinsight.exceptions import CountingUnavailable
-from djinsight.tracked.refs import tracked_model
+from djinsight.tracked import content_types
+from djinsight.tracked.registry import tracked_model
 
 MAX_LIMIT = 1000
 MAX_DEPTH = 512  # rows of each day that are looked at before all of them are
@@ -94,7 +95,7 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
     model = tracked_model(queryset.model)
     try:
         with database.reading():
-            type_id = database.content_types().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
+            type_id = content_types.manager().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
     except (ContentType.DoesNotExist, CountingUnavailable):
         return []  # nothing of it was viewed yet, or the database does not tell
     found: list[Any] = []

@@ -19,12 +19,14 @@ from django.utils.safestring import SafeString
 from djinsight.beacons import tokens
 from djinsight.counting import capturing
 from djinsight.pages import chart, values
+from djinsight.pages.finding import UNSET, Unset, find_object, sought
 from djinsight.pages.numbers import abbreviate
-from djinsight.pages.page import UNSET, Page, Unset, find_object, sought
+from djinsight.pages.page import Page
 from djinsight.pages.precompiled import Skeleton, kept
 from djinsight.pages.script import is_new_place, place_tags
 from djinsight.pages.values import Values
 from djinsight.tracked.refs import ref_of_saved
+from djinsight.tracked.registry import is_tracked_model
 
 register = template.Library()
 logger = logging.getLogger(__name__)
@@ -188,7 +190,7 @@ def most_viewed(context: Context, model: str, limit: int = 10, days: int | None 
         found = apps.get_model(model)
     except (LookupError, ValueError, AttributeError) as error:
         raise template.TemplateSyntaxError(f'most_viewed: expected a model like "blog.article" ({error})') from error
-    if not getattr(found, "djinsight_tracked", False):
+    if not is_tracked_model(found):
         raise template.TemplateSyntaxError(f"most_viewed: {found._meta.label} does not have PageViewStatisticsMixin")
     if by != "views":
         raise template.TemplateSyntaxError(f'most_viewed: expected by="views" but got {by!r}')

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import Model, QuerySet
 
-from djinsight import database
+from djinsight.tracked import content_types
 from djinsight.tracked.refs import ObjectRef
 from djinsight.tracked.rows import Key, rows_of
 
@@ -21,7 +21,7 @@ def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
         by_type.setdefault(type_id, []).append(object_id)
     found: dict[Key, Model] = {}
     for type_id, object_ids in by_type.items():
-        model = database.content_types().get_for_id(type_id).model_class()
+        model = content_types.manager().get_for_id(type_id).model_class()
         if model is None:
             continue  # its app is no longer installed
         pks = [pk for pk in map(_reader(model), object_ids) if pk is not None]
@@ -41,7 +41,7 @@ def by_model(refs: Iterable[ObjectRef]) -> Iterator[tuple[QuerySet[Any], list[Ob
     for (type_id, _), ref in by_key.items():
         by_type.setdefault(type_id, []).append(ref)
     for type_id, group in by_type.items():
-        model = database.content_types().get_for_id(type_id).model_class()
+        model = content_types.manager().get_for_id(type_id).model_class()
         if model is not None:  # else its app may come back, and its objects with it
             # Not through a manager: one that hides rows would make them look deleted.
             yield QuerySet(model).using(router.db_for_write(model)), group

@@ -9,11 +9,9 @@ from typing import Any, Self
 from django.core.exceptions import ValidationError
 
 from djinsight.exceptions import InvalidRef
+from djinsight.tracked.registry import from_django, has_plain_key, key_field, model_of, plain_types, tracked_model
 
 MAX_LENGTH = 200
-
-_DJANGO = "django.db.models."
-_PLAIN = {"IntegerField", "CharField", "TextField", "UUIDField"}  # and their subclasses
 
 _SHAPE = re.compile(r"([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*):([^\x00-\x1f\x7f\ud800-\udfff]+)", re.DOTALL)
 
@@ -73,8 +71,11 @@ def ref_of_saved(obj: Any) -> ObjectRef | None:
 
     An object may have its key before it is saved: a UUID, a text, or a number that somebody chose.
     """
-    if obj._state.adding:
-        return None
+    return None if obj._state.adding else ref_of(obj)
+
+
+def ref_of(obj: Any) -> ObjectRef | None:
+    """Return the ref of ``obj``, or None if it has no key, or one that makes no ref."""
     try:
         return ObjectRef.of(obj)
     except InvalidRef:
@@ -84,27 +85,6 @@ def ref_of_saved(obj: Any) -> ObjectRef | None:
 @lru_cache(maxsize=4096)  # the same objects on one page after the other; never a client's text
 def _parsed(text: str) -> ObjectRef:
     return ObjectRef.parse(text)
-
-
-def model_of(obj: Any) -> Any:
-    """The model of ``obj``; of a Wagtail page that was read as a plain ``Page``, its type, which has the same key.
-
-    Of a lazy object, as ``request.user`` is, the model of what it stands for.
-    """
-    specific = getattr(obj, "specific_class", None)
-    return specific if isinstance(specific, type) else obj.__class__
-
-
-def tracked_model(model: Any) -> Any:
-    """The model that names the objects of ``model``: its topmost concrete ancestor with the mixin, else itself."""
-    return _topmost(model)
-
-
-@lru_cache(maxsize=1024)  # looking through the bases takes 3 us, for each tag of a page
-def _topmost(model: Any) -> Any:
-    concrete = model._meta.concrete_model
-    tracked = [base for base in concrete.__mro__ if getattr(base, "djinsight_tracked", False) and _concrete(base)]
-    return tracked[-1] if tracked else concrete
 
 
 @lru_cache(maxsize=1024)
@@ -117,44 +97,8 @@ def _naming(model: Any) -> tuple[str, str, Any, type | None]:
     field = tracked._meta.pk
     if not has_plain_key(tracked):
         kept = None
-    elif not _from_django(type(key_field(tracked)), "get_prep_value"):
+    elif not from_django(type(key_field(tracked)), "get_prep_value"):
         kept = object  # none is
     else:
-        kept = str if _plain(key_field(tracked)) & {"CharField", "TextField"} else int
+        kept = str if plain_types(key_field(tracked)) & {"CharField", "TextField"} else int
     return f"{tracked._meta.app_label}.{tracked._meta.model_name}", field.attname, field, kept
-
-
-@lru_cache(maxsize=1024)
-def has_plain_key(model: Any) -> bool:
-    """Return if the key of ``model`` is the same text in Python and in every database.
-
-    It is for whole numbers, strings and UUIDs, if the field adds no conversion of its own to what the database
-    returns. Of decimal numbers, times and booleans each database writes another text.
-    """
-    field = key_field(model)
-    # A field may put an attribute of its own on the model. If a field tracker wraps it, it stays plain.
-    own = not all(_from_django(type(field), method) for method in ("get_db_converters", "contribute_to_class"))
-    descriptor = field.descriptor_class.__module__
-    return bool(_plain(field)) and not (own or hasattr(field, "from_db_value")) and descriptor.startswith(_DJANGO)
-
-
-def key_field(model: Any) -> Any:
-    """Return the field whose values are the keys of ``model``: behind a parent link, that of the parent."""
-    field = model._meta.pk
-    while field.remote_field is not None:
-        field = field.target_field
-    return field
-
-
-def _plain(field: Any) -> set[str]:
-    return _PLAIN & {base.__name__ for base in type(field).__mro__ if base.__module__.startswith(_DJANGO)}
-
-
-def _from_django(cls: type, method: str) -> bool:
-    """Return if ``cls`` has ``method`` from Django alone."""
-    return all(base.__module__.startswith(_DJANGO) for base in cls.__mro__ if method in vars(base))
-
-
-def _concrete(base: type) -> bool:
-    meta = getattr(base, "_meta", None)
-    return meta is not None and not meta.abstract and not meta.proxy

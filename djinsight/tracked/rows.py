@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 
-from djinsight import database
+from djinsight.tracked import content_types
 from djinsight.tracked.refs import ObjectRef
 
 Key = tuple[int, str]  # content type id, primary key as text
@@ -25,7 +25,7 @@ def rows_of(refs: Iterable[ObjectRef]) -> tuple[dict[Key, ObjectRef], Q]:
         models.setdefault((ref.app_label, ref.model_name), []).append(ref)
     for label, group in models.items():
         try:
-            type_id = database.content_types().get_by_natural_key(*label).pk
+            type_id = content_types.manager().get_by_natural_key(*label).pk
         except ContentType.DoesNotExist:
             continue
         by_key.update({(type_id, ref.pk): ref for ref in group})

@@ -10,8 +10,8 @@ from django.db.models import Sum
 from djinsight import database
 from djinsight.counting import connections, loading
 from djinsight.history.cursors import lock_cursors
-from djinsight.history.persist import content_types
 from djinsight.models import OlderViews, PageViewStatistics
+from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
 from djinsight.tracked.rows import rows_of
 from djinsight.upgrade import taken
@@ -89,7 +89,7 @@ def _add(more: Mapping[ObjectRef, Counts]) -> None:
     more = {ref: counts for ref, counts in more.items() if any(counts)}
     if not more:
         return
-    types = content_types(more)
+    types = ids_of(more)
     by_key, where = rows_of(more)
     rows = {by_key[row.content_type_id, row.object_id]: row for row in database.rows(PageViewStatistics).filter(where)}
     for ref, (total, unique) in more.items():

@@ -14,20 +14,18 @@ Under its prefix, ``djinsight:pageview:`` where the site had not set another one
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from djinsight import days
 from djinsight.beacons import visitors
 from djinsight.conf import conf
-from djinsight.counting import connections
+from djinsight.counting import connections, servers
 from djinsight.counting.calls import MAX_SEEN
-from djinsight.counting.keys import Keys, escaped, shard_of
+from djinsight.counting.keys import Keys, shard_of
 from djinsight.tracked.refs import ObjectRef
 
-SCAN = 1000  # keys a step through Redis
 PREFIX = "pageview:"  # what the older package put behind our prefix
 
 _LABEL = r"(?:(?P<label>[a-z_][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*):)?"
@@ -77,32 +75,14 @@ def parse(name: str) -> OlderKey | None:
     return OlderKey(name, Kind(found["counter"]), label, pk, shared=shared)
 
 
-def servers() -> range:
-    """A shard on each server, to ask each of them once."""
-    return range(min(conf.redis_shards, len(conf.redis_urls)))
-
-
-def scan(shard: int) -> Iterator[list[str]]:
-    """The names of all keys below our prefix on the server of ``shard``, page by page, never all at once.
-
-    A key may come twice, as SCAN has it. Raises redis.RedisError.
-    """
-    client = connections.sync_client(shard)
-    pattern = escaped(conf.redis_key_prefix) + "*"
-    cursor = 0
-    while True:
-        cursor, names = client.scan(cursor, match=pattern, count=SCAN)
-        yield [name.decode(errors="replace") for name in dict.fromkeys(names)]
-        if cursor == 0:
-            return
-
-
 def among(shard: int, names: Sequence[str]) -> list[OlderKey]:
     """Those of ``names`` that are of the older layout."""
     keys = [key for key in map(parse, names) if key is not None]
     shared = [key for key in keys if key.shared]
     # Beside a counter of ours there is always the hash of when its object was viewed.
-    viewed = replies(shard, "exists", [(f"{conf.redis_key_prefix}viewed:{key.label}:{key.pk}",) for key in shared])
+    viewed = servers.replies(
+        shard, "exists", [(f"{conf.redis_key_prefix}viewed:{key.label}:{key.pk}",) for key in shared]
+    )
     ours = {key.name for key, exists in zip(shared, viewed, strict=True) if exists}
     return [key for key in keys if key.name not in ours]
 
@@ -111,7 +91,7 @@ def with_counter(shard: int, refs: Iterable[ObjectRef]) -> set[ObjectRef]:
     """Those of ``refs`` that have an older counter under the name that is ours now."""
     by_name = {f"{conf.redis_key_prefix}counter:{ref}": ref for ref in refs}
     names = [key.name for key in among(shard, list(by_name)) if key.shared]
-    there = replies(shard, "exists", [(name,) for name in names])
+    there = servers.replies(shard, "exists", [(name,) for name in names])
     return {by_name[name] for name, exists in zip(names, there, strict=True) if exists}
 
 
@@ -120,7 +100,7 @@ def take_sessions(shard: int, marks: Sequence[tuple[OlderKey, ObjectRef]]) -> in
 
     Whatever is done twice changes nothing: a mark never replaces what we know of the visitor ourselves.
     """
-    lives = replies(shard, "ttl", [(key.name,) for key, _ in marks])
+    lives = servers.replies(shard, "ttl", [(key.name,) for key, _ in marks])
     today = days.now()
     for (key, ref), life in zip(marks, lives, strict=True):
         life = life if 0 < life <= conf.redis_expiration else conf.redis_expiration
@@ -139,12 +119,3 @@ def take_sessions(shard: int, marks: Sequence[tuple[OlderKey, ObjectRef]]) -> in
 def visitor_of(session_key: str) -> str:
     """The visitor whose session it is, as a handshake with its cookie gives it."""
     return visitors.of_session(session_key)
-
-
-def replies(shard: int, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """The replies to ``command`` with each of ``arguments``, in one round trip."""
-    pipe = connections.sync_client(shard).pipeline(transaction=False)
-    for each in arguments:
-        getattr(pipe, command)(*each)
-    replies: list[Any] = pipe.execute()
-    return replies

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from djinsight.conf import conf
-from djinsight.counting import sites
+from djinsight.counting import servers, sites
 from djinsight.upgrade import counters, layout, objects, records
 from djinsight.upgrade.layout import Kind, OlderKey
 
@@ -38,26 +38,26 @@ def take_in(limit: int, model: str = "") -> Iterator[Taken]:
     ``model`` ("blog.article") is whose objects the counters without a model are about, where several could be meant.
     Raises redis.RedisError, CountingUnavailable and django.db.Error, between two steps.
     """
-    for shard in layout.servers():
+    for shard in servers.shards():
         sites.check(shard)
     records.delete_taken()
     found = False
-    for shard in layout.servers():
-        for names in layout.scan(shard):
+    for shard in servers.shards():
+        for names in servers.scan(shard):
             keys = layout.among(shard, names)
             found = found or bool(keys)
             for part in _parts([key for key in keys if key.kind is Kind.RECORD], limit):
                 written, unreadable = records.take(shard, part)
                 yield Taken(records=written, unreadable=unreadable)
     if found:
-        for shard in layout.servers():
+        for shard in servers.shards():
             yield from _take_the_rest(shard, limit, model)
 
 
 def _take_the_rest(shard: int, limit: int, model: str) -> Iterator[Taken]:
     """Counters and marks: the records are in by now. Counters without a model come last: they are sums of others."""
     bare: dict[str, OlderKey] = {}
-    for names in layout.scan(shard):
+    for names in servers.scan(shard):
         keys = layout.among(shard, names)
         numbers = [key for key in keys if key.kind in _COUNTERS]
         bare.update((key.name, key) for key in numbers if not key.label)

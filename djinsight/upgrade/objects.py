@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 
 from djinsight.exceptions import InvalidRef
 from djinsight.tracked import objects
-from djinsight.tracked.refs import ObjectRef, tracked_model
+from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked.registry import is_tracked_model, tracked_model, tracked_models
 from djinsight.upgrade.layout import OlderKey
 
 
@@ -20,7 +21,7 @@ def ref_of(label: str, pk: str) -> ObjectRef | None:
         model = apps.get_model(label)
     except (LookupError, ValueError):
         return None
-    if not getattr(model, "djinsight_tracked", False):
+    if not is_tracked_model(model):
         return None
     try:
         return ObjectRef.parse(f"{tracked_model(model)._meta.label_lower}:{pk}")
@@ -30,7 +31,7 @@ def ref_of(label: str, pk: str) -> ObjectRef | None:
 
 def tracked_labels() -> list[str]:
     """The models with the mixin whose primary keys are whole numbers, as those of the older layout all were."""
-    models = {tracked_model(model) for model in apps.get_models() if getattr(model, "djinsight_tracked", False)}
+    models = set(map(tracked_model, tracked_models()))
     return sorted(model._meta.label_lower for model in models if _has_number(model))
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from djinsight import database, days
 from djinsight.beacons import visitors
 from djinsight.conf import conf
-from djinsight.counting import connections, loading
+from djinsight.counting import connections, loading, servers
 from djinsight.counting.entries import Detail
 from djinsight.history import stream, summaries
 from djinsight.history.cursors import lock_cursors
-from djinsight.history.persist import content_types, write_views
+from djinsight.history.persist import write_views
 from djinsight.history.stream import Entry
 from djinsight.models import OlderRecord
+from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
 from djinsight.upgrade import layout, taken
 from djinsight.upgrade.layout import OlderKey
@@ -47,7 +48,7 @@ def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
 def delete_taken() -> None:
     """Delete what is in the log from Redis, then forget the names. Raises redis.RedisError."""
     while rows := dict(database.rows(OlderRecord).values_list("pk", "key")[: conf.batch_size]):
-        for shard in layout.servers():
+        for shard in servers.shards():
             connections.sync_client(shard).delete(*rows.values())
         database.rows(OlderRecord).filter(pk__in=rows).delete()
 
@@ -55,7 +56,7 @@ def delete_taken() -> None:
 def _write(entries: Sequence[Entry]) -> None:
     if not entries:
         return
-    write_views(entries, content_types({entry.ref for entry in entries}))
+    write_views(entries, ids_of({entry.ref for entry in entries}))
     counts: dict[ObjectRef, tuple[int, int]] = {}
     for entry in entries:
         total, unique = counts.get(entry.ref, (0, 0))

@@ -21,7 +21,8 @@ from djinsight.history import tables
 from djinsight.history.cursors import lock_cursors
 from djinsight.history.rollup import Sums, add
 from djinsight.models import OlderViews, PageViewLog, PageViewStatistics, PageViewSummary
-from djinsight.tracked.refs import tracked_model
+from djinsight.tracked import content_types
+from djinsight.tracked.registry import tracked_model
 from djinsight.upgrade import records
 
 _apart = Apps()  # a registry of their own: migrations and the admin never hear of these models
@@ -213,7 +214,7 @@ _WRITE = {OlderStatistics: _write_statistics, OlderSummary: _write_summaries, Ol
 
 def _target(row: Any) -> tuple[int, str]:
     """The object as we name it: a child of a multi-table inheritance by its topmost parent with the mixin."""
-    model = database.content_types().get_for_id(row.content_type_id).model_class()
+    model = content_types.manager().get_for_id(row.content_type_id).model_class()
     if model is None:
         return row.content_type_id, str(row.object_id)
-    return database.content_types().get_for_model(tracked_model(model)).pk, str(row.object_id)
+    return content_types.manager().get_for_model(tracked_model(model)).pk, str(row.object_id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from djinsight import database
-from djinsight.history.persist import content_types
 from djinsight.models import OlderViews
+from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
 from djinsight.tracked.rows import rows_of
 
@@ -26,7 +26,7 @@ def of_refs(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Counts]:
 
 def raise_by(counts: Mapping[ObjectRef, Counts]) -> None:
     """Note that so many more are taken in."""
-    types = content_types(counts)
+    types = ids_of(counts)
     by_key, where = rows_of(counts)
     rows = {by_key[row.content_type_id, row.object_id]: row for row in database.rows(OlderViews).filter(where)}
     for ref, (total, unique) in counts.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from wagtail import VERSION
 
-from djinsight.pages.page import may_see_statistics
+from djinsight.pages.permission import may_see_statistics
 
 
 def page_model() -> Any:

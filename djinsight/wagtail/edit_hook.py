@@ -11,7 +11,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from djinsight.pages.page import is_tracked, may_see_statistics
+from djinsight.pages.permission import may_see_statistics
+from djinsight.tracked.registry import is_tracked
 from djinsight.wagtail.panel import ViewsPanelMixin
 
 HOOK = "before_edit_page"

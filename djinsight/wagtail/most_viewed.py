@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from wagtail.models import AbstractPage, get_page_models
 
 from djinsight.models import PageViewStatistics, PageViewSummary
-from djinsight.tracked.refs import tracked_model
+from djinsight.tracked.registry import is_tracked_model, tracked_model
 
 CHUNK = 500  # pages fetched at once
 
@@ -22,7 +22,7 @@ def tracked_page_types() -> list[type[Any]]:
     return [
         model
         for model in get_page_models()
-        if getattr(model, "djinsight_tracked", False) and issubclass(tracked_model(model), AbstractPage)
+        if is_tracked_model(model) and issubclass(tracked_model(model), AbstractPage)
     ]
 
 

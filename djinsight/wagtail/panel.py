@@ -9,7 +9,8 @@ from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.side_panels import BaseSidePanel
 from wagtail.admin.views.pages.edit import EditView
 
-from djinsight.pages.page import is_tracked, may_see_statistics
+from djinsight.pages.permission import may_see_statistics
+from djinsight.tracked.registry import is_tracked
 
 
 class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail import VERSION, hooks
 from wagtail.admin.menu import MenuItem
 
-from djinsight.pages.page import STATISTICS_PERMISSION
+from djinsight.pages.permission import STATISTICS_PERMISSION
 from djinsight.wagtail import urls
 from djinsight.wagtail.access import may_see_report, page_model
 

@@ -19,7 +19,7 @@ from channels.layers import channel_layers
 from djinsight.counting import connections, faults, live_numbers, loading, refusals, scripts
 from djinsight.counting.faults import Fault
 from djinsight.counting.recorder import Recorder
-from djinsight.doctor import servers, services
+from djinsight.doctor import redis_servers, services
 from djinsight.doctor.findings import Finding, Level
 from djinsight.exceptions import Reason, Rejected
 from djinsight.history import refusal_counts as history_refusals
@@ -43,7 +43,7 @@ def server(tmp_path: Path, settings: Any) -> Iterator[Server]:
 
 
 def problems() -> list[Finding]:
-    return [each for each in servers.servers() if each.level is Level.PROBLEM]
+    return [each for each in redis_servers.examine() if each.level is Level.PROBLEM]
 
 
 async def refused(ref: ObjectRef, times: int = 5) -> set[Reason]:
@@ -153,7 +153,7 @@ def test_a_user_with_what_the_docs_list(server: Server, settings: Any, ref: Obje
     assert history_refusals.move() == 1
     loading.forget([ref])
     assert live_numbers.read([ref])[ref].total_views == 8
-    found = list(servers.servers())
+    found = list(redis_servers.examine())
     assert [(each.level, each.code) for each in found] == [(Level.FINE, "redis"), (Level.ADVICE, "info")]
     assert "+info" in found[1].cure
     assert [each.code for each in services.channel_layer() if each.level is Level.PROBLEM] == []

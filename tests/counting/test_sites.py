@@ -21,7 +21,7 @@ from djinsight.beacons import tokens
 from djinsight.counting import connections, live_numbers, loading, sites
 from djinsight.counting.keys import Keys, group_name
 from djinsight.counting.snapshot import Snapshot
-from djinsight.doctor import servers
+from djinsight.doctor import redis_servers
 from djinsight.doctor.findings import Level
 from djinsight.exceptions import ForeignDataSet
 from djinsight.history.persist import persist
@@ -153,7 +153,7 @@ def test_a_page_shows_what_the_database_has(ref: ObjectRef, redis_client: redis.
 
 def test_the_doctor_says_it(redis_client: redis.Redis) -> None:
     foreign(redis_client)
-    (finding,) = [finding for finding in servers.servers() if finding.code == "site"]
+    (finding,) = [finding for finding in redis_servers.examine() if finding.code == "site"]
     assert (finding.level, "djinsight_claim" in finding.cure) == (Level.PROBLEM, True)
 
 

@@ -22,7 +22,7 @@ from django_celery_beat.models import PeriodicTask
 from demo.redis_server import start_redis
 from djinsight.beacons.bots import is_crawler
 from djinsight.counting import connections, live_numbers, refusals
-from djinsight.doctor import probe, servers, services, site
+from djinsight.doctor import probe, redis_servers, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from djinsight.schedule import beat_schedule, create_periodic_tasks
@@ -285,7 +285,7 @@ def test_server_with_another_channel_layer(daphne: Daphne, settings: Any) -> Non
 
 def test_redis_down(transactional_db: None, settings: Any) -> None:
     settings.DJINSIGHT_REDIS_URL = "redis://:secret@127.0.0.1:1/0"
-    found = list(servers.servers())
+    found = list(redis_servers.examine())
     assert [(each.level, each.code) for each in found] == [(Level.PROBLEM, "redis")]
     assert "127.0.0.1:1 does not answer" in found[0].text
     assert "secret" not in str(found[0])
@@ -338,14 +338,14 @@ def test_redis_settings(config: dict[str, str], level: Level, code: str, own_red
     own_redis.config_set("appendonly", "yes")
     for name, value in config.items():
         own_redis.config_set(name, value)
-    found = list(servers.servers())
+    found = list(redis_servers.examine())
     assert [(each.level, each.code) for each in found][-1] == (level, code)
     assert len(found) == (1 if level is Level.FINE else 2)
 
 
 def test_redis_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "OLDEST", (99, 0))
-    assert codes(servers.servers()) == ["version"]
+    monkeypatch.setattr(redis_servers, "OLDEST", (99, 0))
+    assert codes(redis_servers.examine()) == ["version"]
 
 
 @pytest.mark.django_db

@@ -10,13 +10,12 @@ import redis
 from django.core.management.base import CommandError
 
 from djinsight import days
-from djinsight.counting import live_numbers, refusals
+from djinsight.counting import live_numbers, refusals, servers
 from djinsight.doctor import inventory
 from djinsight.exceptions import Reason
 from djinsight.history.persist import persist
 from djinsight.models import RefusalCount
 from djinsight.tracked.refs import ObjectRef
-from djinsight.upgrade import layout
 from tests.blog.models import Article, Product
 from tests.support.commands import run
 from tests.support.counted_views import count_views
@@ -158,7 +157,7 @@ def test_hostile_prefix(settings: Any, ref: ObjectRef, redis_client: redis.Redis
     settings.DJINSIGHT_REDIS_KEY_PREFIX = "a*[b]?:"
     redis_client.set("axxb!:counter:5", 1)
     count_views(ref, 5)
-    assert sum(len(names) for names in layout.scan(0)) == inventory.take(1000).keys == 5
+    assert sum(len(names) for names in servers.scan(0)) == inventory.take(1000).keys == 5
 
 
 @pytest.mark.parametrize("arguments", [["--max-keys", "0"], ["--objects", "-1"], ["--max-keys", "all"]])

@@ -21,8 +21,10 @@ from djinsight.beacons import tokens
 from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.counting import snapshot
 from djinsight.exceptions import InvalidToken
-from djinsight.pages.page import MAX_TOGETHER, OBJECT_NAMES, Page, find_object, is_tracked, ref_of
-from djinsight.tracked.refs import ObjectRef
+from djinsight.pages.finding import OBJECT_NAMES, find_object
+from djinsight.pages.page import MAX_TOGETHER, Page
+from djinsight.tracked.refs import ObjectRef, ref_of
+from djinsight.tracked.registry import is_tracked
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.support import users
 from tests.support.rendered_pages import Elements, html, read_calls, request

@@ -18,7 +18,8 @@ from django.utils import timezone, translation
 
 from djinsight.beacons import tokens
 from djinsight.pages import values
-from djinsight.pages.page import OBJECT_NAMES, Page
+from djinsight.pages.finding import OBJECT_NAMES
+from djinsight.pages.page import Page
 from djinsight.templatetags import djinsight_tags
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article, Comment, News, Product, Term

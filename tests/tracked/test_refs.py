@@ -14,7 +14,8 @@ from django.test.utils import isolate_apps
 
 from djinsight.exceptions import InvalidRef
 from djinsight.models import PageViewStatisticsMixin
-from djinsight.tracked.refs import MAX_LENGTH, ObjectRef, tracked_model
+from djinsight.tracked.refs import MAX_LENGTH, ObjectRef
+from djinsight.tracked.registry import tracked_model
 from tests.blog.models import Article, Comment, News, Product, Term
 
 ID = uuid.UUID("01234567-89ab-4def-8123-456789abcdef")

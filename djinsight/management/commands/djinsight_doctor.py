@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError, CommandParser
 
-from djinsight.doctor import probe, servers, services, site
+from djinsight.doctor import probe, redis_servers, services, site
 from djinsight.doctor.findings import Finding, Level
 from djinsight.exceptions import InvalidRef
 from djinsight.management.batches import BatchCommand, whole
 from djinsight.tracked import objects
 from djinsight.tracked.refs import ObjectRef
+from djinsight.tracked.registry import is_tracked_model
 from djinsight.tracked.rows import rows_of
 
 MAX_WAIT = 3600  # seconds
@@ -66,7 +67,7 @@ class Command(BatchCommand):
             return  # whatever comes next would stumble over it
         yield from tables
         redis_answers = True
-        for finding in servers.servers():
+        for finding in redis_servers.examine():
             redis_answers = redis_answers and not (finding.code == "redis" and finding.level is Level.PROBLEM)
             yield finding
         layer = list(services.channel_layer())
@@ -94,7 +95,7 @@ class Command(BatchCommand):
         found = list(objects.fetch(by_key).values())
         if not found:
             raise CommandError(f"Expected an object that exists but got {text!r}.")
-        if not getattr(found[0], "djinsight_tracked", False):
+        if not is_tracked_model(found[0]):
             raise CommandError(f"{type(found[0])._meta.label} does not have PageViewStatisticsMixin.")
         return ObjectRef.of(found[0]), str(found[0].get_tracking_url())  # type: ignore[attr-defined]
 

@@ -9,21 +9,20 @@ from typing import Any
 import redis
 
 from djinsight.conf import conf
-from djinsight.counting import connections, endpoints, faults, scripts, sites
+from djinsight.counting import connections, endpoints, faults, scripts, servers, sites
 from djinsight.counting.faults import Fault
 from djinsight.counting.keys import Keys
 from djinsight.doctor.findings import Finding, advice, fine, problem
 from djinsight.exceptions import ForeignDataSet
-from djinsight.upgrade import layout
 
 OLDEST = (6, 2)
 
 _OUTSIDE = (("ping",), ("exists", "{key}"), ("ttl", "{key}"), ("xlen", "{key}"), ("hvals", "{key}"))
 
 
-def servers() -> Iterator[Finding]:
+def examine() -> Iterator[Finding]:
     """Look at each Redis."""
-    for shard in layout.servers():
+    for shard in servers.shards():
         yield from _server(shard, endpoints.parse(conf.redis_urls[shard]).place)
 
 
