@@ -20,10 +20,12 @@ from djinsight.conf import SOCKET_PATH, conf
 from djinsight.counting import live_numbers
 from djinsight.counting.snapshot import Snapshot
 from djinsight.pages import fallback
+from djinsight.pages.finding import find_object
 from djinsight.pages.formats import Formats
 from djinsight.pages.permission import may_see_statistics
-from djinsight.pages.precompiled import Skeleton
+from djinsight.pages.precompiled import Precompiled
 from djinsight.pages.script import is_part
+from djinsight.pages.values import Values
 from djinsight.statistics import periods
 from djinsight.statistics.periods import Days, Views
 from djinsight.tracked.refs import ObjectRef, ref_of_saved
@@ -42,13 +44,13 @@ class Page:
         self.request = request
         self.has_script = False
         self.script_is_placed = False  # by hand: no tag after it brings another one
-        self.skeletons: dict[Any, Skeleton | None] = {}
-        self.values: dict[Any, Any] = {}
+        self.precompiled: dict[Any, Precompiled | None] = {}  # the cache of precompiled.render
         self._formats: dict[Any, Formats] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
         self._views: dict[ObjectRef, Views] = {}
         self._daily: dict[tuple[ObjectRef, date, date], Days] = {}
         self._refs: dict[int, tuple[Any, ObjectRef | None]] = {}
+        self._values: dict[tuple[int, Formats], Values] = {}
 
     @classmethod
     def of(cls, context: Any) -> Page:
@@ -91,6 +93,24 @@ class Page:
     def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
         """The refs of the tracked and saved ones among ``objects``. Evaluates no lazy one, as ``request.user`` is."""
         return [ref for each in objects if not _is_unevaluated(each) and (ref := self.ref_of(each)) is not None]
+
+    def values(self, obj: Any, context: Any) -> Values | None:
+        """Return the values of ``obj``, or of the page's object if it is ``UNSET``.
+
+        None if there is no object that is tracked and saved, or no right to see its numbers.
+        """
+        formats = self.formats
+        known = self._values.get((id(obj), formats))
+        if known is not None:
+            return known
+        found = find_object(context, obj)
+        key = id(found), formats
+        if key not in self._values and found is not None and self.shows_statistics:
+            ref = self.ref_of(found)  # which keeps the object: its id is nobody else's meanwhile
+            if ref is not None:
+                snapshot = self.snapshot(ref, context)
+                self._values[key] = Values(snapshot, formats, self.watch_token(ref), lambda: self.views(ref))
+        return self._values.get(key)
 
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
         """The live numbers of ``ref``, read together with those of its neighbours in the context."""

@@ -1,8 +1,9 @@
-"""Skeletons: what a template rendered, with holes in it, to be filled for one object after the other.
+"""Precompiled templates: rendered once with placeholders, then filled for one object after the other.
 
-A page with fifty objects shows the same few tags fifty times. Each template is rendered once, with holes in place of
-the values, and then only filled: 1 us in place of 100. The package's own templates are rendered once for all pages, a
-site's once for each; one that does more with a value than to show it, or to ask whether there is one, each time.
+A page with fifty objects shows the same few tags fifty times. ``render`` renders each template once, with placeholders
+in place of the values, and then only fills it: 1 us in place of 100. The package's own templates are rendered once for
+all pages, and a site's once a page. A template that does more with a value than to show it, or to ask if there is one,
+is rendered each time.
 """
 
 from __future__ import annotations
@@ -18,22 +19,25 @@ from django.template import Context, TemplateSyntaxError
 from django.utils import translation
 from django.utils.safestring import SafeString
 
+from djinsight.pages.values import Values
+
 # The fields of each statistic. An empty text counts as not there; what is no text is for templates that calculate.
 Fields = Mapping[str, Mapping[str, Any]]
+Cache = dict[Any, "Precompiled | None"]
 SHARED = ("ref", "watch")  # fields that all statistics of an object share
-MAX_KEPT = 256  # skeletons for all pages, some twenty for each language; with more they are made anew
+MAX_KEPT = 256  # templates for all pages, some twenty a language; with more, all are made again
 
 _OWN = Path(__file__).resolve().parents[1] / "templates"
-_HOLE = re.compile("\x02([^\x02\x03]+)\x03")
+_PLACEHOLDER = re.compile("\x02([^\x02\x03]+)\x03")
 _escape = lru_cache(maxsize=4096)(html.escape)  # the same few texts, again and again
-_kept: dict[Any, Skeleton | None] = {}
+_kept: dict[Any, Precompiled | None] = {}
 
 
 class Touched(Exception):
-    """A template did more with a hole than to show it."""
+    """A template did more with a placeholder than to show it."""
 
 
-class Hole:
+class Placeholder:
     """Stands for a value. What a template does with it, but to show a text, is noted in ``touched``."""
 
     def __init__(self, path: str, touched: list[str], is_text: bool) -> None:
@@ -57,35 +61,38 @@ class Hole:
     __add__ = __radd__ = __format__ = __getattr__ = _refuse
 
 
-class Skeleton:
+class Precompiled:
     """The pieces of one rendered template: texts, and between them the places of the values.
 
     A place is named like ``total_views.text``, or ``ref`` where the field is one that all statistics share.
     """
 
     def __init__(self, rendered: str) -> None:
-        self.pieces = _HOLE.split(rendered)
+        self.pieces = _PLACEHOLDER.split(rendered)
         self.places = self.pieces[1::2]
 
     @classmethod
-    def of(cls, template: Any, values: Fields, options: Mapping[str, Any]) -> Skeleton | None:
+    def of(cls, template: Any, values: Fields, options: Mapping[str, Any]) -> Precompiled | None:
         """What ``template`` makes of values of this shape, None where it has to be rendered for each."""
         touched: list[str] = []
 
-        def hole(stat: str, field: str, value: Any) -> Any:
+        def placeholder(stat: str, field: str, value: Any) -> Any:
             if value == "" or field == "stat":
                 return value
-            return Hole(_place(stat, field), touched, isinstance(value, str))
+            return Placeholder(_place(stat, field), touched, isinstance(value, str))
 
-        holes = {stat: {field: hole(stat, field, fields[field]) for field in fields} for stat, fields in values.items()}
+        placeholders = {
+            stat: {field: placeholder(stat, field, value) for field, value in fields.items()}
+            for stat, fields in values.items()
+        }
         try:
-            skeleton = cls(template.render(Context({"values": holes, **options})))
+            precompiled = cls(template.render(Context({"values": placeholders, **options})))
         except (Touched, TemplateSyntaxError):  # the latter: a tag that takes a number, and says so itself
             return None
         known = {_place(stat, field) for stat, fields in values.items() for field in fields}
         # A filter that took a mark for the text has changed it.
-        changed = any(mark in text for text in skeleton.pieces[::2] for mark in "\x02\x03")
-        return None if touched or changed or not known.issuperset(skeleton.places) else skeleton
+        changed = any(mark in text for text in precompiled.pieces[::2] for mark in "\x02\x03")
+        return None if touched or changed or not known.issuperset(precompiled.places) else precompiled
 
     def fill(self, texts: dict[str, str]) -> SafeString:
         """The same with ``texts``, by their places."""
@@ -99,10 +106,37 @@ def _place(stat: str, field: str) -> str:
     return field if field in SHARED else f"{stat}.{field}"
 
 
-def kept(template: Any, shape: Any, make: Callable[[], Skeleton | None]) -> Skeleton | None:
-    """What ``make`` makes of ``template``, once for all pages where the template is the package's own.
+def render(
+    find: Callable[[], Any], name: Any, values: Values, stats: tuple[str, ...], options: Mapping[str, Any], cache: Cache
+) -> SafeString:
+    """Return the template that ``find`` returns, rendered with ``values`` of ``stats`` and with ``options``.
 
-    Nothing but ``shape`` and the language decides what such a skeleton is; in a site's template anything may be said.
+    Args:
+        find: Returns the template. It is called once for each ``name`` and shape of the values.
+        name: What stands for the template, its language and its formats in ``cache``.
+        values: The strings of one object.
+        stats: The statistics that the template shows.
+        options: Further variables of the template.
+        cache: Belongs to the caller, who keeps it as long as ``name`` means the same.
+    """
+    # A template says something else where a time or a period is missing.
+    shape = stats, values.shape_of(stats), *options.values()
+    try:
+        precompiled = cache[name, shape]
+    except KeyError:
+        template = find()
+        precompiled = kept(template, shape, lambda: Precompiled.of(template, values.fields_of(stats), options))
+        cache[name, shape] = precompiled
+    if precompiled is not None:
+        return precompiled.fill(values)
+    html: SafeString = find().render(Context({"values": values.fields_of(stats), **options}))
+    return html
+
+
+def kept(template: Any, shape: Any, make: Callable[[], Precompiled | None]) -> Precompiled | None:
+    """Return what ``make`` makes of ``template``, once for all pages if the template is the package's own.
+
+    Only ``shape`` and the language decide what that is. A site's template may say anything.
     """
     if not _is_own(template):
         return make()

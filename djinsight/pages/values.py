@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from djinsight import days
-from djinsight.pages.finding import find_object
-from djinsight.pages.page import Page
-from djinsight.statistics.periods import Period, began
-from djinsight.tracked.refs import ObjectRef
+from djinsight.counting.snapshot import Snapshot
+from djinsight.pages.formats import Formats
+from djinsight.statistics.periods import Period, Views, began
 
 COUNTS = ("total_views", "unique_views", "views_today")
 PERIODS = ("views_week", "views_month")
@@ -19,16 +18,16 @@ ALL = (*COUNTS, *PERIODS, *TIMES)
 
 
 class Values(dict[str, str]):
-    """The texts of one object's statistics, by their places in a skeleton. Made once for all tags of a page.
+    """The strings of one object's statistics, by their places in a precompiled template. A page makes them once.
 
-    Those of the periods, which take a query, when the first of them is asked for.
+    Those of the periods take a query, and are made when the first of them is asked for.
     """
 
-    def __init__(self, page: Page, ref: ObjectRef, context: Any) -> None:
-        self.ref = ref
-        self._page = page
-        self._formats = formats = page.formats
-        snapshot = page.snapshot(ref, context)
+    def __init__(self, snapshot: Snapshot, formats: Formats, watch: str, periods: Callable[[], Views]) -> None:
+        """Make the strings of ``snapshot``. ``watch`` is a token; ``periods`` reads the views of week and month."""
+        self.ref = snapshot.ref
+        self._formats = formats
+        self._periods = periods
         # The times that there are: a template says something else where there is none.
         first, first_text = formats.time(snapshot.first_viewed_ms)
         last, last_text = formats.time(snapshot.last_viewed_ms)
@@ -36,8 +35,8 @@ class Values(dict[str, str]):
         self._today = days.date_of(snapshot.day)
         super().__init__(
             {
-                "ref": str(ref),
-                "watch": page.watch_token(ref),
+                "ref": str(self.ref),
+                "watch": watch,
                 "total_views.digits": str(snapshot.total_views),
                 "total_views.text": formats.number(snapshot.total_views),
                 "total_views.format": formats.of_numbers,
@@ -57,26 +56,10 @@ class Values(dict[str, str]):
             }
         )
 
-    @classmethod
-    def of(cls, page: Page, obj: Any, context: Any) -> Values | None:
-        """Those of ``obj``, or of the page's object; None where there is none, or no right to see its numbers."""
-        known: Values | None = page.values.get((id(obj), page.formats))
-        return cls._of_found(page, find_object(context, obj), context) if known is None else known
-
-    @classmethod
-    def _of_found(cls, page: Page, obj: Any, context: Any) -> Values | None:
-        key = id(obj), page.formats
-        known: Values | None = page.values.get(key)
-        if known is None and obj is not None and page.shows_statistics:
-            ref = page.ref_of(obj)  # which keeps the object: its id is nobody else's meanwhile
-            if ref is not None:
-                known = page.values[key] = cls(page, ref, context)
-        return known
-
     def __missing__(self, place: str) -> str:
         if not place.startswith(PERIODS):
             raise KeyError(place)
-        views = self._page.views(self.ref)
+        views = self._periods()
         numbers: dict[Period, int] = {"week": views.week, "month": views.month}
         for period, number in numbers.items():
             first = days.number_of(began(period, self._today))

@@ -18,13 +18,11 @@ from django.utils.safestring import SafeString
 
 from djinsight.beacons import tokens
 from djinsight.counting import capturing
-from djinsight.pages import chart, values
+from djinsight.pages import chart, precompiled, values
 from djinsight.pages.finding import UNSET, Unset, find_object, sought
 from djinsight.pages.numbers import abbreviate
 from djinsight.pages.page import Page
-from djinsight.pages.precompiled import Skeleton, kept
 from djinsight.pages.script import is_new_place, place_tags
-from djinsight.pages.values import Values
 from djinsight.tracked.refs import ref_of_saved
 from djinsight.tracked.registry import is_tracked_model
 
@@ -80,7 +78,7 @@ def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, p
     if period not in chart.PERIODS:
         raise template.TemplateSyntaxError(f'page_analytics_widget: expected "week" or "month" but got {period!r}')
     page = Page.of(context)
-    shown = Values.of(page, obj, context)
+    shown = page.values(obj, context)
     if shown is None:
         return _unfound(context, obj, "page_analytics_widget")
     drawn = chart.draw(page, shown.ref, period, context)
@@ -213,24 +211,13 @@ def format_view_count(value: Any) -> Any:
 
 
 def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: Any) -> SafeString:
-    """The template ``name`` with the values of ``stats``; nothing without an object, or a right to see its numbers."""
+    """Return the template ``name`` with the values of ``stats``, or nothing without an object that may be shown."""
     page = Page.of(context)
-    shown = Values.of(page, obj, context)
-    if shown is None:
+    values = page.values(obj, context)
+    if values is None:
         return _unfound(context, obj, name)
-    # One skeleton for all values that have the same fields: there is none of a time where there was no view.
-    shape = (name, stats, shown.shape_of(stats), *options.values())
-    here = shape, page.formats  # a block around the tag may have a language or a zone of its own
-    try:
-        skeleton = page.skeletons[here]
-    except KeyError:
-        template = _template(context, name)
-        skeleton = kept(template, shape, lambda: Skeleton.of(template, shown.fields_of(stats), options))
-        page.skeletons[here] = skeleton
-    if skeleton is None:
-        html = _render(context, name, {"values": shown.fields_of(stats), **options})
-    else:
-        html = skeleton.fill(shown)
+    here = name, page.formats  # a block around the tag may have a language or a zone of its own
+    html = precompiled.render(lambda: _template(context, name), here, values, stats, options, page.precompiled)
     return html + _script(context, page)
 
 

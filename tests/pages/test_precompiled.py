@@ -1,4 +1,4 @@
-"""Skeletons: a template is rendered once for a page and then filled, unless it looks at a value more closely."""
+"""Precompiled templates: rendered once a page and then filled, unless one looks at a value more closely."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.template.loader import get_template
 from django.utils import translation
 
 from djinsight.pages import precompiled
-from djinsight.pages.precompiled import SHARED, Skeleton, kept
+from djinsight.pages.precompiled import SHARED, Precompiled, kept
 
 VALUES = {"total_views": {"number": 12, "digits": "12", "text": "12", "ref": "blog.term:a&b", "datetime": ""}}
 OTHERS = {"total_views": {"number": 0, "digits": "0", "text": '<"none">', "ref": "blog.term:'", "datetime": ""}}
@@ -27,9 +27,9 @@ def texts(values: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def both(source: str, **options: Any) -> tuple[str | None, str]:
-    """What a skeleton made from one object's values says of another's, and what the template itself does."""
+    """Return another object's text from a template that was precompiled with one object's values, and its own."""
     template = Template(source)
-    made = Skeleton.of(template, VALUES, options)
+    made = Precompiled.of(template, VALUES, options)
     rendered = template.render(Context({"values": OTHERS, **options}))
     return (None if made is None else made.fill(texts(OTHERS))), rendered
 
@@ -100,7 +100,7 @@ def test_the_package_s_own_templates(name: str) -> None:
     }
     values = dict.fromkeys(("total_views", "unique_views", "first_viewed_at", "last_viewed_at"), fields)
     template = get_template(f"djinsight/{name}.html").template  # type: ignore[attr-defined]
-    made = Skeleton.of(template, values, {"refresh_interval": 30})
+    made = Precompiled.of(template, values, {"refresh_interval": 30})
     assert made is not None
     assert made.fill(texts(values)) == template.render(Context({"values": values, "refresh_interval": 30}))
 
@@ -111,14 +111,14 @@ OWN = "total_views_stat"
 
 
 class Making:
-    """How often a skeleton was made."""
+    """How often a template was precompiled."""
 
     def __init__(self) -> None:
         self.times = 0
 
-    def __call__(self) -> Skeleton:
+    def __call__(self) -> Precompiled:
         self.times += 1
-        return Skeleton(str(self.times))
+        return Precompiled(str(self.times))
 
 
 def own() -> Any:
