@@ -13,8 +13,8 @@ from typing import TypeVar
 from djinsight import database, days
 from djinsight.conf import conf
 from djinsight.counting import loading
-from djinsight.history import stream
-from djinsight.history.stream import BadEntry, Entry, Head
+from djinsight.history.parsing import BadEntry, Entry
+from djinsight.history.stream import Head, Stream
 from djinsight.models import DataLoss, DeadLetter, PageViewLog, PersistCursor
 
 E = TypeVar("E")
@@ -66,14 +66,14 @@ def goes_back(cursor: PersistCursor, batch: Sequence[Entry | BadEntry]) -> bool:
     return False
 
 
-def begin_anew(cursor: PersistCursor, why: Break) -> None:
+def begin_anew(cursor: PersistCursor, stream: Stream, why: Break) -> None:
     """Set ``cursor`` to the beginning of the stream, and make Redis load its counters again.
 
     What is in the stream now may be persisted already. Redis is told before the transaction ends: should it not be
     committed, the epochs differ and all this is done once more.
     """
     epoch = loading.new_epoch()
-    newest = stream.begin_epoch(cursor.shard, epoch, drop_shed=why is Break.BACK)
+    newest = stream.begin_epoch(epoch, drop_shed=why is Break.BACK)
     cursor.epoch, cursor.last_id = epoch, "0-0"
     cursor.suspect_until = "" if newest == "0-0" else newest
 

@@ -24,9 +24,10 @@ from djinsight.counting import connections, loading, sites
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
-from djinsight.history import dead_letters, stream
+from djinsight.history import dead_letters
 from djinsight.history.cursors import lock_cursors
 from djinsight.history.persist import MAX_ENTRIES, drain
+from djinsight.history.stream import Stream
 from djinsight.models import OfObject, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
@@ -133,7 +134,7 @@ def _settled(refs: Iterable[ObjectRef]) -> Iterator[None]:
     yield
     with _answers():
         for shard in shards:
-            stream.mark(shard)
+            Stream(shard).mark()
             _drain(shard)
 
 

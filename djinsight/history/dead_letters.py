@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from djinsight import database, days
 from djinsight.conf import conf
 from djinsight.counting import loading
-from djinsight.history import stream
 from djinsight.history.cursors import lock_cursors
+from djinsight.history.parsing import BadEntry, Entry, parse
 from djinsight.history.persist import write_views
-from djinsight.history.stream import BadEntry, Entry
 from djinsight.models import DeadLetter, PageViewLog
 from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
@@ -85,7 +84,7 @@ def _entry(letter: DeadLetter) -> Entry | BadEntry | None:
         parts = [text.encode("latin-1") for field in fields.items() for text in field]
     except (ValueError, AttributeError, RecursionError):
         return None
-    return stream.read(letter.entry_id, parts)
+    return parse(letter.entry_id, parts)
 
 
 def _new(entries: dict[int, Entry]) -> dict[object, Entry]:

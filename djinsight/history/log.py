@@ -17,7 +17,7 @@ from djinsight import database, days
 from djinsight.beacons import beacon
 from djinsight.conf import conf
 from djinsight.counting.entries import Detail
-from djinsight.history.stream import Entry
+from djinsight.history.parsing import Entry
 from djinsight.models import PageViewLog
 
 Row = tuple[Any, ...]

@@ -17,11 +17,12 @@ from djinsight import collector, database
 from djinsight.conf import conf
 from djinsight.counting import sites
 from djinsight.exceptions import ForeignDataSet
-from djinsight.history import continuity, deleted, deletion, log, stream, tables
+from djinsight.history import continuity, deleted, deletion, log, tables
 from djinsight.history.continuity import Break
 from djinsight.history.cursors import lock, lock_if_free
+from djinsight.history.parsing import BadEntry, Entry
 from djinsight.history.rollup import roll_up
-from djinsight.history.stream import BadEntry, Entry, Head
+from djinsight.history.stream import SPILL, Head, Stream
 from djinsight.models import DataLoss, DeadLetter, PersistCursor
 from djinsight.tracked import content_types
 
@@ -79,7 +80,8 @@ def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]
 def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained:
     """Write the next entries of one shard, at most ``limit``, in one transaction."""
     gone = deleted.noted(shard)
-    if stream.head(shard) is None and not gone:
+    stream = Stream(shard)
+    if stream.head() is None and not gone:
         return Drained()
     sites.check_database(shard)
     database.rows(PersistCursor).get_or_create(shard=shard)
@@ -89,10 +91,10 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
             logger.debug("shard %d is passed by: somebody else has its cursor", shard)
             return Drained()
         with collector.kept():
-            drained = _write(cursor, limit)
+            drained = _write(cursor, stream, limit)
             deletion.forget_missing(gone)
     try:
-        stream.trim(shard, cursor.epoch, cursor.last_id, cursor.last_seq)
+        stream.trim(cursor.epoch, cursor.last_id, cursor.last_seq)
         deleted.drop(shard, gone)
     except redis.RedisError as error:
         logger.warning("the stream is persisted but not yet trimmed: %s", error)
@@ -101,13 +103,13 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
     return drained
 
 
-def _write(cursor: PersistCursor, limit: int) -> Drained:
+def _write(cursor: PersistCursor, stream: Stream, limit: int) -> Drained:
     """Write a batch and move ``cursor`` behind it."""
-    head = stream.head(cursor.shard, cursor.last_id)
+    head = stream.head(cursor.last_id)
     if head is None:
         return Drained()
     drained = Drained()
-    batch = _read(drained, cursor, head, limit)
+    batch = _read(drained, cursor, stream, head, limit)
     for views in continuity.missing(cursor, batch, head.seq if len(batch) < limit else None):
         _lose(drained, cursor, DataLoss.Kind.GAP, views)
     if batch:
@@ -119,7 +121,7 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
     gone = {ref for ref in refs if (ref.app_label, ref.model_name) not in types}
     if gone:
         orphans = [entry.entry_id for entry in good if entry.ref in gone]
-        bad += [stream.read_again(cursor.shard, entry_id, "expected an installed model") for entry_id in orphans]
+        bad += [stream.read_again(entry_id, "expected an installed model") for entry_id in orphans]
         good = [entry for entry in good if entry.ref not in gone]
     good, bad = continuity.without_persisted(cursor, good, bad)
     write_views(good, types)
@@ -134,32 +136,32 @@ def _write(cursor: PersistCursor, limit: int) -> Drained:
     return drained
 
 
-def _read(drained: Drained, cursor: PersistCursor, head: Head, limit: int) -> list[Entry | BadEntry]:
+def _read(drained: Drained, cursor: PersistCursor, stream: Stream, head: Head, limit: int) -> list[Entry | BadEntry]:
     """The entries behind ``cursor``, which begins anew where Redis has other data than it had."""
     cursor.epoch = cursor.epoch or head.epoch
     why = continuity.broken(cursor, head)
     if why is None:
         if not cursor.suspect_until:
-            _spill(cursor.shard)
-        batch = list(stream.after(cursor.shard, cursor.last_id, limit))
+            _spill(stream)
+        batch = list(stream.after(cursor.last_id, limit))
         if continuity.goes_back(cursor, batch):
             why = Break.BACK
     if why is not None:
         if why.value is not None:
             _lose(drained, cursor, why.value, None)
-        continuity.begin_anew(cursor, why)
-        batch = list(stream.after(cursor.shard, cursor.last_id, limit))
+        continuity.begin_anew(cursor, stream, why)
+        batch = list(stream.after(cursor.last_id, limit))
         if why is not Break.BELOW:
             continuity.begin_numbers(cursor, batch, head.seq)
-    after = stream.head(cursor.shard)
+    after = stream.head()
     if after is None or after.epoch != cursor.epoch or after.seq < head.seq:
         raise redis.RedisError("Redis lost data while the stream was read")
     return batch
 
 
-def _spill(shard: int) -> None:
+def _spill(stream: Stream) -> None:
     try:
-        while stream.spill(shard) == stream.SPILL:
+        while stream.spill() == SPILL:
             pass
     except redis.ResponseError as error:
         # Its memory is full. What is persisted now makes room, and the sums go into the stream with the next run.

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from djinsight import days
-from djinsight.history.stream import Entry
+from djinsight.history.parsing import Entry
 from djinsight.tracked.refs import ObjectRef
 
 Key = TypeVar("Key")

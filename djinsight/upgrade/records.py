@@ -11,10 +11,10 @@ from djinsight.beacons import visitors
 from djinsight.conf import conf
 from djinsight.counting import connections, loading, servers
 from djinsight.counting.entries import Detail
-from djinsight.history import stream, summaries
+from djinsight.history import parsing, summaries
 from djinsight.history.cursors import lock_cursors
+from djinsight.history.parsing import Entry
 from djinsight.history.persist import write_views
-from djinsight.history.stream import Entry
 from djinsight.models import OlderRecord
 from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
@@ -73,10 +73,10 @@ def _read(name: str, value: bytes) -> Entry | None:
         record = json.loads(value)
         ref = ref_of(str(record["content_type"]), str(int(record.get("object_id") or record["page_id"])))
         ms = int(record["timestamp"]) * 1000
-        if ref is None or not 0 <= ms < stream.MAX_MS:
+        if ref is None or not 0 <= ms < parsing.MAX_MS:
             return None
         view = detail(name[-36:], record, ms)  # the key ends with a UUID
-        stream.check(view)
+        parsing.check(view)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
     unique = 1 if record.get("is_unique") is True else 0

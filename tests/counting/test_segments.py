@@ -18,8 +18,8 @@ from djinsight.counting import entries, live_numbers, loading, scripts, sites
 from djinsight.counting.script import source
 from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable
-from djinsight.history import stream
 from djinsight.history.persist import drain, persist
+from djinsight.history.stream import SPILL, Stream
 from djinsight.models import DataLoss, PageViewStatistics, PageViewSummary, PersistCursor
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
@@ -201,7 +201,7 @@ def happen(what: str, number: int, refs: list[ObjectRef], client: redis.Redis) -
             drain(0, number)
         case "commit, do not trim":
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(stream, "trim", lambda *args: 0)
+                patch.setattr(Stream, "trim", lambda *args: 0)
                 drain(0, number)
         case "evict a segment" if found := segments(client):
             client.delete(found[number % len(found)])
@@ -226,7 +226,7 @@ def happen(what: str, number: int, refs: list[ObjectRef], client: redis.Redis) -
                 patch.setattr("django.conf.settings.DJINSIGHT_STREAM_MAX_VIEWS", 1000, raising=False)
                 fill(refs, 1000 + number)
         case "begin an epoch" if client.exists(META):
-            stream.begin_epoch(0, loading.new_epoch(), drop_shed=False)
+            Stream(0).begin_epoch(loading.new_epoch(), drop_shed=False)
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_what_was_shed_is_moved_in_parts(refs: list[ObjectRef], redis_client: re
     assert [total(ref) for ref in many[::500]] == [2] * 5
     settings.DJINSIGHT_STREAM_MAX_VIEWS = 10_000
     redis_client.config_resetstat()
-    assert stream.spill(0) == stream.SPILL
+    assert Stream(0).spill() == SPILL
     for ref in many[::100]:
         forget(redis_client, ref)
         assert total(ref) == 2

@@ -50,7 +50,8 @@ def main(step: str) -> None:
 def stop_at(step: str) -> None:
     """Stop at ``step`` of the first run that has something to write."""
     from djinsight.counting import scripts
-    from djinsight.history import persist, stream
+    from djinsight.history import persist
+    from djinsight.history.stream import Stream
 
     def stop() -> None:
         say(f"at {step}")
@@ -82,9 +83,9 @@ def stop_at(step: str) -> None:
         stop()
         return 0
 
-    after = stream.after
+    after = Stream.after
     if step == "read":
-        stream.after = read  # type: ignore[assignment]
+        Stream.after = read  # type: ignore[method-assign]
     elif step == "written":
         persist.write_views = behind(persist.write_views)
     else:
@@ -94,7 +95,7 @@ def stop_at(step: str) -> None:
         def write_and_arm(entries: Any, *args: Any) -> None:
             write_views(entries, *args)
             if entries and step == "committed":
-                stream.trim = stop_instead  # type: ignore[assignment]
+                Stream.trim = stop_instead  # type: ignore[method-assign]
             elif entries:
                 scripts.trim_stream.call = send_only  # type: ignore[method-assign]
 

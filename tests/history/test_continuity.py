@@ -11,7 +11,9 @@ from django.core import serializers
 
 from djinsight.counting import live_numbers
 from djinsight.history import persist as persisting
+from djinsight.history import stream
 from djinsight.history.persist import drain, persist
+from djinsight.history.stream import Stream
 from djinsight.models import (
     DeadLetter,
     PageViewHour,
@@ -149,13 +151,13 @@ def test_a_sum_in_the_stream_that_comes_back(
     count_views(ref, 8)
     drain(0)
     restores = []
-    trim = persisting.stream.trim
+    trim = Stream.trim
 
     def save_and_trim(*args: Any) -> int:
         restores.append(saved(redis_client))
         return trim(*args)
 
-    monkeypatch.setattr(persisting.stream, "trim", save_and_trim)
+    monkeypatch.setattr(Stream, "trim", save_and_trim)
     drain(0)
     count_views(ref, 2)
     drain(0)
@@ -215,7 +217,7 @@ def test_a_crash_between_the_new_epoch_and_the_commit(
         with pytest.raises(InterruptedError):
             persist()
     with monkeypatch.context() as patched:
-        patched.setattr(persisting.stream, "trim", crash)
+        patched.setattr(Stream, "trim", crash)
         with pytest.raises(InterruptedError):
             persist()
     persist()
@@ -344,8 +346,8 @@ def test_redis_goes_back_while_it_is_read(
     count_views(ref, 2)
     restore = saved(redis_client)
     count_views(ref, lost)
-    monkeypatch.setattr(persisting.stream, "PAGE", 4)
-    after = persisting.stream.after
+    monkeypatch.setattr(stream, "PAGE", 4)
+    after = Stream.after
 
     def interrupted(*args: Any) -> Any:
         entries = after(*args)
@@ -356,7 +358,7 @@ def test_redis_goes_back_while_it_is_read(
         yield from entries
 
     with monkeypatch.context() as patched:
-        patched.setattr(persisting.stream, "after", interrupted)
+        patched.setattr(Stream, "after", interrupted)
         persist()
     persist()
     balanced(ref, kept)

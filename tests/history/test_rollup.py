@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from djinsight.counting.entries import Detail
+from djinsight.history.parsing import Entry
 from djinsight.history.rollup import Rollup, Sums, roll_up
-from djinsight.history.stream import Entry
 from djinsight.tracked.refs import ObjectRef
 
 A, B = ObjectRef("blog", "article", "5"), ObjectRef("blog", "term", "word")

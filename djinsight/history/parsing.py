@@ -1,0 +1,152 @@
+"""Parsing: what each entry of the stream says, or why it cannot be stored. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from djinsight.beacons import beacon, bots
+from djinsight.counting import entries
+from djinsight.counting.entries import Detail
+from djinsight.exceptions import InvalidRef
+from djinsight.tracked.refs import ObjectRef
+
+MAX_MS = 2**43  # the year 2248
+
+_VIEW = [b"s", b"r", b"u", b"t", b"v", b"d"]  # the fields of one view, in the order in which the script writes them
+_SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # those of a sum of views
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Entry(NamedTuple):
+    """One readable entry: one view with its detail, or ``views`` of them without (the stream had been full)."""
+
+    entry_id: str
+    seq: int
+    ref: ObjectRef
+    ms: int
+    views: int
+    unique: int
+    unique_today: int
+    detail: Detail | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadEntry:
+    """One entry that cannot be stored. ``seq`` is None where not even that could be read."""
+
+    entry_id: str
+    seq: int | None
+    payload: bytes
+    error: str
+
+
+def parse(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
+    """Return the entry whose fields have the names and values of ``parts``, in turn."""
+    try:
+        if parts[::2] == _VIEW:
+            seq, ref, flags, ms, visitor, payload = parts[1::2]
+        else:
+            fields = entries.fields(parts)
+            if b"d" not in fields:
+                return _sum(entry_id, *(fields[name] for name in _SUM))
+            seq, ref, flags, ms, visitor, payload = (fields[name] for name in _VIEW)
+        detail = entries.decode(visitor, payload)
+        if flags >= b"4":  # one digit: nothing is kept of who it is
+            detail = detail._replace(visitor="")
+        check(detail)
+        # A named tuple's own constructor takes twice as long.
+        return tuple.__new__(Entry, (entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail))
+    except KeyError as error:
+        return _bad(entry_id, parts, f"expected a field {error} but there is none")
+    except InvalidRef:
+        return _bad(entry_id, parts, "expected a ref but got something else")
+    except (ValueError, RecursionError) as error:
+        return _bad(entry_id, parts, f"{type(error).__name__}: {error}"[:200])
+
+
+def _sum(entry_id: str, seq: bytes, ref: bytes, ms: bytes, *counts: bytes) -> Entry:
+    views, unique, unique_today = map(_number, counts)
+    return Entry(entry_id, _number(seq), _ref(ref), _time(ms), views, unique, unique_today, None)
+
+
+def _bad(entry_id: str, parts: Sequence[bytes], error: str) -> BadEntry:
+    try:
+        seq = _number(entries.fields(parts).get(b"s", b""))
+    except ValueError:
+        seq = None
+    # In ASCII: the error may quote the entry, and not every database can store all characters.
+    return BadEntry(entry_id, seq, raw(parts), error.encode("ascii", "replace").decode())
+
+
+def _number(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 18:
+        raise ValueError("expected a whole number of at most 18 digits")
+    return int(value)
+
+
+def check(detail: Detail) -> None:
+    """Refuse what a column cannot hold: the tables must never fail a whole batch. Raises ValueError."""
+    view_id, visitor, url, referrer, user_agent, ip_address = detail
+    short = len(view_id) <= 36 and len(url) <= beacon.MAX_URL and len(referrer) <= beacon.MAX_URL
+    texts = view_id + url + referrer  # one look at all, as nearly all are short and plain
+    if not short or not texts.isascii() or "\0" in texts:
+        _check_text("view id", view_id, 36)
+        _check_text("url", url, beacon.MAX_URL)
+        _check_text("referrer", referrer, beacon.MAX_URL)
+    _check_visitor(visitor, user_agent, ip_address)
+
+
+def _check_text(name: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise ValueError(f"expected a {name} of at most {limit} characters but got {len(text)}")
+    if "\0" in text or (not text.isascii() and _SURROGATE.search(text)):
+        raise ValueError(f"expected a {name} that can be stored but it has a NUL or a lone surrogate")
+
+
+# What is the same for many views is looked at once; what is refused is not kept.
+@lru_cache(maxsize=4096)
+def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> None:
+    _check_text("visitor", visitor, 22)
+    _check_text("user agent", user_agent, bots.MAX_USER_AGENT)
+    if ip_address is not None:
+        _check_address(ip_address)
+
+
+@lru_cache(maxsize=4096)
+def _check_address(ip_address: str) -> None:
+    _check_text("IP address", ip_address, 39)
+    if "%" in ip_address:
+        raise ValueError("expected an IP address without a zone")
+    ipaddress.ip_address(ip_address)
+
+
+@lru_cache(maxsize=4096)
+def _ref(name: bytes) -> ObjectRef:
+    return ObjectRef.parse(name.decode())
+
+
+@lru_cache(maxsize=1024)
+def _time(value: bytes) -> int:
+    ms = _number(value)
+    if ms >= MAX_MS:
+        raise ValueError("expected a time in ms")
+    return ms
+
+
+@lru_cache(maxsize=16)
+def _flags(value: bytes) -> tuple[int, int]:
+    """Whether the visitor was new, and new that day."""
+    flags = _number(value)
+    return flags & 1, flags >> 1 & 1
+
+
+def raw(parts: Sequence[bytes]) -> bytes:
+    """Return an entry as it was: a JSON object whose characters up to U+00FF stand for the bytes."""
+    fields = entries.fields(parts)
+    return json.dumps({name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}).encode()
