@@ -82,8 +82,7 @@ def decode(visitor: bytes, payload: bytes) -> Detail:
     """The inverse of both. Raises ValueError for anything else."""
     view_id, url, referrer = _three_texts(payload)
     key, ip_address, user_agent = _decode_visitor(visitor)
-    # A named tuple's own constructor takes twice as long.
-    return tuple.__new__(Detail, (view_id, key, url, referrer, user_agent, ip_address or None))
+    return Detail._make((view_id, key, url, referrer, user_agent, ip_address or None))
 
 
 def fields(parts: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -94,10 +94,10 @@ def connection_class(url: str, endpoint: Endpoint) -> Any:
 
 
 def aconnection_class(url: str, endpoint: Endpoint) -> Any:
-    """Return the class of async connections to ``url``, with the packing of hiredis.
+    """Return the class of async connections to ``url``.
 
-    For commands whose name is one word. redis-py packs in Python where it is async, 1.2 us an argument, and looks at
-    each before hiredis does where it is not, 0.3 against 0.14; a script call for many views has a thousand.
+    It packs commands with hiredis, as redis-py does on its sync connections. redis-py's async connections pack in
+    Python, which takes a fifth of the time of a view (measured: benchmarks/notes.md).
     """
     base = _ASYNC[endpoint.kind]
 

@@ -56,8 +56,7 @@ def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
     if not reply:
         return None
     total, unique, today, first, last = reply
-    # A named tuple's own constructor takes twice as long.
-    return tuple.__new__(Snapshot, (ref, total, unique, today, first, last, day))
+    return Snapshot._make((ref, total, unique, today, first, last, day))
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:

@@ -60,8 +60,7 @@ def parse(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
         if flags >= b"4":  # one digit: nothing is kept of who it is
             detail = detail._replace(visitor="")
         check(detail)
-        # A named tuple's own constructor takes twice as long.
-        return tuple.__new__(Entry, (entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail))
+        return Entry._make((entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail))
     except KeyError as error:
         return _bad(entry_id, parts, f"expected a field {error} but there is none")
     except InvalidRef:

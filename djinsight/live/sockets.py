@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import sys
-import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 from typing import Any
 
 from djinsight.conf import conf
 from djinsight.counting import refusals
 from djinsight.exceptions import Reason
-from djinsight.live import frames
+from djinsight.live import eager, frames
 from djinsight.live.frames import CloseCode
 from djinsight.tracked.refs import ObjectRef
 
@@ -140,7 +137,7 @@ class Socket:
             self.closed = True
             self._waiting.clear()
             self._counters.clear()
-            _keep(asyncio.get_running_loop().create_task(self._close(code)))
+            eager.keep(asyncio.get_running_loop().create_task(self._close(code)))
 
     def _is_full(self) -> bool:
         return self._sent - self._read >= MAX_UNREAD
@@ -153,7 +150,7 @@ class Socket:
         return frames.ping(self._ping)
 
     def _start(self, frame: str) -> None:
-        self._sending = _start(self._drain(frame))
+        self._sending = eager.start(self._drain(frame))
 
     async def _drain(self, frame: str | None) -> None:
         try:
@@ -194,46 +191,3 @@ class Socket:
             # It takes what the client still sends, up to the end of the connection.
             await asyncio.wait([self._owner], timeout=LINGER)
             self._owner.cancel()
-
-
-_tasks: set[asyncio.Task[None]] = set()  # the loop keeps only weak references
-
-
-def _keep(task: asyncio.Task[None]) -> asyncio.Task[None]:
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
-    return task
-
-
-def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Run ``coroutine`` up to where it waits, and what is left of it in a task; None where nothing is left.
-
-    Daphne takes a frame without waiting: a task for each, and a turn of the loop, would be a tenth of a view's cost.
-    """
-    if sys.version_info >= (3, 12):
-        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
-        return None if task.done() else _keep(task)
-    try:
-        awaited = coroutine.send(None)
-    except StopIteration:
-        return None
-    except Exception:
-        logger.exception("a frame could not be sent")
-        return None
-    return _keep(asyncio.get_running_loop().create_task(_go_on(coroutine, awaited)))
-
-
-@types.coroutine
-def _go_on(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """What is left of ``coroutine``, which waits for ``awaited``."""
-    while True:
-        try:
-            sent = yield awaited
-        except BaseException as error:
-            step = partial(coroutine.throw, error)
-        else:
-            step = partial(coroutine.send, sent)
-        try:
-            awaited = step()
-        except StopIteration:
-            return

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from djinsight.live import frames, sockets
+from djinsight.live import eager, frames, sockets
 from djinsight.live.frames import CloseCode
 from djinsight.live.sockets import MAX_WAITING, Socket
 from djinsight.tracked.refs import ObjectRef
@@ -187,4 +187,4 @@ async def test_no_task_is_left() -> None:
     for n in range(10):
         socket.write(str(n))
     await settled()
-    assert not sockets._tasks
+    assert not eager._tasks
