@@ -12,6 +12,7 @@ from django.utils.timezone import template_localtime  # type: ignore[attr-define
 from django.utils.translation import gettext_lazy as _
 
 from djinsight.beacons import beacon, bots
+from djinsight.metrics import COUNTS, HOURLY
 from djinsight.statistics.mixin import PageViewStatisticsMixin
 from djinsight.tracked import content_types, refs
 from djinsight.tracked.object_ids import ObjectIdField
@@ -114,6 +115,13 @@ class PageViewHour(OfObject):
 
     def __str__(self) -> str:
         return f"{super().__str__()}, {localize(template_localtime(self.hour))}"
+
+
+# The columns of further metrics, which the classes above do not spell out.
+for _model, _metrics in ((PageViewStatistics, COUNTS), (PageViewSummary, COUNTS), (PageViewHour, HOURLY)):
+    for _metric in _metrics:
+        if not hasattr(_model, _metric.name):
+            _model.add_to_class(_metric.name, models.PositiveBigIntegerField(_metric.label, default=0))
 
 
 class PageViewLog(OfObject):

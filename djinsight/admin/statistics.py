@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 
 from djinsight.admin.base import ModelFilter, OfObjectAdmin
+from djinsight.metrics import COUNTS, TIMES
 from djinsight.models import PageViewStatistics, PageViewSummary
+
+_TOTALS: list[Any] = [metric.name for metric in (*COUNTS, *TIMES)]
+_OF_DAY: list[Any] = [metric.name for metric in COUNTS]
 
 
 @admin.register(PageViewStatistics)
 class PageViewStatisticsAdmin(OfObjectAdmin):
-    list_display = ("tracked", "model_name", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
+    list_display = ("tracked", "model_name", *_TOTALS)
     list_display_links = ("total_views",)  # the object's name leads to the object
     list_filter = (ModelFilter, "last_viewed_at")
     ordering = ("-total_views", "-pk")
     # Sorting by a column without an index would read all of them.
     sortable_by = ("total_views",)
-    fields = ("tracked", "content_type", "object_id", *list_display[2:])
+    fields = ("tracked", "content_type", "object_id", *_TOTALS)
     readonly_fields = ("tracked",)
 
 
 @admin.register(PageViewSummary)
 class PageViewSummaryAdmin(OfObjectAdmin):
-    list_display = ("tracked", "model_name", "date", "total_views", "unique_views")
+    list_display = ("tracked", "model_name", "date", *_OF_DAY)
     list_display_links = ("date",)  # the object's name leads to the object
     list_filter = (ModelFilter, "date")
     ordering = ("-date", "-total_views", "-pk")
     sortable_by = ("date",)
-    fields = ("tracked", "content_type", "object_id", *list_display[2:])
+    fields = ("tracked", "content_type", "object_id", "date", *_OF_DAY)
     readonly_fields = ("tracked",)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from djinsight import days
 from djinsight.exceptions import CountingUnavailable
+from djinsight.metrics import NO_MORE
 from djinsight.tracked.refs import ObjectRef
 
 TRIES = 5  # times the database is read again because a worker wrote it meanwhile
@@ -24,13 +25,7 @@ class Persisted:
     views_today: int = 0
     first_viewed_ms: int | None = None
     last_viewed_ms: int | None = None
-
-    def add(self, views: int, uniques: int, ms: int, today: bool) -> None:
-        self.total_views += views
-        self.unique_views += uniques
-        self.views_today += views if today else 0
-        self.first_viewed_ms = ms if self.first_viewed_ms is None else min(self.first_viewed_ms, ms)
-        self.last_viewed_ms = ms if self.last_viewed_ms is None else max(self.last_viewed_ms, ms)
+    more: tuple[int, ...] = NO_MORE  # further metrics
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from djinsight import days
+from djinsight import days, metrics
 from djinsight.beacons.visitors import Visitor
 from djinsight.conf import conf
 from djinsight.counting import entries, loading, snapshot
@@ -39,13 +39,15 @@ class Call:
         visitors: dict[Visitor, int] = {}
         networks: dict[str, int] = {}
         listed = []
-        for beacon, visitor in views:
+        for view in views:
+            beacon, visitor = view
             at = objects.setdefault(beacon.ref, len(objects) + 1)
             by = visitors.setdefault(visitor, len(visitors) + 1)
             limited = (by_network or by_new) and visitor.network
             via = networks.setdefault(visitor.network, len(networks) + 1) if limited else 0
             # One argument: each more has its price, in the client as in the script.
-            listed.append(f"{at} {by} {via} {beacon.view_id} {entries.encode(beacon)}")
+            more = f"{metrics.bits(view)} " if metrics.MORE else ""
+            listed.append(f"{at} {by} {via} {beacon.view_id} {more}{entries.encode(beacon)}")
         names = Keys(shard)
         bucket = self.moment.ms // 1000 // VIEW_ID_MEMORY
         stamp = self.moment.stamp

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from djinsight.conf import conf
+from djinsight.metrics import MORE
 from djinsight.tracked.refs import ObjectRef
 
 
@@ -32,7 +33,8 @@ class Keys:
         # Hash: epoch, seq (last number given), trimmed (last one persisted), shed_from; whose data set it is.
         self.meta = f"{self.prefix}meta"
         self.shed = f"{self.prefix}shed"  # hash: views counted while the stream was full, by object and day
-        self.pending = f"{self.prefix}pending"  # with ":<number>" or ":block:<number>" behind: sums over stretches
+        # With ":<number>" or ":block:<number>" behind it: sums over stretches. Each set of metrics has sums of its own.
+        self.pending = f"{self.prefix}pending" + "".join(f".{metric.name}" for metric in MORE)
         self.deleted = f"{self.prefix}deleted"  # set: refs of deleted objects whose statistics persist is to delete
         self.refused = f"{self.prefix}refused"  # hash: refusals by day and reason; on the first shard
         self.refused_moving = f"{self.prefix}refused:moving"  # hash: those on their way into the database
@@ -79,6 +81,11 @@ def _of_ref(prefix: str, ref: ObjectRef, day: str) -> RefKeys:
         f"{prefix}day:{day}:{ref}",
         f"{prefix}viewed:{ref}",
     )
+
+
+def more_fields() -> list[str]:
+    """Return the fields of ``viewed`` that hold the further metrics, in their order."""
+    return [f"more:{metric.name}" for metric in MORE]
 
 
 def escaped(text: str) -> str:

@@ -108,5 +108,6 @@ def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
                 each.first_viewed_ms,
                 each.last_viewed_ms,
                 moment.number,
+                each.more,
             )
     return found

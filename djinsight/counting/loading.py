@@ -111,7 +111,7 @@ def _store(shard: int, refs: Sequence[ObjectRef], persisted: Persistence, moment
     for ref in refs:
         totals = persisted.totals[ref]
         times = ["" if ms is None else ms for ms in (totals.first_viewed_ms, totals.last_viewed_ms)]
-        of_refs += [str(ref), totals.total_views, totals.unique_views, totals.views_today, *times]
+        of_refs += [str(ref), totals.total_views, totals.unique_views, totals.views_today, *times, *totals.more]
     return scripts.load_counters.call(
         connections.sync_client(shard),
         [

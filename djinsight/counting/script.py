@@ -10,6 +10,8 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
+from djinsight.counting.keys import more_fields
+
 
 class Script:
     """One script, called by its digest; Redis is sent the text only where it does not know it."""
@@ -47,9 +49,12 @@ class Script:
 
 @lru_cache(maxsize=16)
 def source(*names: str) -> str:
-    """Return the text of the files ``<name>.lua``, one after the other."""
+    """Return the text of the files ``<name>.lua``, one after the other, behind the fields of further metrics."""
     folder = files("djinsight.counting.scripts")
-    return "\n".join(folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in names)
+    texts = [folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in names]
+    if "numbers" in names:
+        texts.insert(0, f"local MORE_FIELDS = {{{', '.join(repr(field) for field in more_fields())}}}")
+    return "\n".join(texts)
 
 
 @lru_cache(maxsize=16)

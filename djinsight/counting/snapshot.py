@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import le
 from typing import Any, NamedTuple
 
 import redis
@@ -10,15 +11,17 @@ import redis
 from djinsight import days
 from djinsight.counting import clock, connections, scripts
 from djinsight.counting.keys import Keys, by_shard
+from djinsight.metrics import METRICS, NO_MORE, PLACES, Kind
 from djinsight.tracked.refs import ObjectRef
 
 # Above the number of any day until 2243, so that a version orders by total views, then by day. A JSON number is
 # exact up to 2**53: enough for 90 billion views of one object.
 _DAYS = 100_000
+MAX_VIEWS = 100_000_000_000  # above the number of views of any object; an order of today is exact in JSON below 2**53
 
 
 class Snapshot(NamedTuple):
-    """The counters of ``ref``; times in Unix ms, None where it was never viewed."""
+    """The counters of ``ref``; times in Unix ms, None before the first view."""
 
     ref: ObjectRef
     total_views: int
@@ -27,36 +30,75 @@ class Snapshot(NamedTuple):
     first_viewed_ms: int | None
     last_viewed_ms: int | None
     day: int  # the number of the day that views_today counts
+    more: tuple[int, ...] = NO_MORE  # further metrics
+
+    def values(self) -> tuple[int | None, ...]:
+        """Return the values of ``METRICS``, in their order."""
+        return (*self[1:6], *self.more)
+
+    def get(self, name: str) -> int | None:
+        """Return the value of the metric ``name``. Raises KeyError."""
+        return self.values()[PLACES[name]]
+
+    @property
+    def order_of_today(self) -> int:
+        """A number that only grows, by which a page knows the newer of two ``views_today``."""
+        return self.day * MAX_VIEWS + self.views_today
 
     @property
     def version(self) -> int:
-        """Grows with every change: total views only grow, and at midnight the day does.
+        """A number that grows with each view, for programs that want to know if there was one.
 
-        Derived, not stored, so that it goes on growing when Redis has lost its data.
+        It is derived, not stored, so that it goes on growing when Redis has lost its data. Nothing is ordered by it.
         """
         return self.total_views * _DAYS + self.day
 
     def as_counter(self) -> dict[str, Any]:
-        """As it goes over the wire, one of a ``counters`` frame."""
-        first, last = days.to_datetime(self.first_viewed_ms), days.to_datetime(self.last_viewed_ms)
-        return {
-            "ref": str(self.ref),
-            "total_views": self.total_views,
-            "unique_views": self.unique_views,
-            "views_today": self.views_today,
-            "first_viewed_at": first.isoformat(timespec="milliseconds") if first else None,
-            "last_viewed_at": last.isoformat(timespec="milliseconds") if last else None,
-            "day": self.day,
-            "version": self.version,
-        }
+        """Return one element of a ``counters`` frame."""
+        counter: dict[str, Any] = {"ref": str(self.ref)}
+        for metric, value in zip(METRICS, self.values(), strict=True):
+            counter[metric.name] = _as_iso(value) if metric.kind is Kind.TIME else value
+        return counter | {"day": self.day, "version": self.version}
+
+
+def newest(one: Snapshot | None, other: Snapshot) -> Snapshot:
+    """Return the newest of each number in two snapshots of an object: each number has an order of its own."""
+    if one is None or one == other:
+        return other
+    _, total, unique, today, first, last, day, more = one
+    is_newer = (
+        other.total_views >= total
+        and other.unique_views >= unique
+        and (other.day, other.views_today) >= (day, today)
+        and (first is None or first == other.first_viewed_ms)
+        and (last is None or last <= (other.last_viewed_ms or 0))
+        and all(map(le, more, other.more))
+    )
+    if is_newer:
+        return other
+    return Snapshot(
+        other.ref,
+        max(total, other.total_views),
+        max(unique, other.unique_views),
+        max((day, today), (other.day, other.views_today))[1],
+        min((ms for ms in (first, other.first_viewed_ms) if ms is not None), default=None),
+        max((ms for ms in (last, other.last_viewed_ms) if ms is not None), default=None),
+        max(day, other.day),
+        tuple(map(max, more, other.more)),
+    )
+
+
+def _as_iso(ms: int | None) -> str | None:
+    at = days.to_datetime(ms)
+    return at.isoformat(timespec="milliseconds") if at else None
 
 
 def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
-    """The snapshot in a script's reply, or None where Redis does not have the counters of ``ref``."""
+    """Return the snapshot in a script's reply, or None if Redis does not have the counters of ``ref``."""
     if not reply:
         return None
-    total, unique, today, first, last = reply
-    return Snapshot._make((ref, total, unique, today, first, last, day))
+    total, unique, today, first, last, *more = reply
+    return Snapshot._make((ref, total, unique, today, first, last, day, tuple(more)))
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:

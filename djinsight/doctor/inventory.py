@@ -24,7 +24,7 @@ KINDS = {
     "rate:": "rate limits",
     "refused": "refusals",
     "events": "stream of pending views",
-    "pending:": "sums of pending views",
+    "pending": "sums of pending views",
     "deleted": "deleted objects whose statistics are to go",
     "meta": "state of the stream",
     "shed": "views counted while the stream was full",

@@ -15,6 +15,7 @@ from django.db.models import Q
 from djinsight import database, days
 from djinsight.counting.baseline import TRIES, Persisted, Persistence
 from djinsight.exceptions import CountingUnavailable
+from djinsight.metrics import COUNTS, TIMES
 from djinsight.models import PageViewStatistics, PageViewSummary, PersistCursor
 from djinsight.tracked.refs import ObjectRef
 from djinsight.tracked.rows import rows_of
@@ -73,11 +74,11 @@ def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, P
     rows = (
         database.rows(PageViewStatistics)
         .filter(where)
-        .values_list("content_type_id", "object_id", "total_views", "unique_views", "first_viewed_at", "last_viewed_at")
+        .values_list("content_type_id", "object_id", *(metric.name for metric in (*TIMES, *COUNTS)))
     )
-    for type_id, object_id, total, unique, first, last in rows:
+    for type_id, object_id, first, last, total, unique, *more in rows:
         each = totals[by_row[type_id, object_id]]
-        each.total_views, each.unique_views = total, unique
+        each.total_views, each.unique_views, each.more = total, unique, tuple(more)
         each.first_viewed_ms, each.last_viewed_ms = days.to_ms(first), days.to_ms(last)
     today = database.rows(PageViewSummary).filter(where, date=moment.day)
     for type_id, object_id, total in today.values_list("content_type_id", "object_id", "total_views"):

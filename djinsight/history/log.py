@@ -79,7 +79,7 @@ def _columns(connection: Any) -> str:
 def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int]) -> Iterator[Row]:
     adapt = connections[database.alias()].ops.adapt_datetimefield_value
     at, timestamp = None, None
-    for _, _, ref, ms, _, unique, _, detail in entries:
+    for _, _, ref, ms, _, unique, _, detail, _ in entries:
         if detail is None:
             continue
         if ms != at:  # views that were counted together share their time

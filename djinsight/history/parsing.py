@@ -14,6 +14,7 @@ from djinsight.beacons import beacon, bots
 from djinsight.counting import entries
 from djinsight.counting.entries import Detail
 from djinsight.exceptions import InvalidRef
+from djinsight.metrics import MORE, NO_MORE
 from djinsight.tracked.refs import ObjectRef
 
 MAX_MS = 2**43  # the year 2248
@@ -34,6 +35,7 @@ class Entry(NamedTuple):
     unique: int
     unique_today: int
     detail: Detail | None
+    more: tuple[int, ...] = NO_MORE  # further metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,14 @@ def parse(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
         else:
             fields = entries.fields(parts)
             if b"d" not in fields:
-                return _sum(entry_id, *(fields[name] for name in _SUM))
+                return _sum(entry_id, fields.get(b"m", b""), *(fields[name] for name in _SUM))
             seq, ref, flags, ms, visitor, payload = (fields[name] for name in _VIEW)
         detail = entries.decode(visitor, payload)
-        if flags >= b"4":  # one digit: nothing is kept of who it is
+        if _number(flags) & 4:  # nothing is kept of the visitor
             detail = detail._replace(visitor="")
         check(detail)
-        return Entry._make((entry_id, _number(seq), _ref(ref), _time(ms), 1, *_flags(flags), detail))
+        unique, unique_today, more = _flags(flags)
+        return Entry._make((entry_id, _number(seq), _ref(ref), _time(ms), 1, unique, unique_today, detail, more))
     except KeyError as error:
         return _bad(entry_id, parts, f"expected a field {error} but there is none")
     except InvalidRef:
@@ -69,9 +72,11 @@ def parse(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
         return _bad(entry_id, parts, f"{type(error).__name__}: {error}"[:200])
 
 
-def _sum(entry_id: str, seq: bytes, ref: bytes, ms: bytes, *counts: bytes) -> Entry:
+def _sum(entry_id: str, of_more: bytes, seq: bytes, ref: bytes, ms: bytes, *counts: bytes) -> Entry:
     views, unique, unique_today = map(_number, counts)
-    return Entry(entry_id, _number(seq), _ref(ref), _time(ms), views, unique, unique_today, None)
+    more = [_number(each) for each in of_more.split(b",")] if of_more else []
+    more = (more + [0] * len(MORE))[: len(MORE)]  # the entry may be older than a metric
+    return Entry(entry_id, _number(seq), _ref(ref), _time(ms), views, unique, unique_today, None, tuple(more))
 
 
 def _bad(entry_id: str, parts: Sequence[bytes], error: str) -> BadEntry:
@@ -138,11 +143,11 @@ def _time(value: bytes) -> int:
     return ms
 
 
-@lru_cache(maxsize=16)
-def _flags(value: bytes) -> tuple[int, int]:
-    """Whether the visitor was new, and new that day."""
+@lru_cache(maxsize=256)
+def _flags(value: bytes) -> tuple[int, int, tuple[int, ...]]:
+    """Return if the visitor was new, and new that day, and the view's counts for the further metrics."""
     flags = _number(value)
-    return flags & 1, flags >> 1 & 1
+    return flags & 1, flags >> 1 & 1, tuple(flags >> 3 + place & 1 for place in range(len(MORE)))
 
 
 def raw(parts: Sequence[bytes]) -> bytes:

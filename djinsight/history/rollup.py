@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from operator import add as add_numbers
 from typing import TypeVar
 
 from djinsight import days
 from djinsight.history.parsing import Entry
+from djinsight.metrics import NO_MORE
 from djinsight.tracked.refs import ObjectRef
 
 Key = TypeVar("Key")
@@ -22,12 +24,18 @@ class Sums:
     unique_views: int
     first_ms: int
     last_ms: int
+    more: tuple[int, ...] = NO_MORE  # further metrics
 
     def add(self, other: Sums) -> None:
         self.total_views += other.total_views
         self.unique_views += other.unique_views
         self.first_ms = min(self.first_ms, other.first_ms)
         self.last_ms = max(self.last_ms, other.last_ms)
+        self.more = tuple(map(add_numbers, self.more, other.more))
+
+    def counts(self) -> tuple[int, ...]:
+        """Return the values of ``COUNTS``, in their order."""
+        return self.total_views, self.unique_views, *self.more
 
 
 @dataclass(slots=True)
@@ -42,25 +50,26 @@ class Rollup:
 def roll_up(entries: Iterable[Entry]) -> Rollup:
     """Sum ``entries``; days are those of the site's time zone, hours those of UTC."""
     rollup = Rollup()
-    for (ref, quarter), (views, unique, unique_today, first, last) in _by_quarter(entries).items():
+    for (ref, quarter), (views, unique, unique_today, first, last, *rest) in _by_quarter(entries).items():
+        more = tuple(rest)
         hour = datetime.fromtimestamp(quarter // 4 * 3600, UTC)
-        add(rollup.objects, ref, Sums(views, unique, first, last))
-        add(rollup.days, (ref, days.at(first).day), Sums(views, unique_today, first, last))
-        add(rollup.hours, (ref, hour), Sums(views, unique, first, last))
+        add(rollup.objects, ref, Sums(views, unique, first, last, more))
+        add(rollup.days, (ref, days.at(first).day), Sums(views, unique_today, first, last, more))
+        add(rollup.hours, (ref, hour), Sums(views, unique, first, last, more))
     return rollup
 
 
 def _by_quarter(entries: Iterable[Entry]) -> dict[tuple[ObjectRef, int], list[int]]:
-    """Views, unique ones, those new that day, first and last time, by object and quarter of an hour.
+    """Return views, unique ones, those new that day, first and last time, and further metrics by object and quarter.
 
     All instants of a quarter share their hour and their day, in every time zone. Each entry is touched once.
     """
     quarters: dict[tuple[ObjectRef, int], list[int]] = {}
-    for _, _, ref, ms, views, unique, unique_today, _ in entries:
+    for _, _, ref, ms, views, unique, unique_today, _, more in entries:
         key = ref, ms // 900_000
         sums = quarters.get(key)
         if sums is None:
-            quarters[key] = [views, unique, unique_today, ms, ms]
+            quarters[key] = [views, unique, unique_today, ms, ms, *more]
             continue
         sums[0] += views
         sums[1] += unique
@@ -69,6 +78,8 @@ def _by_quarter(entries: Iterable[Entry]) -> dict[tuple[ObjectRef, int], list[in
             sums[3] = ms
         elif ms > sums[4]:
             sums[4] = ms
+        for place, number in enumerate(more, 5):
+            sums[place] += number
     return quarters
 
 

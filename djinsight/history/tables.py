@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
@@ -13,6 +14,7 @@ from django.db.models.constants import OnConflict
 from djinsight import database, days
 from djinsight.conf import conf
 from djinsight.history.rollup import Rollup, Sums
+from djinsight.metrics import COUNTS, HOURLY, TIMES, Metric
 from djinsight.models import OfObject, PageViewHour, PageViewStatistics, PageViewSummary
 
 Types = Mapping[tuple[str, str], int]
@@ -29,37 +31,41 @@ def add(rollup: Rollup, types: Types) -> None:
         return types[ref.app_label, ref.model_name], ref.pk, *more
 
     _add_totals({key(ref): sums for ref, sums in rollup.objects.items()})
-    counts = ("total_views", "unique_views")
-    _add_counts(PageViewSummary, "date", counts, {key(*at): sums for at, sums in rollup.days.items()})
+    _add_counts(PageViewSummary, "date", COUNTS, {key(*at): sums for at, sums in rollup.days.items()})
     add_hours({key(*at): sums for at, sums in rollup.hours.items()})
 
 
 def add_hours(sums: Mapping[Key, Sums]) -> None:
     """Add views by content type id, object id and hour."""
-    _add_counts(PageViewHour, "hour", ("total_views",), sums)
+    _add_counts(PageViewHour, "hour", HOURLY, sums)
 
 
 def _add_totals(sums: Mapping[Key, Sums]) -> None:
-    names = ("total_views", "unique_views", "first_viewed_at", "last_viewed_at")
+    names = _names((*TIMES, *COUNTS))
     rows = _existing(PageViewStatistics, _OBJECT, names, sums)
     for key, each in sums.items():
-        total, unique, first, last = rows.get(key, (0, 0, None, None))
+        first, last, *counts = rows.get(key, (None, None, *(0,) * len(COUNTS)))
         rows[key] = (
-            total + each.total_views,
-            unique + each.unique_views,
             min(filter(None, (first, days.datetime_of(each.first_ms)))),
             max(filter(None, (last, days.datetime_of(each.last_ms)))),
+            *map(operator.add, counts, each.counts()),
         )
     _upsert(PageViewStatistics, _OBJECT, names, rows)
 
 
-def _add_counts(model: type[OfObject], at: str, counts: Sequence[str], sums: Mapping[Key, Sums]) -> None:
-    unique = (*_OBJECT, at)
-    rows = _existing(model, unique, counts, sums)
+def _add_counts(model: type[OfObject], at: str, metrics: Sequence[Metric], sums: Mapping[Key, Sums]) -> None:
+    unique, names = (*_OBJECT, at), _names(metrics)
+    places = [COUNTS.index(metric) for metric in metrics]
+    rows = _existing(model, unique, names, sums)
     for key, each in sums.items():
-        before = rows.get(key, (0,) * len(counts))
-        rows[key] = tuple(n + getattr(each, count) for n, count in zip(before, counts, strict=True))
-    _upsert(model, unique, counts, rows)
+        counts = each.counts()
+        before = rows.get(key, (0,) * len(metrics))
+        rows[key] = tuple(number + counts[place] for number, place in zip(before, places, strict=True))
+    _upsert(model, unique, names, rows)
+
+
+def _names(metrics: Iterable[Metric]) -> list[str]:
+    return [metric.name for metric in metrics]
 
 
 def _existing(

@@ -8,18 +8,26 @@ import { write } from "./text.js";
 export const counters = (core.counters = new Map()); // ref -> newest counter
 const known = (core.known = {}); // "ref stat" -> [order, value], the newest
 
-// A total is newer if it is greater: it never goes down on a screen. Today's number may, and has a version.
+let newer; // set when something new is learnt
+
+// A total is newer if it is greater: it never goes down on a screen. Today's number may, and has an order by its day.
 function learn(ref, stat, value, order = value) {
   const place = `${ref} ${stat}`;
-  const before = known[place] || [-1];
-  return (known[place] = order > before[0] ? [order, value] : before)[1];
+  known[place] = known[place] || [-1];
+  if (order > known[place][0]) {
+    known[place] = [order, value];
+    newer = 1;
+  }
+  return known[place][1];
 }
 
 export function apply(list) {
-  const changed = list.filter(({ ref, version }) => !(counters.has(ref) && counters.get(ref).version >= version));
-  changed.forEach((counter) => {
-    counters.set(counter.ref, counter);
-    for (const stat in counter) learn(counter.ref, stat, counter[stat], stat === "views_today" ? counter.version : counter[stat]);
+  const changed = list.filter((counter) => {
+    const { ref, day } = counter;
+    newer = !counters.has(ref);
+    for (const stat in counter) learn(ref, stat, counter[stat], counter[stat] + (stat === "views_today" && day * 1e11));
+    if (newer) counters.set(ref, counter);
+    return newer;
   });
   all("stat").forEach((element) => changed.includes(counters.get(element.dataset.djinsightRef)) && show(element));
   if (changed.length) document.dispatchEvent(new CustomEvent("djinsight:counters", { detail: changed }));
@@ -29,7 +37,7 @@ export function apply(list) {
 export const showAll = (core.showAll = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
 
 function learnElement({ dataset: data }) {
-  return learn(data.djinsightRef, data.djinsightStat, +data.djinsightValue, data.djinsightVersion);
+  return learn(data.djinsightRef, data.djinsightStat, +data.djinsightValue, data.djinsightOrder);
 }
 
 function show(element) {

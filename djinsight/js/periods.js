@@ -25,8 +25,8 @@ export function show(element, core) {
     const [total] = totals[`${ref} total_views`] || [0];
     put(element, began + Math.max(newest(ref, +data.djinsightTotal, +data.djinsightTotal), total));
   } else if (day) {
-    const value = newest(at, +data.djinsightVersion || 0, +data.djinsightValue);
-    const today = counter?.day === +day ? newest(at, counter.version, counter.views_today) : value;
+    const value = newest(at, +data.djinsightValue, +data.djinsightValue);
+    const today = counter?.day === +day ? newest(at, counter.views_today, counter.views_today) : value;
     if (element.localName === "rect") grow(element, today);
     else put(element, today);
   } else if (/_at$/.test(stat)) {

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from djinsight.counting.snapshot import Snapshot
+from djinsight.metrics import MORE
 from djinsight.tracked.refs import ObjectRef
 
 TYPE = "djinsight.counters"  # new counters
 CORRECTED = "djinsight.corrected"  # its refs: objects whose numbers somebody has set
 MOVED = "djinsight.moved"  # Redis lost its data, and the site has another id, and so another group
-VERSION = 1  # of the fields of a counter; another one is not read
+VERSION = 2  # of the fields of a counter; another one is not read
 MAX_COUNTERS = 500  # a message
 
-_FIELDS = 7
+_FIELDS = 8
 _MOST = 90_000_000_000  # views, of which a version is still exact in JSON
 _LAST_DAY = 100_000  # its number; a version has no room for more
 _LAST_MS = 2**43  # the year 2248
@@ -77,9 +78,11 @@ def is_counter(fields: Sequence[Any]) -> bool:
     """Return whether ``fields`` can be those of a ``Snapshot``."""
     if len(fields) != _FIELDS:
         return False
-    _, *counts, first, last, day = fields
+    _, *counts, first, last, day, more = fields
     return (
-        all(type(each) is int and 0 <= each <= _MOST for each in counts)
+        isinstance(more, list | tuple)
+        and len(more) == len(MORE)
+        and all(type(each) is int and 0 <= each <= _MOST for each in (*counts, *more))
         and all(each is None or (type(each) is int and 0 <= each < _LAST_MS) for each in (first, last))
         and type(day) is int
         and 0 <= day < _LAST_DAY

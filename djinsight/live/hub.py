@@ -222,7 +222,7 @@ class Hub:
         for fields in counters:
             topic = self.topics.get(fields[0])
             if topic is not None and broadcasts.is_counter(fields):
-                self._update(topic, Snapshot(topic.ref, *fields[1:]))
+                self._update(topic, Snapshot._make((topic.ref, *fields[1:-1], tuple(fields[-1]))))
 
     async def _correct(self, names: Iterable[str]) -> None:
         """Take what Redis has of objects that were corrected, though it may be less."""

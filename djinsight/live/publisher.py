@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from djinsight.conf import conf
 from djinsight.counting import sites, states
 from djinsight.counting.keys import group_name
-from djinsight.counting.snapshot import Snapshot
+from djinsight.counting.snapshot import Snapshot, newest
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import broadcasts
 from djinsight.tracked.refs import ObjectRef
@@ -51,9 +51,7 @@ class Publisher:
         for snapshot in snapshots:
             ref = snapshot.ref
             waiting = self._held if ref in self._resting else self._due
-            before = waiting.get(ref)
-            if before is None or snapshot.version > before.version:
-                waiting[ref] = snapshot
+            waiting[ref] = newest(waiting.get(ref), snapshot)
         while len(self._due) + len(self._held) > MAX_PENDING:
             longest = self._held or self._due
             del longest[next(iter(longest))]

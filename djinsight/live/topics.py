@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from djinsight.counting.snapshot import Snapshot
+from djinsight.counting.snapshot import Snapshot, newest
 from djinsight.live import frames
 from djinsight.live.sockets import Socket
 from djinsight.tracked.refs import ObjectRef
@@ -31,10 +31,11 @@ class Topic:
         return self._counter
 
     def update(self, snapshot: Snapshot) -> bool:
-        """Take ``snapshot`` where it is newer; whether it is."""
-        if self.snapshot is not None and snapshot.version <= self.snapshot.version:
+        """Take the numbers of ``snapshot`` that are newer, and return if there are any."""
+        known = newest(self.snapshot, snapshot)
+        if known == self.snapshot:
             return False
-        self.snapshot, self._counter = snapshot, ""
+        self.snapshot, self._counter = known, ""
         return True
 
 

@@ -46,7 +46,6 @@ class Chart:
     first: date
     last: date
     day: str  # the number of today, which is the last bar
-    version: str  # that of the numbers of today
     format: str  # how its numbers are written, for the script
     slots: str
     highest: str
@@ -71,7 +70,6 @@ def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
         first=first,
         last=last,
         day=str(snapshot.day),
-        version=str(snapshot.version),
         format=page.formats.of_numbers,
         slots=str(slots),
         highest=str(max(1, *(total for total, _ in views.values()))),

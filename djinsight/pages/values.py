@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from djinsight import days
+from djinsight import days, metrics
 from djinsight.counting.snapshot import Snapshot
+from djinsight.metrics import METRICS, Kind
 from djinsight.pages.formats import Formats
 from djinsight.statistics.periods import Period, Views, began
 
-COUNTS = ("total_views", "unique_views", "views_today")
 PERIODS = ("views_week", "views_month")
-TIMES = ("first_viewed_at", "last_viewed_at")
+TIMES = tuple(metric.name for metric in metrics.TIMES)
 UNKNOWN = "\N{EN DASH}"  # the text of a period whose views the database does not tell
-ALL = (*COUNTS, *PERIODS, *TIMES)
+# In the order in which people read them.
+ALL = tuple(
+    name for metric in METRICS for name in ((metric.name, *PERIODS) if metric is metrics.TODAY else (metric.name,))
+)
 
 
 class Values(dict[str, str]):
@@ -28,33 +31,20 @@ class Values(dict[str, str]):
         self.ref = snapshot.ref
         self._formats = formats
         self._periods = periods
-        # The times that there are: a template says something else where there is none.
-        first, first_text = formats.time(snapshot.first_viewed_ms)
-        last, last_text = formats.time(snapshot.last_viewed_ms)
-        self.times = bool(first), bool(last)
         self._today = days.date_of(snapshot.day)
-        super().__init__(
-            {
-                "ref": str(self.ref),
-                "watch": watch,
-                "total_views.digits": str(snapshot.total_views),
-                "total_views.text": formats.number(snapshot.total_views),
-                "total_views.format": formats.of_numbers,
-                "unique_views.digits": str(snapshot.unique_views),
-                "unique_views.text": formats.number(snapshot.unique_views),
-                "unique_views.format": formats.of_numbers,
-                "views_today.digits": str(snapshot.views_today),
-                "views_today.text": formats.number(snapshot.views_today),
-                "views_today.format": formats.of_numbers,
-                "views_today.version": str(snapshot.version),
-                "first_viewed_at.datetime": first,
-                "first_viewed_at.text": first_text,
-                "first_viewed_at.format": formats.of_times,
-                "last_viewed_at.datetime": last,
-                "last_viewed_at.text": last_text,
-                "last_viewed_at.format": formats.of_times,
-            }
-        )
+        strings = {"ref": str(self.ref), "watch": watch, "views_today.order": str(snapshot.order_of_today)}
+        times: list[bool] = []
+        for metric, value in zip(METRICS, snapshot.values(), strict=True):
+            name = metric.name
+            if metric.kind is Kind.TIME:
+                strings[f"{name}.datetime"], strings[f"{name}.text"] = formats.time(value)
+                strings[f"{name}.format"] = formats.of_times
+                times.append(strings[f"{name}.datetime"] != "")
+            else:
+                strings[f"{name}.digits"], strings[f"{name}.text"] = str(value), formats.number(value or 0)
+                strings[f"{name}.format"] = formats.of_numbers
+        self.times = tuple(times)  # which there are: a template says something else if there is none
+        super().__init__(strings)
 
     def __missing__(self, place: str) -> str:
         if not place.startswith(PERIODS):
@@ -81,8 +71,8 @@ class Values(dict[str, str]):
 
         - ``format``, for the script: how the text was made;
         - of a count ``number``, and ``digits`` for an attribute; of a period's ``total``, the digits of the total that
-          it belongs to, and ``began``, those of its first day; of today's ``version``, the digits of the snapshot's:
-          by it a page knows which of two numbers is newer, as this one may go down;
+          it belongs to, and ``began``, those of its first day; of today's ``order``, a
+          number by which a page knows the newer of two, as this one may go down;
         - of a time ``datetime``, in ISO 8601; empty like the text where there was no view.
         """
         return {stat: self._fields(stat) for stat in stats}

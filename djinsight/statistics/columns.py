@@ -125,12 +125,11 @@ class CountColumn(StatisticsColumn, models.BigIntegerField):  # type: ignore[typ
         return 0 if value is None else value
 
     def live(self, snapshot: Snapshot) -> int:
-        value: int = getattr(snapshot, self.name)
-        return value
+        return snapshot.get(self.name) or 0
 
 
 class TimeColumn(StatisticsColumn, models.DateTimeField):  # type: ignore[type-arg,misc]
     """The time of a view, None where there was none."""
 
     def live(self, snapshot: Snapshot) -> Any:
-        return days.to_datetime(getattr(snapshot, self.name.replace("_at", "_ms")))
+        return days.to_datetime(snapshot.get(self.name))

@@ -7,8 +7,8 @@ from typing import Any, Self
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.signals import class_prepared
-from django.utils.translation import gettext_lazy as _
 
+from djinsight.metrics import COUNTS, TIMES, Kind
 from djinsight.statistics import options, peers, ranking
 from djinsight.statistics.columns import CountColumn, StatisticsColumn, TimeColumn
 
@@ -80,12 +80,9 @@ def add_columns(sender: type[models.Model], **kwargs: Any) -> None:
     """Give a model with the mixin its columns, when Django has prepared the class."""
     if not issubclass(sender, PageViewStatisticsMixin):
         return
-    for name, column in (
-        ("total_views", CountColumn(verbose_name=_("total views"))),
-        ("unique_views", CountColumn(verbose_name=_("unique views"))),
-        ("first_viewed_at", TimeColumn(verbose_name=_("first viewed"))),
-        ("last_viewed_at", TimeColumn(verbose_name=_("last viewed"))),
-    ):
+    for metric in (*COUNTS, *TIMES):
+        name = metric.name
+        column = (TimeColumn if metric.kind is Kind.TIME else CountColumn)(verbose_name=metric.label)
         existing = getattr(sender, name, None)
         if existing is not None and not isinstance(existing, StatisticsColumn):
             raise FieldError(f"{sender._meta.label} has a {name} of its own, which PageViewStatisticsMixin provides")

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from djinsight.beacons import tokens
 from djinsight.counting import capturing
+from djinsight.metrics import METRICS, MORE, Metric
 from djinsight.pages import chart, precompiled, values
 from djinsight.pages.finding import UNSET, Unset, find_object, sought
 from djinsight.pages.numbers import abbreviate
@@ -82,38 +83,25 @@ def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, p
     if shown is None:
         return _unfound(context, obj, "page_analytics_widget")
     drawn = chart.draw(page, shown.ref, period, context)
-    data = {"values": shown.fields_of(values.ALL), "period": period, "chart": drawn}
+    fields = shown.fields_of(values.ALL)
+    more = [(metric.label, fields[metric.name]) for metric in MORE]
+    data = {"values": fields, "more": more, "period": period, "chart": drawn}
     return _render(context, "page_analytics_widget", data) + _script(context, page)
 
 
-@register.simple_tag(takes_context=True)
-def total_views_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """How often the object was viewed."""
-    return _statistics(context, obj, "total_views_stat", "total_views")
+def _register_stat(metric: Metric) -> None:
+    """Register ``{% <tag>_stat %}`` for ``metric``, whose template is that of its name, or ``stat.html``."""
+    name = f"{metric.tag or metric.name}_stat"
+
+    def stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
+        return _statistics(context, obj, name, metric.name, label=metric.label)
+
+    stat.__doc__ = f"Show the {metric.name} of an object."
+    register.simple_tag(stat, takes_context=True, name=name)
 
 
-@register.simple_tag(takes_context=True)
-def unique_views_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """How many visitors viewed the object."""
-    return _statistics(context, obj, "unique_views_stat", "unique_views")
-
-
-@register.simple_tag(takes_context=True)
-def first_viewed_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """When the object was viewed first."""
-    return _statistics(context, obj, "first_viewed_stat", "first_viewed_at")
-
-
-@register.simple_tag(takes_context=True)
-def last_viewed_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """When the object was viewed last."""
-    return _statistics(context, obj, "last_viewed_stat", "last_viewed_at")
-
-
-@register.simple_tag(takes_context=True)
-def views_today_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """How often the object was viewed since midnight."""
-    return _statistics(context, obj, "views_today_stat", "views_today")
+for _metric in METRICS:
+    _register_stat(_metric)
 
 
 @register.simple_tag(takes_context=True)
@@ -255,7 +243,10 @@ def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
 
 def _template(context: Context, name: str) -> Any:
     assert context.template is not None  # it is what renders this tag
-    return context.template.engine.get_template(f"djinsight/{name}.html")
+    names = [f"djinsight/{name}.html"]
+    if name.endswith("_stat"):
+        names.append("djinsight/stat.html")
+    return context.template.engine.select_template(names)
 
 
 place_tags(register)

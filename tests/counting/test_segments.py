@@ -106,7 +106,7 @@ def loaded(ref: ObjectRef) -> tuple[int, int, int, int | None, int | None]:
 
 
 def of(snapshot: Snapshot) -> tuple[int, int, int, int | None, int | None]:
-    _, total_views, unique_views, views_today, first, last, _ = snapshot
+    total_views, unique_views, views_today, first, last, *_ = snapshot.values()
     return total_views, unique_views, views_today, first, last
 
 

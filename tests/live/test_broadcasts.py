@@ -23,7 +23,7 @@ Open = Callable[..., Awaitable[Page]]
 
 NOW = 1_800_000_000_000
 REF = ObjectRef("blog", "article", "5")
-FINE = ["blog.article:5", 7, 6, 5, NOW, NOW, 20_000]
+FINE = ["blog.article:5", 7, 6, 5, NOW, NOW, 20_000, []]
 
 
 def test_there_and_back() -> None:
@@ -31,7 +31,7 @@ def test_there_and_back() -> None:
     received = msgpack.unpackb(msgpack.packb(broadcasts.message(sent)))
     counters = broadcasts.counters(received)
     assert all(map(broadcasts.is_counter, counters))
-    assert [tuple(each) for each in counters] == [tuple(each) for each in sent]
+    assert [(*each[:-1], tuple(each[-1])) for each in counters] == [tuple(each) for each in sent]
 
 
 MESSAGES: dict[str, Any] = {
@@ -65,9 +65,11 @@ COUNTERS: dict[str, Any] = {
     "nothing for a number": [FINE[0], None, *FINE[2:]],
     "below zero": [FINE[0], -1, *FINE[2:]],
     "more than a version holds": [FINE[0], 2**60, *FINE[2:]],
-    "a time beyond any date": [*FINE[:5], 2**52, 20_000],
-    "a time as text": [*FINE[:4], "now", NOW, 20_000],
-    "a day beyond any date": [*FINE[:6], 2**40],
+    "a time beyond any date": [*FINE[:5], 2**52, *FINE[6:]],
+    "a time as text": [*FINE[:4], "now", *FINE[5:]],
+    "a day beyond any date": [*FINE[:6], 2**40, []],
+    "another number of metrics": [*FINE[:7], [1]],
+    "a number for metrics": [*FINE[:7], 5],
 }
 
 

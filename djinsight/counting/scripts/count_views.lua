@@ -19,11 +19,11 @@
 --       18, 19 and 20 what a view costs its object and the site, and a new visitor its network (µs, 0: nothing)
 --       21 how far ahead a network may pay for new visitors (µs)
 --       then the refs of the objects, then what is to be kept of the visitors
---       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id and payload, with a
---       space between them
+--       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id, if there are further
+--       metrics the bits of those that it counts for (the first one lowest), and payload, with a space between them
 -- Reply { a code for each view,
---         { total, unique, today, first, last } for each object, or '' where its counters are not loaded }: integers,
---         first and last nil where it was never viewed,
+--         { total, unique, today, first, last, further metrics } for each object, or '' if its counters are not loaded }:
+--         integers, first and last nil if it was never viewed,
 --         why views were stopped, where some were: an error of Redis as text }
 --       or the time (Unix ms), where the keys are not right by it: nothing is counted
 --       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
@@ -96,10 +96,12 @@ local codes, views, uniques, expire = {}, {}, {}, {}
 
 -- Views and unique views for the segment of the stream, by ref.
 local noted, noted_uniques, noted_from, noted_id = {}, {}, seq + 1, ''
+local noted_more, more_views = {}, {}  -- by further metric: by ref, and by object
+for j = 1, MORE do noted_more[j], more_views[j] = {}, {} end
 
 local function note_all()
   if seq >= noted_from then
-    note(pending, { noted_from, seq - noted_from + 1, at, today, noted_id }, noted, noted_uniques)
+    note(pending, { noted_from, seq - noted_from + 1, at, today, noted_id }, noted, noted_uniques, noted_more)
   end
 end
 
@@ -110,12 +112,13 @@ local function append(ref, flags, visitor, payload)
     local since = whole(redis.call('HGET', meta, 'shed_from'))
     if not since or today < since then redis.call('HSET', meta, 'shed_from', ARGV[2]) end
     local kept = ask('HGET', shed, field)
-    local a, b, c = (kept or ''):match('^(%d+):(%d+):(%d+):')
+    local a, b, c, more = (kept or ''):match('^(%d+):(%d+):(%d+):%d+(.*)$')
     local n, unique, unique_today = tonumber(a or 0), tonumber(b or 0), tonumber(c or 0)
     unique = unique + flags % 2
     unique_today = unique_today + math.floor(flags / 2) % 2
-    return redis.pcall('HSET', shed, field,
-      string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now))
+    local value = string.format('%.0f:%.0f:%.0f:%s', n + 1, unique, unique_today, now)
+    for j, number in ipairs(more_in(more, ':') or {}) do value = value .. ':' .. text(number + more_bit(flags, j)) end
+    return redis.pcall('HSET', shed, field, value)
   end
   local added = redis.pcall('XADD', events, '*', 's', string.format('%.0f', seq + 1), 'r', ref, 'u', flags,
     't', now, 'v', visitor, 'd', payload)
@@ -124,11 +127,13 @@ local function append(ref, flags, visitor, payload)
       note_all()
       folding()(pending, segment_of(seq) - 1)
       noted, noted_uniques, noted_from, noted_id = {}, {}, seq + 1, added
+      for j = 1, MORE do noted_more[j] = {} end
     end
     seq = seq + 1
     backlog = backlog + 1
     noted[ref] = (noted[ref] or 0) + 1
     if flags % 2 == 1 then noted_uniques[ref] = (noted_uniques[ref] or 0) + 1 end
+    for j = 1, MORE do noted_more[j][ref] = (noted_more[j][ref] or 0) + more_bit(flags, j) end
   end
   return added
 end
@@ -177,10 +182,12 @@ local function may_be_new(network)
   return true
 end
 
+local VIEW = '^(%d+) (%d+) (%d+) (%S+) ' .. (MORE > 0 and '(%d+) ' or '()') .. '(.*)$'
+
 -- The ids are asked for together, once a set, and the new ones put there together: one by one takes longer.
 local parts, asked, fresh, seen_before = {}, {}, {}, {}
 for i = first_view, #ARGV do
-  local part = { ARGV[i]:match('^(%d+) (%d+) (%d+) (%S+) (.*)$') }
+  local part = { ARGV[i]:match(VIEW) }
   parts[#parts + 1], asked[#asked + 1] = part, part[4]
 end
 for key, number in pairs({ [ids] = known, [ids_before] = known_before, [ids_after] = known_after }) do
@@ -194,7 +201,7 @@ end
 local stopped  -- why no more views are counted in this call
 for _, part in ipairs(parts) do
   local object, visitor, network = tonumber(part[1]), tonumber(part[2]), tonumber(part[3])
-  local id, payload = part[4], part[5]
+  local id, bits, payload = part[4], MORE > 0 and tonumber(part[5]) or 0, part[6]
   local visitor_rate = visitor_cost > 0 and KEYS[first_rate + visitor]
   local network_rate = network_cost > 0 and network > 0 and KEYS[first_network + network]
   local object_rate = object_cost > 0 and KEYS[first_object + object]
@@ -220,7 +227,7 @@ for _, part in ipairs(parts) do
     local room = readable and not nobody and (seen or remembered < max_seen)
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)
-    local flags = (unique and 1 or 0) + (unique_today and 2 or 0) + (nobody and 4 or 0)
+    local flags = (unique and 1 or 0) + (unique_today and 2 or 0) + (nobody and 4 or 0) + 8 * bits
     local added = append(ref, flags, ARGV[first_visitor + visitor], payload)
     if failed(added) then
       stopped = added.err
@@ -239,6 +246,7 @@ for _, part in ipairs(parts) do
       expire[session] = true
       views[object] = (views[object] or 0) + 1
       uniques[object] = (uniques[object] or 0) + (unique and 1 or 0)
+      for j = 1, MORE do more_views[j][object] = (more_views[j][object] or 0) + more_bit(flags, j) end
       code = unique and 2 or 1
     end
   end
@@ -263,11 +271,11 @@ end
 local function count(object)
   local k = 4 + 4 * object
   local counter, unique_counter, day, viewed = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last', 'day')
+  local times = redis.call('HMGET', viewed, 'epoch', 'first', 'last', 'day', unpack(MORE_FIELDS))
   local numbers = redis.call('MGET', counter, unique_counter, day)
   local total, unique, today_total = whole(numbers[1]), whole(numbers[2]), whole(numbers[3] or 0)
-  local counted_day = whole(times[4]) or 0
-  if times[1] ~= epoch or not total or not unique or not today_total then
+  local counted_day, more = whole(times[4]) or 0, more_read(times, 5)
+  if times[1] ~= epoch or not total or not unique or not today_total or not more then
     return ''
   end
   if not numbers[3] and counted_day >= today then
@@ -275,7 +283,7 @@ local function count(object)
   end
   local n = views[object]
   if not n then
-    return { total, unique, today_total, time_of(times[2]), time_of(times[3]) }
+    return numbers_of(total, unique, today_total, time_of(times[2]), time_of(times[3]), more)
   end
   total = redis.call('INCRBY', counter, n)
   if uniques[object] > 0 then
@@ -291,7 +299,10 @@ local function count(object)
     redis.call('HSET', viewed, 'first', text(first), 'day', math.max(today, counted_day))
   end
   redis.call('HSET', viewed, 'last', now)
-  return { total, unique, today_total, first, at }
+  for j = 1, MORE do
+    if more_views[j][object] > 0 then more[j] = redis.call('HINCRBY', viewed, MORE_FIELDS[j], more_views[j][object]) end
+  end
+  return numbers_of(total, unique, today_total, first, at, more)
 end
 
 local counters = {}

@@ -8,8 +8,9 @@
 --       2 epoch of the persisted cursor   3 number and 4 id of the last persisted entry
 --       5 number of today   6 when today began and 7 ends (Unix ms)   8 lifetime of a day's counter (s)
 --       9 from and 10 until when (Unix ms) the keys of days are right, by Redis's own clock
---       then 6 for each object: ref, total, unique, today, first, last: the database's
--- Reply { total, unique, today, first, last } for each object: integers, first and last nil where it was never viewed;
+--       then 6 for each object: ref, total, unique, today, first, last, and its further metrics: the database's
+-- Reply { total, unique, today, first, last, further metrics } for each object: integers, first and last nil where it was
+--         never viewed;
 --         then 1 if blocks are missing, else 0;
 --       or 'stale' where the database has been written since it was read, or is about to be;
 --       or 'unknown' where segments are missing: each call makes one of them again; without objects also where blocks
@@ -44,9 +45,10 @@ if persisted < math.min(whole(head[2]) or 0, whole(head[3]) or 0) then
 end
 
 local objects, refs, by_ref = {}, {}, {}
-for i = 11, #ARGV, 6 do
+for i = 11, #ARGV, 6 + MORE do
   local object = { total = tonumber(ARGV[i + 1]), unique = tonumber(ARGV[i + 2]), today = tonumber(ARGV[i + 3]),
-    first = time_of(ARGV[i + 4]), last = time_of(ARGV[i + 5]), settled = true }
+    first = time_of(ARGV[i + 4]), last = time_of(ARGV[i + 5]), settled = true, more = {} }
+  for j = 1, MORE do object.more[j] = tonumber(ARGV[i + 5 + j]) end
   objects[#objects + 1], refs[#refs + 1], by_ref[ARGV[i]] = object, ARGV[i], object
 end
 
@@ -55,27 +57,28 @@ local function day_of(at)
 end
 
 -- `of_day` of the views are of `day`, the last one with any.
-local function add(object, n, uniques, first, last, day, of_day)
+local function add(object, n, uniques, first, last, day, of_day, more)
   object.total, object.unique = object.total + n, object.unique + uniques
+  for j = 1, MORE do object.more[j] = object.more[j] + more[j] end
   if day == today_number then object.today = object.today + of_day end
   if day > today_number then object.settled = false end
   if first and (not object.first or first < object.first) then object.first = first end
   if last and (not object.last or last > object.last) then object.last = last end
 end
 
-local function add_entry(ref, n, uniques, at)
+local function add_entry(ref, n, uniques, at, more)
   local object = by_ref[ref]
-  if object then add(object, n, uniques, at, at, day_of(at), n) end
+  if object then add(object, n, uniques, at, at, day_of(at), n, more) end
 end
 
 -- Walk the entries behind the cursor, up to the number `until_seq`. Returns whether it got there.
 local function walk(until_seq)
   local entries = redis.call('XRANGE', events, '(' .. last_id, '+', 'COUNT', SEGMENT + MARGIN)
   for _, entry in ipairs(entries) do
-    local seq, ref, n, uniques, at = read_entry(entry)
+    local seq, ref, n, uniques, at, more = read_entry(entry)
     if seq then
       if seq > until_seq then return true end
-      add_entry(ref, n, uniques, at)
+      add_entry(ref, n, uniques, at, more)
       if seq == until_seq then return true end
     end
   end
@@ -87,7 +90,8 @@ local function add_segment(known, base)
     local value = known[i + 1]
     if value then
       local n, uniques, first, last, day, of_day = cmsgpack.unpack(value)
-      add(by_ref[ref], n, uniques, base + first, base + last, day, of_day)
+      local more = MORE > 0 and more_of({ cmsgpack.unpack(value) }, 7)
+      add(by_ref[ref], n, uniques, base + first, base + last, day, of_day, more)
     end
   end
 end
@@ -123,9 +127,11 @@ local function read_segment(k, from, until_seq)
   return function()
     for _, item in ipairs(items) do
       local at, day = item[3], item[4]
-      for i = 6, #item, 3 do
+      for i = 6, #item, 3 + MORE do
         local object = by_ref[item[i]]
-        if object then add(object, item[i + 1], item[i + 2], at, at, day, item[i + 1]) end
+        if object then
+          add(object, item[i + 1], item[i + 2], at, at, day, item[i + 1], more_of(item, i + 3))
+        end
       end
     end
   end, id
@@ -257,10 +263,10 @@ local function add_shed()
     return true
   end
   local function add_kept(object, kept, day)
-    local n, uniques, _, at = (kept or ''):match('^(%d+):(%d+):(%d+):(%d+)$')
+    local n, uniques, _, at, rest = (kept or ''):match('^(%d+):(%d+):(%d+):(%d+)([:%d]*)$')
     n, uniques = whole(n), whole(uniques)
     if n and uniques then
-      add(object, n, uniques, time_of(at), time_of(at), day, n)
+      add(object, n, uniques, time_of(at), time_of(at), day, n, more_in(rest, ':'))
     end
   end
   local since = whole(head[4])
@@ -289,7 +295,7 @@ end
 
 -- Somebody else may have loaded it meanwhile: take the larger, unless it belongs to a data set that is gone.
 local function store(object, counter, unique_counter, day, viewed)
-  local before = redis.pcall('HMGET', viewed, 'epoch', 'day')
+  local before = redis.pcall('HMGET', viewed, 'epoch', 'day', unpack(MORE_FIELDS))
   if before.err then
     redis.call('DEL', viewed)
     before = { false, false }
@@ -306,6 +312,10 @@ local function store(object, counter, unique_counter, day, viewed)
     redis.call('SET', unique_counter, text(unique))
   end
   redis.call('SET', day, text(today), 'EX', lifetime)
+  for j = 1, MORE do
+    object.more[j] = math.max(object.more[j], current and whole(before[2 + j]) or 0)
+    redis.call('HSET', viewed, MORE_FIELDS[j], text(object.more[j]))
+  end
   -- With views of tomorrow among them it is to be loaded once more, when the clock is there.
   redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first and text(object.first) or '',
     'last', object.last and text(object.last) or '', 'day', math.max(today_number, current and whole(before[2]) or 0))
@@ -314,7 +324,7 @@ local function store(object, counter, unique_counter, day, viewed)
   else
     redis.call('PERSIST', viewed)
   end
-  return { total, unique, today, object.first, object.last }
+  return numbers_of(total, unique, today, object.first, object.last, object.more)
 end
 
 local stored = {}

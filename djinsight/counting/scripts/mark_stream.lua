@@ -12,6 +12,6 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id = redis.call('XADD', events, '*', 's', text(seq), 'r', 'djinsight.mark:0', 'n', 0, 'q', 0, 'w', 0,
   't', text(now))
 redis.call('HSET', meta, 'seq', text(seq))
-note(pending, { seq, 1, now, tonumber(ARGV[2]), id }, {}, {})
+note(pending, { seq, 1, now, tonumber(ARGV[2]), id }, {}, {}, {})
 if seq % SEGMENT == 0 then folding()(pending, segment_of(seq) - 2) end
 return seq

@@ -2,7 +2,7 @@
 --
 -- KEYS  1 meta   then 4 for each object: counter, unique_counter, day, viewed
 -- ARGV  1 number of today   2 from and 3 until when (Unix ms) the keys of days are right, by Redis's own clock
--- Reply for each object { total, unique, today, first, last }, or '' where its counters are not loaded: integers, first
+-- Reply for each object { total, unique, today, first, last, further metrics }, or '' where its counters are not loaded: integers, first
 --       and last nil where it was never viewed or that is not known
 --       or the time (Unix ms), where the keys are not right by it
 --
@@ -21,14 +21,15 @@ end
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 
 local function read(k)
-  local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last', 'day')
+  local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last', 'day', unpack(MORE_FIELDS))
   local numbers = redis.call('MGET', KEYS[k], KEYS[k + 1], KEYS[k + 2])
   local total, unique, today = whole(numbers[1]), whole(numbers[2]), whole(numbers[3] or 0)
   if not numbers[3] and (whole(times[4]) or 0) >= today_number then
     return ''  -- not a new day: its counter was evicted
   end
-  if epoch and times[1] == epoch and total and unique and today then
-    return { total, unique, today, time_of(times[2]), time_of(times[3]) }
+  local more = more_read(times, 5)
+  if epoch and times[1] == epoch and total and unique and today and more then
+    return numbers_of(total, unique, today, time_of(times[2]), time_of(times[3]), more)
   end
   return ''
 end

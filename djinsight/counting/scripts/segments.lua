@@ -3,10 +3,10 @@
 -- Put before the scripts that need it. The stream is cut by the numbers of its entries: segment k has those from
 -- k * SEGMENT on, and stands under <pending>:<k>. A new one is a list with an item for each call that counted: number
 -- of its first entry, how many entries, their time (Unix ms), the number of their day, and, in the first item, the id
--- of the first entry; then for each ref: the ref, views, unique views. It costs a call the least. Two segments later
+-- of the first entry; then for each ref: the ref, views, unique views, further metrics. It costs a call the least. Two segments later
 -- it is folded into a hash, which is read by field. There the field '' has: number of the first entry that is summed,
 -- how many are, the moment that the times are counted from, and the id of the first entry. Each other field is a ref:
--- views, unique views, first and last time, the last day with views, the views of that day. Where the worker keeps up
+-- views, unique views, first and last time, the last day with views, the views of that day, further metrics. Where the worker keeps up
 -- nothing is ever folded. All is packed with cmsgpack, which takes half the time of a format.
 --
 -- A block is the sums of up to BLOCK segments, packed as a folded segment, under <pending>:block:<b>. A segment that
@@ -28,13 +28,18 @@ local function segment_key(pending, k)
   return pending .. ':' .. text(k)
 end
 
--- Note what one call has appended, all of one segment: `item` as above, without the refs, and tables by ref.
-local function note(pending, item, views, uniques)
+-- Note what one call has appended, all of one segment: `item` as above, without the refs, and tables by ref; `more` has
+-- one for each further metric.
+local function note(pending, item, views, uniques, more)
   local k = segment_of(item[1])
   local key, n = segment_key(pending, k), 5
   for ref, number in pairs(views) do
     item[n + 1], item[n + 2], item[n + 3] = ref, number, uniques[ref] or 0
     n = n + 3
+    for j = 1, MORE do
+      n = n + 1
+      item[n] = more[j][ref] or 0
+    end
   end
   local length = redis.pcall('RPUSH', key, cmsgpack.pack(item))
   if type(length) == 'table' then
@@ -86,16 +91,17 @@ local function folding()
   end
 
   -- Sums by ref, with times counted from `base`.
-  local function add_sum(sums, ref, n, unique, delta, day)
+  local function add_sum(sums, ref, n, unique, delta, day, more)
     local sum = sums[ref]
     if not sum then
-      sums[ref] = { n, unique, delta, delta, day, n }
+      sums[ref] = { n, unique, delta, delta, day, n, unpack(more or {}) }
       return
     end
     sum[1], sum[2] = sum[1] + n, sum[2] + unique
     if delta < sum[3] then sum[3] = delta end
     if delta > sum[4] then sum[4] = delta end
     if day == sum[5] then sum[6] = sum[6] + n elseif day > sum[5] then sum[5], sum[6] = day, n end
+    for j = 1, MORE do sum[6 + j] = sum[6 + j] + more[j] end
   end
 
   local function set_fields(key, values)
@@ -140,14 +146,20 @@ local function folding()
       for j = i, last do
         local sum = sums[refs[j]]
         local n, unique, first, latest, day, of_day = sum[1], sum[2], sum[3] + shift, sum[4] + shift, sum[5], sum[6]
+        local more = more_of(sum, 7)
         if known[j - i + 1] then
           local had_n, had_unique, had_first, had_latest, had_day, had_of_day = cmsgpack.unpack(known[j - i + 1])
           n, unique = n + had_n, unique + had_unique
           first, latest = math.min(first, had_first), math.max(latest, had_latest)
           if had_day == day then of_day = of_day + had_of_day end
           if had_day > day then day, of_day = had_day, had_of_day end
+          if more then
+            local had = { cmsgpack.unpack(known[j - i + 1]) }
+            for m = 1, MORE do more[m] = more[m] + had[6 + m] end
+          end
         end
-        values[#values + 1], values[#values + 2] = refs[j], cmsgpack.pack(n, unique, first, latest, day, of_day)
+        values[#values + 1] = refs[j]
+        values[#values + 1] = cmsgpack.pack(n, unique, first, latest, day, of_day, unpack(more or {}))
       end
     end
     set_fields(key, values)
@@ -159,7 +171,9 @@ local function folding()
     local from, count, id = each_item(pending, k, function(item)
       base = base or item[3]
       local delta, day = item[3] - base, item[4]
-      for i = 6, #item, 3 do add_sum(sums, item[i], item[i + 1], item[i + 2], delta, day) end
+      for i = 6, #item, 3 + MORE do
+        add_sum(sums, item[i], item[i + 1], item[i + 2], delta, day, more_of(item, i + 3))
+      end
     end)
     if from then return sums, { from, count, base, id or '' } end
   end
@@ -182,7 +196,7 @@ local function folding()
     end
   end
 
-  -- Read one entry: number, ref, views, unique views, time. Nil where it is none of ours.
+  -- Read one entry: number, ref, views, unique views, time, further metrics. Nil if it is none of ours.
   local function read_entry(entry)
     local view = {}
     for i = 1, #entry[2], 2 do view[entry[2][i]] = entry[2][i + 1] end
@@ -190,7 +204,11 @@ local function folding()
     local flags = whole(view.u)
     local unique = whole(view.q or flags and flags % 2)
     if seq and view.r and n and unique and at then
-      return seq, view.r, n, unique, at
+      local more = more_in(view.m, ',?')
+      if more and flags then
+        for j = 1, MORE do more[j] = more_bit(flags, j) end
+      end
+      return seq, view.r, n, unique, at, more
     end
   end
 
@@ -200,10 +218,10 @@ local function folding()
     local key = segment_key(pending, segment_of(from))
     local sums, base, first_id, found = {}, nil, nil, 0
     for _, entry in ipairs(entries) do
-      local seq, ref, n, unique, at = read_entry(entry)
+      local seq, ref, n, unique, at, more = read_entry(entry)
       if seq and seq >= from and seq <= until_seq then
         base, first_id, found = base or at, first_id or entry[1], found + 1
-        add_sum(sums, ref, n, unique, at - base, day_of(at))
+        add_sum(sums, ref, n, unique, at - base, day_of(at), more)
       end
     end
     if found == 0 or not complete and found < until_seq - from + 1 then

@@ -26,13 +26,17 @@ end
 local seq = whole(redis.call('HGET', meta, 'seq')) or 0
 for i = 1, #kept, 2 do
   local day, ref = kept[i]:match('^(%d+):(.*)$')
-  local n, unique, unique_today, at = kept[i + 1]:match('^(%d+):(%d+):(%d+):(%d+)$')
+  local n, unique, unique_today, at, rest = kept[i + 1]:match('^(%d+):(%d+):(%d+):(%d+)([:%d]*)$')
   if ref and n then
     seq = seq + 1
+    local more = more_in(rest, ':')
+    local of_more = MORE > 0 and { 'm', table.concat(more, ',') } or {}
     local id = redis.call('XADD', events, '*', 's', text(seq), 'r', ref, 'n', n, 'q', unique, 'w', unique_today,
-      't', at)
+      't', at, unpack(of_more))
     redis.call('HSET', meta, 'seq', text(seq))
-    note(pending, { seq, 1, tonumber(at), tonumber(day), id }, { [ref] = tonumber(n) }, { [ref] = tonumber(unique) })
+    local by_ref = {}
+    for j = 1, MORE do by_ref[j] = { [ref] = more[j] } end
+    note(pending, { seq, 1, tonumber(at), tonumber(day), id }, { [ref] = tonumber(n) }, { [ref] = tonumber(unique) }, by_ref)
     if seq % SEGMENT == 0 then folding()(pending, segment_of(seq) - 2) end
   else
     redis.call('XADD', events, '*', 'shed', kept[i], 'value', kept[i + 1])
