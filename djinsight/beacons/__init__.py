@@ -1,1 +1,1 @@
-"""What comes in, pure: no I/O."""
+"""Beacons: reading and judging what browsers send. Pure: no I/O."""
