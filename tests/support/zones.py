@@ -1,4 +1,4 @@
-"""A database with a zone of its own: its times come back in that zone, on SQLite they are stored in it as well."""
+"""Zones: a database with a time zone of its own, in which its times are returned, and on SQLite stored, too."""
 
 from __future__ import annotations
 
