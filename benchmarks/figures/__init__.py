@@ -1,4 +1,4 @@
-"""The benchmarks, by the name that the command line knows them under."""
+"""Figures: the benchmarks by their names on the command line."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from benchmarks.run import Run
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Where it is (``module:function``), and whether its site is on PostgreSQL."""
+    """One benchmark: its function (``module:function``), its description, and if its site is on PostgreSQL."""
 
     at: str
     about: str
     postgresql: bool = False
 
     def load(self) -> Callable[[Run], list[Figure]]:
-        """The function. Imported late: it may import models."""
+        """Import the function and return it. It may import models, so Django must be set up."""
         module, _, name = self.at.partition(":")
         found: Callable[[Run], list[Figure]] = getattr(import_module(f"{__package__}.{module}"), name)
         return found

@@ -87,7 +87,7 @@ def _is_unnamed_proxy(address: str) -> bool:
     if local:  # logged once for each address, as the answer is cached
         logger.warning(
             "views come through a proxy at %s that DJINSIGHT_TRUSTED_PROXIES does not name. The addresses of visitors "
-            "are unknown, so no rate limit applies to their networks. Add the proxy to DJINSIGHT_TRUSTED_PROXIES.",
+            "are unknown, so no rate limit applies to their networks. Add the proxy to that setting.",
             address,
         )
     return local
