@@ -22,7 +22,7 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached, None if there is none."""
+        """True if the target is reached, False if it is missed, None if there is none."""
         if self.least is not None:
             return self.value >= self.least
         if self.most is not None:
