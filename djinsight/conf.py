@@ -111,7 +111,7 @@ def _is_url(url: str) -> bool:
 
 
 def _redis_name(url: str) -> str:
-    """Return a Valkey URL as a Redis URL: the protocol is one, and redis-py knows only that name."""
+    """Return the URL with ``redis`` for ``valkey`` in its scheme, as redis-py knows only that name of the protocol."""
     return f"redis{url[6:]}" if url.startswith("valkey") else url
 
 
@@ -167,7 +167,7 @@ class Conf:
     visitor = Setting("cookie", _one_of("session", "cookie", "anonymous"))
     consent_cookie = Setting("", _cookie)
     anonymize_ip = Setting(True, _boolean)
-    # Off by default: these headers ask for no sale or sharing of data, and djinsight shares none and keeps no raw
+    # Off by default, as these headers ask for no sale or sharing of data, and djinsight shares none and keeps no raw
     # identifier. If it is on, the number of views depends on the browsers that visitors use.
     respect_dnt = Setting(False, _boolean)
     trusted_proxies = Setting[Any]((), _networks)

@@ -29,7 +29,7 @@ _fails = False
 
 
 def alias() -> str:
-    """Return its alias in ``DATABASES``: where the routers write the cursors."""
+    """Return the alias in ``DATABASES`` of the database to which the routers write the cursors."""
     return router.db_for_write(apps.get_model("djinsight", "PersistCursor"))
 
 

@@ -60,7 +60,7 @@ def watch_token(ref: ObjectRef) -> str:
 
 @pytest.fixture
 async def open_socket(transactional_db: None) -> AsyncIterator[Callable[..., Any]]:
-    """Yield a function that opens a page's socket on the consumer in this process: ``page = await open_socket()``."""
+    """Yield a function that opens a page's socket on the consumer in this process (``await open_socket()``)."""
     pages: list[Page] = []
 
     async def opened(**headers: str) -> Page:
@@ -76,7 +76,7 @@ async def open_socket(transactional_db: None) -> AsyncIterator[Callable[..., Any
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Callable[..., Any]]:
-    """Yield a function that opens a page's socket on a server: ``page = await connect(host)``."""
+    """Yield a function that opens a page's socket on a server (``await connect(host)``)."""
     pages: list[Page] = []
 
     async def connected(host: str, **headers: str) -> Page:
@@ -90,7 +90,7 @@ async def connect() -> AsyncIterator[Callable[..., Any]]:
 
 @pytest.fixture
 def daphne(transactional_db: None) -> Iterator[Callable[..., str]]:
-    """Yield a function that starts a Daphne process and returns its address: ``host = daphne()``."""
+    """Yield a function that starts a Daphne process and returns its ``host:port``."""
     started: list[processes.Process] = []
 
     def start(application: str = "application", **settings: Any) -> str:

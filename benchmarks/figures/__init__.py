@@ -49,7 +49,9 @@ BENCHMARKS = {
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
     "backlog": Benchmark("backlog:reads", "pages of objects that Redis has no counter of, while a million views wait"),
     "script": Benchmark("script:size", "the size of djinsight.js"),
-    "growth": Benchmark("growth:growth", "the cost of a view, a frame and a persisted view with 10 and 100 times as many"),
+    "growth": Benchmark(
+        "growth:growth", "the cost of a view, a frame and a persisted view with 10 and 100 times as many"
+    ),
     "two-processes": Benchmark("two_processes:on_two_cores", "two Daphne processes on one Redis"),
     "two-on-a-core": Benchmark("two_processes:on_one_core", "two Daphne processes on one Redis, on the core of one"),
 }

@@ -1,1 +1,1 @@
-"""Beacons: reading and judging what browsers send. Pure: no I/O."""
+"""Beacons: read and judge what browsers send. The modules are pure and do no I/O."""

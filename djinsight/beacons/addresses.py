@@ -30,7 +30,7 @@ def of_client(peer: str, forwarded: str) -> str:
     address, and it is returned.
 
     A local peer that forwards without being a trusted proxy is one that the site's developer forgot to name. Its
-    address is not used: every visitor would share it, and so the rate limit of one network.
+    address is not used, as every visitor would share it, and with it the rate limit of one network.
 
     Args:
         peer: The address of the other end of the connection, ``""`` for a Unix socket.

@@ -97,7 +97,7 @@ def load(text: str, limit: int = MAX_FRAME) -> dict[str, Any]:
     Raises:
         Rejected: With the reason ``too_large`` or ``malformed``.
     """
-    # A character takes one to four bytes: outside of a quarter of the limit to the limit, the length decides.
+    # A character takes one to four bytes, so a string is encoded only if its length is a quarter of the limit or more.
     if len(text) > limit or (len(text) > limit // 4 and not text.isascii() and _size(text) > limit):
         raise Rejected(Reason.TOO_LARGE)
     text = text.strip(_SPACE)
@@ -188,7 +188,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError("expected JSON but got NaN or Infinity")
 
 
-# One decoder for all frames: json.loads with options makes one a call, which takes longer than parsing does.
+# One decoder for all frames, as json.loads() with options makes one a call, which takes longer than parsing does.
 # raw_decode() takes half as long as decode(), which strips white space with regular expressions.
 _decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
 _SPACE = " \t\n\r"  # RFC 8259, 2

@@ -14,7 +14,7 @@ def is_crawler(user_agent: str) -> bool:
     return _verdict(user_agent[:MAX_USER_AGENT])
 
 
-# Most handshakes carry one of few user agents: a visitor's is always the same, and many visitors share a browser.
+# Most handshakes carry one of few user agents, as a visitor's does not change and many visitors share a browser.
 @lru_cache(maxsize=4096)
 def _verdict(user_agent: str) -> bool:
     return not user_agent.strip() or bool(crawleruseragents.is_crawler(user_agent))

@@ -12,7 +12,7 @@ MAX_NAMES = 10_000  # buckets in memory; past it the least recently used one is 
 class Buckets:
     """Token buckets by name, thread-safe.
 
-    A bucket is kept as the time up to which its requests are paid for: the generic cell rate algorithm (ITU-T I.371).
+    The generic cell rate algorithm (ITU-T I.371): a bucket is kept as the time up to which its requests are paid for.
     """
 
     def __init__(self) -> None:

@@ -51,5 +51,5 @@ def _meta(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
 # Browsers send the same dozen headers with each handshake.
 @lru_cache(maxsize=256)
 def _name(header: bytes) -> str:
-    # Upper case is made of the bytes: str.upper() turns ß into SS, so a client could forge a header that a proxy sets.
+    # bytes.upper(), as str.upper() turns ß into SS, so that a client could forge a header that a proxy sets.
     return "" if b"_" in header else "HTTP_" + header.upper().replace(b"-", b"_").decode("latin-1")

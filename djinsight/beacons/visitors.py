@@ -34,9 +34,9 @@ class Visitor(NamedTuple):
         key: A hash of 22 characters.
         ip_address: The address, truncated to its network if ``DJINSIGHT_ANONYMIZE_IP`` is on; ``""`` if not known.
         user_agent: At most 512 printable characters.
-        crawler: Whether the user agent is a crawler's.
+        crawler: True if the user agent is a crawler's.
         network: A keyed hash of the truncated address, ``""`` if there is none.
-        opted_out: Whether the browser asks not to be tracked and the site respects it.
+        opted_out: True if the browser asks not to be tracked and the site respects that.
         issued: The signed id that the browser is to keep; ``""`` if it keeps none or has it already.
     """
 
@@ -108,8 +108,8 @@ def identify(
         user_agent: The header User-Agent.
         address: The client's address; an anonymous visitor is identified by its network.
         day: The number of today, for the daily key of anonymous visitors.
-        opted_out: Whether the browser asks not to be tracked.
-        keeps: Whether the browser would keep a cookie, as far as the page can tell.
+        opted_out: True if the browser asks not to be tracked.
+        keeps: False if the page has found that the browser keeps no cookies.
         view_id: The id of the view that comes along, ``""`` if there is none.
     """
     secret, issued = _kept(cookies, keeps, view_id)
@@ -120,7 +120,7 @@ def identify(
 
 
 def of_the_past(*, session_key: str, user_agent: str, address: str, day: int) -> Visitor:
-    """Return the visitor of a view that another program recorded: by session, else anonymous."""
+    """Return the visitor of a view that another program recorded, by its session if there is one, else anonymous."""
     visitor = _anonymous(user_agent, address, day, opted_out=False)
     return visitor._replace(key=of_session(session_key)) if session_key and conf.visitor != "anonymous" else visitor
 
@@ -158,18 +158,18 @@ def _kept(cookies: str, keeps: bool, view_id: str) -> tuple[str, str]:
         return (_secret_of(session_key) if session_key else secret), ""
     if secret:
         return secret, "" if ids.is_current(own) else ids.sign(secret)
-    # If there is a session the id is derived from it: two pages that open at once get the same one, and so does a
+    # If there is a session the id is derived from it. So two pages that open at once get the same one, and so does a
     # browser that has the session and does not keep the id.
     if session_key:
         secret = _secret_of(session_key)
     elif keeps:
-        # Derived from the view: if its answer is lost, and the id with it, the retry gets the same id.
+        # Derived from the view, so that its retry gets the same id if the answer is lost, and the id with it.
         secret = ids.derive(_key("view"), view_id) if view_id else ids.mint()
     return secret, ids.sign(secret) if keeps else ""
 
 
 def _consented(jar: Mapping[str, str]) -> bool:
-    """Return whether cookies may be read: if ``DJINSIGHT_CONSENT_COOKIE`` names one, it must be there."""
+    """Return whether cookies may be read; if ``DJINSIGHT_CONSENT_COOKIE`` names one, it must be there."""
     name, _, value = conf.consent_cookie.partition("=")
     if not name:
         return True
@@ -191,7 +191,7 @@ def _hash(text: str, day: str) -> str:
 
 @lru_cache(maxsize=8)
 def _key(purpose: str) -> bytes:
-    """Return the site's key for hashes of one purpose: for anonymous visitors, of one day."""
+    """Return the site's key for hashes of one purpose; for anonymous visitors the purpose is a day."""
     return hashlib.blake2b(f"djinsight.visitor|{purpose}|{ids.site_keys()[-1]}".encode(), digest_size=32).digest()
 
 

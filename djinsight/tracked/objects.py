@@ -46,7 +46,7 @@ def by_model(refs: Iterable[ObjectRef]) -> Iterator[tuple[QuerySet[Any], list[Ob
     for type_id, group in by_type.items():
         model = content_types.manager().get_for_id(type_id).model_class()
         if model is not None:  # an app that is not installed may come back, and its objects with it
-            # Not through the model's manager: rows that it hides would look deleted.
+            # Not through the model's manager, as rows that it hides would look deleted.
             yield QuerySet(model).using(router.db_for_write(model)), group
 
 

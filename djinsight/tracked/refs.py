@@ -65,7 +65,7 @@ class ObjectRef(str):
         if kept is None:
             raise InvalidRef(f"expected {label} to have a whole number, a string or a UUID for a key but got {pk!r}")
         if type(pk) is not kept:
-            # In the form that the database returns: a new object may still have a UUID in capitals, for example.
+            # In the form that the database returns, as a new object may still have a UUID in capitals, for example.
             try:
                 pk = field.get_prep_value(pk)
             except (TypeError, ValueError, ValidationError) as error:

@@ -38,7 +38,7 @@ def losses() -> list[tuple[str, int | None]]:
 
 
 def saved(client: redis.Redis) -> Callable[[], None]:
-    """Save all data of Redis, and return a function that restores it: ``restore = saved(client)``."""
+    """Save all data of Redis, and return a function that restores it."""
     dumps = {key: (client.dump(key), max(client.pttl(key), 0)) for key in client.scan_iter()}
 
     def restore() -> None:

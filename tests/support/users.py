@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
 PERMISSION = "view_pageviewstatistics"
 
-# kind: may such a user see numbers with DJINSIGHT_ADMIN_ONLY?
+# The kinds of users, with True for those that may see numbers with DJINSIGHT_ADMIN_ONLY.
 KINDS = {
     "anonymous": False,
     "a user": False,
