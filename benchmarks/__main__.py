@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _alone(name: str, quick: bool) -> tuple[str, list[Figure]]:
-    """Run one benchmark in a process of its own, so that it does not depend on the memory that another has left.
+    """Run one benchmark in a process of its own, whose memory no other benchmark has used.
 
     Returns:
         The version of the Redis server, and the figures.

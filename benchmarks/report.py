@@ -1,4 +1,4 @@
-"""Report: the figures of a run as a table for the terminal, as JSON, and as a page of the docs."""
+"""Report: the figures of a run as a table, as JSON, and as a page of the docs."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 
 
 def _secret_key() -> str:
-    """Return the key that all processes sign with, also after a restart; it is made once and kept with the data."""
+    """Return the key that all processes sign with; it is made once and kept with the data for restarts."""
     path = DATA / "secret_key"
     DATA.mkdir(parents=True, exist_ok=True)
     try:

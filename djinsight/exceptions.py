@@ -47,7 +47,7 @@ class DjinsightError(Exception):
 
 
 class InvalidRef(DjinsightError, ValueError):
-    """A string that names no object, or an object that cannot be named (no primary key, or too long a one)."""
+    """A string that names no object, or an object whose key is missing, too long or of an unfit type."""
 
 
 class Rejected(DjinsightError):

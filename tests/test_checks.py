@@ -176,7 +176,7 @@ def test_e006_a_child_with_another_key_than_its_parent() -> None:
 
 
 class Router:
-    """Writes a model to the database given for its name or its app, and reads from a replica, which checks ignore."""
+    """Writes to the database given for a model's name or app, and reads from a replica, which checks ignore."""
 
     def __init__(self, migrate: bool = True, **where: str) -> None:
         self.where = where

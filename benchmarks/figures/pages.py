@@ -150,7 +150,7 @@ def _many_statistics(objects: int) -> int:
 
 
 def charts(run: Run) -> list[Figure]:
-    """Measure charts of a year of one object and 30 days of the site, with ten million log rows, on PostgreSQL."""
+    """Measure charts of one object's year and the site's 30 days, with ten million log rows, on PostgreSQL."""
     rows, objects = run.size(10_000_000, 20_000), run.size(1000, 50)
     _long_log(rows, objects)
     today = days.now().day

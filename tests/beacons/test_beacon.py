@@ -199,7 +199,7 @@ def test_reason(frame: str, reason: Reason) -> None:
 
 @pytest.mark.parametrize(("frame", "reason"), BAD.values(), ids=BAD)
 def test_the_view_of_a_refusal(frame: str, reason: Reason) -> None:
-    """A refusal names the view by its id if the id is valid, so that the client knows which view it means."""
+    """A refusal has the id of the view if that is valid, so that the client knows which view it means."""
     of_a_view = {Reason.TOKEN, Reason.SCOPE, Reason.EXPIRED, Reason.URL, Reason.REFERRER}
     assert refused(frame).view_id == (ID if reason in of_a_view else None)
 

@@ -178,7 +178,7 @@ def test_no_id_is_given(kind: str, who: dict[str, str], respected: bool, setting
 
 @pytest.mark.parametrize("cookies", ["", SESSION, COOKIE, f"{SESSION}; {COOKIE}", FORGED])
 def test_a_browser_that_keeps_no_id(cookies: str, settings: Any) -> None:
-    """It is identified by what it sends, else as an anonymous visitor, and so is not a new one with each page."""
+    """It is identified by what it sends, else as an anonymous visitor, not as a new one with each page."""
     asked = request(cookies)
     asked.META["QUERY_STRING"] = "keep=0"
     over_http = visitors.from_request(asked, DAY)

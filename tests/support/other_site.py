@@ -1,4 +1,4 @@
-"""Other site: a second site on the Redis of the tests, with a database and secret key of its own and equal refs."""
+"""Other site: a second site on the tests' Redis, with its own database and secret key, and equal refs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Zones: a database with a time zone of its own, in which its times are returned, and on SQLite stored, too."""
+"""Zones: a database with a time zone of its own, in which it returns times, and on SQLite stores them."""
 
 from __future__ import annotations
 
