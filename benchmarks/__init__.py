@@ -1,1 +1,1 @@
-"""What djinsight costs, each figure as a ratio of two things measured in turn: ``python -m benchmarks``."""
+"""Benchmarks: measure the cost of djinsight as ratios, with ``python -m benchmarks``."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [name ...]``: measures, prints a table and writes JSON."""
+"""Measure djinsight, print a table of the figures, and write them as JSON."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ def main() -> None:
 
 
 def _alone(name: str, quick: bool) -> tuple[str, list[Figure]]:
-    """Run one benchmark in a process of its own, so that none pays for what another has left in memory.
+    """Run one benchmark in a process of its own, whose memory no other benchmark has used.
 
-    The version of the Redis server that it ran on, and what it found.
+    Returns:
+        The version of the Redis server, and the figures.
     """
     with tempfile.NamedTemporaryFile(suffix=".json") as found:
         subprocess.run([sys.executable, "-m", "benchmarks.alone", name, str(int(quick)), found.name], check=True)
@@ -47,11 +48,11 @@ def _alone(name: str, quick: bool) -> tuple[str, list[Figure]]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help="what to measure; everything without")
-    parser.add_argument("--list", action="store_true", help="the names, and what each measures")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: shows that it runs, no more")
-    parser.add_argument("--json", type=Path, metavar="FILE", default=Path("benchmarks.json"), help="where to write it")
-    parser.add_argument("--publish", action="store_true", help="write it to docs/ too, as JSON and as a page")
+    parser.add_argument("names", nargs="*", metavar="name", help="what to measure; all of it if no name is given")
+    parser.add_argument("--list", action="store_true", help="list the names with what each measures")
+    parser.add_argument("--quick", action="store_true", help="take seconds instead of minutes, to show that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=Path("benchmarks.json"), help="the file to write")
+    parser.add_argument("--publish", action="store_true", help="also write the figures to docs/, as JSON and as a page")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:

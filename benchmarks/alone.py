@@ -1,4 +1,4 @@
-"""One benchmark in this process: ``python -m benchmarks.alone NAME QUICK FILE``."""
+"""Alone: ``python -m benchmarks.alone NAME QUICK FILE`` runs one benchmark in this process."""
 
 from __future__ import annotations
 

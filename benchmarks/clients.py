@@ -1,4 +1,4 @@
-"""Clients: many open WebSockets in one loop of one process."""
+"""Clients: many open WebSockets, served by one loop of one process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 from benchmarks import cores, wire
 
-AT_ONCE = 64  # handshakes on their way
-ANSWER_WITHIN = 30.0  # seconds without anything to read
+AT_ONCE = 64  # handshakes in flight
+ANSWER_WITHIN = 30.0  # seconds without anything to read, after which a benchmark fails
 _PING = b'{"type":"ping","n":'
 
 
@@ -25,7 +25,7 @@ class Client:
         self.buffer = b""
 
     def send(self, data: bytes) -> None:
-        """Send all of it. What is sent is small: the kernel has room for it as a rule, and is waited for else."""
+        """Send all of ``data``, and wait if the kernel has no room for it."""
         while data:
             try:
                 data = data[self.sock.send(data) :]
@@ -33,7 +33,7 @@ class Client:
                 select.select([], [self.sock], [], ANSWER_WITHIN)
 
     def receive(self) -> list[bytes]:
-        """The payloads that have come. Pings, of the server and of the application, are answered."""
+        """Return the payloads that have arrived, and answer pings of the server and of the application."""
         data = self.sock.recv(262_144)
         if not data:
             raise EOFError("the server closed a connection")
@@ -52,9 +52,9 @@ class Client:
 
 
 class Clients:
-    """Open sockets and who of them has something to read.
+    """Open sockets, and which of them have something to read.
 
-    While they are open, this process runs before what shares its core; not so where ``first`` is false.
+    While they are open, this process takes precedence over others on its core, unless ``first`` is false.
     """
 
     def __init__(self, *, first: bool = True) -> None:
@@ -88,11 +88,11 @@ class Clients:
         del self._by_number[client.sock.fileno()]
 
     def ready(self, within: float = ANSWER_WITHIN) -> list[Client]:
-        """Those with something to read; none after ``within`` seconds."""
+        """Return the clients with something to read, none of them after ``within`` seconds."""
         return [self._by_number[number] for number, _ in self._poll.poll(max(within, 0.0), 4096)]
 
     def drain(self, seconds: float, take: Callable[[Client, list[bytes]], None] | None = None) -> None:
-        """Read whatever comes for so long."""
+        """Read all that arrives for ``seconds``, and pass it to ``take``."""
         until = time.perf_counter() + seconds
         while (left := until - time.perf_counter()) > 0:
             for client in self.ready(left):
@@ -101,7 +101,7 @@ class Clients:
                     take(client, payloads)
 
     def await_each(self, clients: list[Client], begin: bytes) -> None:
-        """Wait until each of ``clients`` has got a text that begins with ``begin``."""
+        """Wait until each of ``clients`` has received a text frame that begins with ``begin``."""
         missing = set(clients)
         while missing:
             ready = self.ready()
@@ -112,7 +112,7 @@ class Clients:
                     missing.discard(client)
 
     def open(self, port: int, path: str, number: int, visitor: Callable[[int], str]) -> list[Client]:
-        """Open so many sockets on ``path``, some at a time."""
+        """Open ``number`` sockets on ``path``, ``AT_ONCE`` at a time."""
         opened: list[Client] = []
         for start in range(0, number, AT_ONCE):
             part = [connect(port, path, visitor(n)) for n in range(start, min(start + AT_ONCE, number))]
@@ -124,7 +124,7 @@ class Clients:
 
 
 def connect(port: int, path: str, visitor: str) -> Client:
-    """A connection on which the handshake is sent."""
+    """Return a client that has sent its handshake."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_WITHIN)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.sendall(wire.handshake(port, path, visitor))
@@ -132,7 +132,7 @@ def connect(port: int, path: str, visitor: str) -> Client:
 
 
 def accepted(client: Client) -> None:
-    """Read the answer to the handshake."""
+    """Read the answer to the handshake, and raise EOFError if it is refused."""
     while b"\r\n\r\n" not in client.buffer:
         data = client.sock.recv(65_536)
         if not data:

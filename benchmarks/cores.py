@@ -1,4 +1,4 @@
-"""Cores: one for what is measured, another for what loads it."""
+"""Cores: one for the server that is measured, another for its load."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 _cores = sorted(os.sched_getaffinity(0))
 SERVER = _cores[0]
-LOAD = _cores[-1]  # on a machine with one core the same: its figures say little
-SOCKETS = 20_000  # open files a process may need
+LOAD = _cores[-1]  # a machine with one core shares it, so its figures mean little
+SOCKETS = 20_000  # open files that a process may need
 _SPIN = """
 import os
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -24,16 +24,16 @@ while os.getppid() == %d:
 
 
 def pin(core: int) -> None:
-    """Keep this process, and what it starts, on ``core``."""
+    """Keep this process and its children on ``core``."""
     os.sched_setaffinity(0, {core})
 
 
 @contextmanager
 def awake() -> Iterator[None]:
-    """Keep the cores from halting, by processes that run where nothing else would.
+    """Keep the cores from halting within the block, with processes that run only if no other does.
 
-    A halted virtual core is somebody else's: its process finds cold caches, and what it does next takes longer, by a
-    sixth where it waits for half of the time.
+    A halted virtual core goes to another virtual machine, and finds cold caches when it comes back. That slows a server
+    down by a sixth if it waits for half of the time.
     """
     spinning = [subprocess.Popen([sys.executable, "-c", _SPIN % (core, os.getpid())]) for core in {SERVER, LOAD}]
     try:
@@ -46,9 +46,10 @@ def awake() -> Iterator[None]:
 
 @contextmanager
 def first() -> Iterator[None]:
-    """Have this process run before whatever shares its core, where it may (as root): of the load and Redis, the load.
+    """Give this process precedence over others on its core within the block, if it may (as root).
 
-    It stands for clients that run elsewhere, which do not wait until Redis is through with a script.
+    The load shares its core with Redis. It stands for clients on other machines, which do not wait for a script of
+    Redis.
     """
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
@@ -62,7 +63,7 @@ def first() -> Iterator[None]:
 
 
 def allow_many_sockets() -> None:
-    """Raise the limit of open files as far as this process may."""
+    """Raise the limit of open files as far as this process is allowed to."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = SOCKETS if hard == resource.RLIM_INFINITY else min(SOCKETS, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,4 +1,4 @@
-"""Figures: what was measured, against what, and whether it is what it should be."""
+"""Figures: one measurement, what it is compared with, and its target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Figure:
-    """One line of the table. ``value`` is a ratio, or has a unit; ``most`` or ``least`` is its target."""
+    """One line of the table; ``value`` is a ratio or has a unit, ``most`` or ``least`` is its target."""
 
     name: str  # what is measured
     against: str  # what it is measured against
@@ -16,13 +16,13 @@ class Figure:
     unit: str = "x"
     least: float | None = None
     most: float | None = None
-    # What was measured, by name: at least five of each in a whole run.
+    # The measurements by name, at least five of each in a whole run.
     samples: dict[str, list[float]] = field(default_factory=dict)
     note: str = ""
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached, None where there is none."""
+        """True if the target is reached, False if it is missed, None if there is none."""
         if self.least is not None:
             return self.value >= self.least
         if self.most is not None:
@@ -42,7 +42,7 @@ class Figure:
 
 
 def number(value: float) -> str:
-    """Three digits that matter, thousands apart."""
+    """Return ``value`` with three significant digits and separated thousands."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""The machine that a run was made on, and the versions that it ran."""
+"""Machine: the hardware of a run, and the versions of its software."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES = ("Django", "channels", "channels-redis", "daphne", "uvicorn", "redis"
 
 
 def describe() -> dict[str, str]:
-    """What to say of this machine, by name."""
+    """Return the properties of this machine by name."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",

@@ -1,4 +1,4 @@
-"""A B A B: two things measured in turn, the median of each, and of their ratios."""
+"""Medians: measure alternately, A B A B, and take the median of each, and of their ratios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Measure = Callable[[], float]
 
 
 def in_turn(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[float]]:
-    """Measure each of ``measures`` once, and all of them ``rounds`` times; what came out, by name."""
+    """Call each of ``measures`` once a round, for ``rounds`` rounds, and return the values by name."""
     samples: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
@@ -20,12 +20,15 @@ def in_turn(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[floa
 
 
 def ratio(samples: Mapping[str, list[float]], name: str, against: str) -> float:
-    """The median of the ratios of each round: its two halves met the machine at the same speed, as far as may be."""
+    """Return the median of the ratios of the rounds.
+
+    The two measurements of one round are the closest in time, so the speed of the machine differs least between them.
+    """
     return median(_ratios(samples, name, against))
 
 
 def spread(samples: Mapping[str, list[float]], name: str, against: str) -> str:
-    """Between what the ratios of the middle half of the rounds are."""
+    """Return the range of the ratios in the middle half of the rounds, as a sentence."""
     ordered = sorted(_ratios(samples, name, against))
     quarter = len(ordered) // 4
     return f"the middle half of {len(ordered)} rounds {number(ordered[quarter])} to {number(ordered[-1 - quarter])}"
@@ -36,11 +39,11 @@ def _ratios(samples: Mapping[str, list[float]], name: str, against: str) -> list
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The value that ``percent`` of the values do not exceed."""
+    """Return the value that ``percent`` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def middle(values: list[float]) -> float:
-    """The median."""
+    """Return the median."""
     return median(values)

@@ -1,4 +1,4 @@
-"""Servers that are measured, each a process on the server's core."""
+"""Processes: the servers that are measured, each on the server's core."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Server:
-    """A process that listens on ``port`` of 127.0.0.1; with ``with`` it ends with the block."""
+    """A process that listens on ``port`` of 127.0.0.1, and ends with its ``with`` block."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class Server:
                 self._process.wait()
 
     def cpu(self) -> float:
-        """Seconds of processor time it has used."""
+        """Return the seconds of processor time that it has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def memory(self) -> int:
-        """Bytes of memory it has."""
+        """Return the bytes of its resident memory."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
 
 

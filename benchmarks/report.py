@@ -1,4 +1,4 @@
-"""What a run found: a table for the terminal, JSON to keep, and the page of the docs."""
+"""Report: the figures of a run as a table, as JSON, and as a page of the docs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from benchmarks.figures import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-NOTES = ROOT / "benchmarks" / "notes.md"  # what the figures do not say by themselves
+NOTES = ROOT / "benchmarks" / "notes.md"  # the explanation of the figures
 
 
 def line(name: str, figure: Figure) -> str:
-    """One figure, for the terminal."""
+    """Return the line of one figure for the terminal."""
     verdict = {True: "reached", False: "MISSED", None: ""}[figure.reached]
     value = f"{number(figure.value)} {figure.unit}"
     measured = ", ".join(f"{name} {number(median(values))}" for name, values in figure.samples.items())
@@ -28,7 +28,7 @@ def line(name: str, figure: Figure) -> str:
 
 
 def as_json(figures: Iterable[Figure], seconds: float, redis_version: str) -> dict[str, Any]:
-    """What one benchmark found, with the machine and the day."""
+    """Return the figures of one benchmark, with the machine and the day."""
     return {
         "made": datetime.now(UTC).date().isoformat(),
         "machine": {**machine.describe(), "Redis server": redis_version},
@@ -38,7 +38,10 @@ def as_json(figures: Iterable[Figure], seconds: float, redis_version: str) -> di
 
 
 def merge(path: Path, made: Mapping[str, Any]) -> dict[str, Any]:
-    """Write ``made`` to ``path``, over what is there of the same benchmarks, and without those that are gone."""
+    """Write ``made`` to ``path`` and return its content.
+
+    Figures of other benchmarks stay, except of benchmarks that no longer exist.
+    """
     found = {**(json.loads(path.read_text()) if path.exists() else {}), **made}
     merged = {name: found[name] for name in BENCHMARKS if name in found}
     path.write_text(json.dumps(merged, indent=1) + "\n")
@@ -46,7 +49,7 @@ def merge(path: Path, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def page(made: Mapping[str, Any]) -> str:
-    """The page of the docs, in Markdown."""
+    """Return the page of the docs in Markdown."""
     machines = list(dict.fromkeys(_machine(benchmark) for benchmark in made.values()))
     lines = [
         "# Benchmarks",
@@ -81,7 +84,7 @@ def _machine(benchmark: Mapping[str, Any]) -> str:
 
 
 def publish(made: Mapping[str, Any]) -> None:
-    """Put what was found among the docs: the JSON, and the page made of it."""
+    """Write the figures to the docs, as JSON and as the page made of it."""
     (DOCS / "benchmarks.md").write_text(page(merge(DOCS / "benchmarks.json", made)))
 
 

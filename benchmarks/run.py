@@ -1,4 +1,4 @@
-"""One run: its private Redis and database, and how much of everything it takes."""
+"""Run: the private Redis and database of one run, and the sizes of its measurements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOCKET_PATH = "/ws/djinsight/"
 
 @dataclass
 class Run:
-    """What a benchmark is given."""
+    """The surroundings of a benchmark: its data directory, its Redis, and if it is quick."""
 
     data: Path
     redis: RedisServer
@@ -28,12 +28,12 @@ class Run:
 
     @property
     def rounds(self) -> int:
-        """How often each of two things is measured."""
+        """How often each measurement is made."""
         return 1 if self.quick else 5
 
     @property
     def seconds(self) -> float:
-        """How long a rate is measured."""
+        """For how long a rate is measured, in seconds."""
         return 0.3 if self.quick else 1.5
 
     def size(self, whole: int, quick: int) -> int:
@@ -41,11 +41,11 @@ class Run:
 
     @property
     def log(self) -> Path:
-        """What the servers say."""
+        """The log file of the servers."""
         return self.data / "servers.log"
 
     def redis_version(self) -> str:
-        """The server's, which is another thing than the client's."""
+        """Return the version of the server, which is independent of the client's."""
         import redis
 
         with redis.Redis.from_url(self.redis.url) as client:
@@ -61,7 +61,10 @@ class Run:
 
 @contextmanager
 def started(*, quick: bool, postgresql: bool) -> Iterator[Run]:
-    """Start what a run needs, and clean it away. Once a process: Django's settings are read once."""
+    """Start the servers of a run, and remove them after the block.
+
+    A process can do this once, as Django reads its settings once.
+    """
     cores.allow_many_sockets()
     cores.pin(cores.LOAD)
     with ExitStack() as stack:
@@ -93,7 +96,7 @@ def _migrate() -> None:
 
 
 def make_articles(number: int) -> list[Any]:
-    """So many articles, made where there are fewer."""
+    """Return ``number`` articles, and create those that are missing."""
     from benchmarks.site.models import Article
 
     missing = number - Article.objects.count()

@@ -1,4 +1,4 @@
-"""View beacons as the load sends them, and how many a second are answered."""
+"""Views: the view beacons of the load, and how many of them are answered a second."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from benchmarks.clients import ANSWER_WITHIN, Client, Clients
 from djinsight.beacons import tokens
 from djinsight.tracked.refs import ObjectRef
 
-WARM_UP = 0.3  # of the time that is measured
+WARM_UP = 0.3  # the share of the measured time that goes before it
 OBJECTS = 50
 REFERRER = "https://www.google.com/"
 
 
 def ref(number: int) -> ObjectRef:
-    """The article with this number."""
+    """Return the ref of the article with this number."""
     return ObjectRef("site", "article", str(number))
 
 
 def beacons(number: int, articles: Sequence[int] = range(1, OBJECTS + 1)) -> list[bytes]:
-    """So many views, of these articles in turn, each with an id of its own."""
+    """Return ``number`` view frames of these articles in rotation, each with an id of its own."""
     of = [(tokens.mint("view", ref(pk)), f"/articles/a-title-of-usual-length-{pk}/") for pk in articles]
     frames = []
     for n in range(number):
@@ -36,13 +36,13 @@ def beacons(number: int, articles: Sequence[int] = range(1, OBJECTS + 1)) -> lis
 
 
 def visitor(number: int) -> str:
-    """A session key."""
+    """Return a session key."""
     return f"{number:0>32}"
 
 
 @dataclass
 class Answered:
-    """What came back in some time."""
+    """The answers within a period."""
 
     answers: int
     refused: int
@@ -61,16 +61,26 @@ def keep_in_flight(
     answer: bytes = b'{"type":"counted"',
     warm: int = 0,
 ) -> Answered:
-    """Keep ``each`` frames on their way on every socket: a frame goes out for each answer that comes.
+    """Keep ``each`` frames in flight on every socket, and count the answers.
 
-    The sockets take from the parts of ``frames`` in turn: all from one, or each from its own. ``answer`` is how an
-    answer begins. The first part of the time is to warm up and is not counted, and goes on until there were ``warm``
-    answers. Raises RuntimeError where the frames do not last, TimeoutError where nothing is answered.
+    A frame is sent for each answer that arrives. A warm-up before the measured time is not counted.
+
+    Args:
+        clients: The open sockets.
+        frames: The frames to send, one list for all sockets or one for each.
+        each: How many frames of a socket wait for an answer.
+        seconds: For how long answers are counted.
+        answer: The beginning of an answer.
+        warm: How many answers the warm-up takes at least.
+
+    Raises:
+        RuntimeError: If there are too few frames.
+        TimeoutError: If no answer arrives in the warm-up.
     """
     queues = [deque(part) for part in frames]
     waiting = {client: queues[n % len(queues)] for n, client in enumerate(clients)}
     answers = refused = 0
-    began, until = time.perf_counter(), inf  # until when is known when it is counted
+    began, until = time.perf_counter(), inf  # the end is known when the warm-up is over
     for client in clients:
         _send(client, waiting[client], each)
     while (now := time.perf_counter()) < until:
@@ -102,7 +112,7 @@ def _send(client: Client, waiting: deque[bytes], number: int) -> None:
 
 
 def _settle(clients: Clients) -> None:
-    """Let what is still on its way come in: the next measurement is not to pay for it."""
+    """Read the answers that are still in flight, so that they do not disturb the next measurement."""
     while clients.ready(0.2):
         for client in clients.ready(0):
             client.receive()

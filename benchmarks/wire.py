@@ -1,6 +1,6 @@
-"""WebSocket frames as a client's bytes, made before they are needed.
+"""Wire: WebSocket frames of clients as bytes, made before they are needed.
 
-A WebSocket library for Python is slower than the servers that are measured: the load speaks with sockets.
+The load uses plain sockets, as a WebSocket library for Python is slower than the servers that are measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PONG = 0xA
 
 
 def handshake(port: int, path: str, visitor: str) -> bytes:
-    """The request that opens a socket, as a browser with a session would send it."""
+    """Return the request that opens a socket, as a browser with a session sends it."""
     host = f"127.0.0.1:{port}"
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -30,12 +30,12 @@ def handshake(port: int, path: str, visitor: str) -> bytes:
 
 
 def text(payload: str | dict[str, Any]) -> bytes:
-    """A masked text frame."""
+    """Return a masked text frame."""
     return _frame(TEXT, (json.dumps(payload, separators=(",", ":")) if isinstance(payload, dict) else payload).encode())
 
 
 def pong(payload: bytes) -> bytes:
-    """The answer to a ping of the server's."""
+    """Return the frame that answers a ping of the server."""
     return _frame(PONG, payload)
 
 
@@ -50,9 +50,11 @@ def _frame(kind: int, data: bytes) -> bytes:
 
 
 def read(buffer: bytes) -> tuple[list[bytes], list[bytes], bytes]:
-    """The payloads of the text frames and of the pings in ``buffer``, and what is left of it.
+    """Return the payloads of text frames and of pings in ``buffer``, and the rest of it.
 
-    Raises EOFError at a close frame.
+    Raises:
+        EOFError: If there is a close frame.
+        ValueError: If a frame has 64 KiB or more.
     """
     payloads: list[bytes] = []
     pings: list[bytes] = []

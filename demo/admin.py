@@ -6,7 +6,7 @@ from demo.models import Article, Course, Product
 
 
 class Viewed(admin.ModelAdmin):
-    """Numbers beside the objects: the virtual columns sort like columns of the table."""
+    """An admin with a column of views, by which lists are sorted like by a column of the table."""
 
     search_fields = ("slug",)
 

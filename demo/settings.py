@@ -1,4 +1,4 @@
-"""The demo's settings. What differs between machines comes from the environment, set by the supervisor."""
+"""Settings of the demo. Values that differ between machines come from the environment, set by the supervisor."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 
 
 def _secret_key() -> str:
-    """Made once and kept with the data: all processes sign with it, and it signs after a restart as before."""
+    """Return the key that all processes sign with; it is made once and kept with the data for restarts."""
     path = DATA / "secret_key"
     DATA.mkdir(parents=True, exist_ok=True)
     try:
@@ -76,7 +76,7 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA / "db.sqlite3",
         "OPTIONS": {
-            # The worker writes while pages are read: neither waits for the other.
+            # With a write-ahead log, pages that are read and a worker that writes do not wait for each other.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -84,7 +84,7 @@ DATABASES = {
     }
 }
 
-# cache.clear() empties its database: not that of the counters, nor Celery's.
+# A Redis database of its own, as cache.clear() empties it; the counters and Celery use another one.
 CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"{REDIS_URL}?db=1"}}
 DJINSIGHT_REDIS_URL = REDIS_URL
 CHANNEL_LAYERS = {
@@ -97,7 +97,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 DJINSIGHT_PERSIST_INTERVAL = 3
-# All visitors come from this machine, the simulated ones too.
+# All visitors come from this machine, also the simulated ones.
 DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_NEW_VISITORS = None
 if os.environ.get("DEMO_NO_LIMITS"):
     DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_SOCKET = None

@@ -1,4 +1,4 @@
-"""``python -m demo.simulate URL N``: N views a second by visitors with sockets; some pages are far more popular."""
+"""Simulate: ``python -m demo.simulate URL N`` sends N views a second by visitors with sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-MAX_VISITORS = 300  # with an open socket; past it views wait, so that a slow server is not buried
+MAX_VISITORS = 300  # open sockets; past it new visitors wait, so that a slow server is not overloaded
 VIEWS_A_VISIT = 4  # pages that a visitor reads on average
 ANSWER_WITHIN = 10.0  # seconds
 
@@ -45,7 +45,7 @@ def read(url: str, path: str) -> str:
 
 
 def find_pages(url: str) -> list[Page]:
-    """The pages that count views, in an order of popularity of their own."""
+    """Return the pages that count views, the most popular first, in an order that is always the same."""
     paths: dict[str, None] = {}
     indexes = ["/", "/shop/", "/courses/"]
     if 'href="/blog/"' in read(url, "/"):
@@ -64,7 +64,7 @@ def find_pages(url: str) -> list[Page]:
 
 
 async def listen(socket: ClientConnection, answers: asyncio.Queue[str]) -> None:
-    """Read as a page does: counters go by, a ping gets its pong, the answer to a view is handed on."""
+    """Read frames as a page does: ignore counters, answer pings, and put answers to views into ``answers``."""
     async for text in socket:
         frame = json.loads(text)
         if frame["type"] == "ping":
@@ -74,17 +74,17 @@ async def listen(socket: ClientConnection, answers: asyncio.Queue[str]) -> None:
 
 
 class Audience:
-    """Visitors who come, read a few pages over one socket, and go."""
+    """Visitors that come, read a few pages over one socket each, and leave."""
 
     def __init__(self, url: str, pages: list[Page]) -> None:
         self.url = url
         self.pages = pages
-        # Zipf: the second page has half of the views of the first, the third a third.
+        # Zipf's law: the second page has half as many views as the first, the third a third.
         self.weights = [1 / rank for rank in range(1, len(pages) + 1)]
         self.room = asyncio.Semaphore(MAX_VISITORS)
 
     async def come(self, rate: float) -> None:
-        """Let visitors in, for ``rate`` views a second, until the process ends."""
+        """Start visits, for ``rate`` views a second on average, until the process ends."""
         async with asyncio.TaskGroup() as visits:
             while True:
                 await self.room.acquire()
@@ -117,7 +117,7 @@ class Audience:
                 finally:
                     listening.cancel()
         except (OSError, WebSocketException, TimeoutError) as error:
-            print(f"a visitor left: {error!r}")
+            print(f"a visitor left with an error: {error!r}")
         finally:
             self.room.release()
 

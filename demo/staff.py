@@ -1,4 +1,4 @@
-"""Who may see the admin of the demo. Printed at the start: the demo is for this machine."""
+"""Staff: the user of the demo's admin. Name and password are printed at the start, as the demo is for one machine."""
 
 USERNAME = "editor"
 PASSWORD = "live-numbers"

@@ -1,4 +1,4 @@
-"""``python -m demo``: Redis, the site, a worker and a beat, started together and ended together."""
+"""Supervisor: ``python -m demo`` starts Redis, the site, a worker and a beat, and ends them together."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from demo.redis_server import RedisServer, RedisUnavailable, start_redis
 from demo.staff import PASSWORD, USERNAME
 
 READY_WITHIN = 60.0  # seconds
-PORTS_TRIED = 20  # after one that is taken
-LOOK_EVERY = 0.2  # seconds between looks at the children
-MAX_MESSAGE = (
-    65536  # bytes a server takes in one WebSocket message; what is longer than a frame is refused with a reason
-)
+PORTS_TRIED = 20  # ports after one that is taken
+LOOK_EVERY = 0.2  # seconds between two checks of the children
+# Bytes of the longest WebSocket message that the server reads. It is longer than a frame of djinsight may be, so that
+# djinsight can refuse a longer one with a reason.
+MAX_MESSAGE = 65536
 
 
 class CannotRun(Exception):
-    """The demo cannot run; the message is one sentence for people."""
+    """The demo cannot run; the message is for the user."""
 
 
 class Stopped(Exception):
-    """Somebody pressed Ctrl-C, or asked for the end of the process."""
+    """The user pressed Ctrl-C, or another program sent SIGTERM."""
 
 
 def main() -> int:
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
-    """Start everything, say when it is ready, and wait for the end. What ``stack`` holds ends in reverse order."""
+    """Start all processes, print when they are ready, and wait for the end; ``stack`` ends them in reverse order."""
     if options.cms and find_spec("wagtail") is None:
         raise CannotRun("The blog needs Wagtail: pip install -e '.[wagtail]'.")
     stack.enter_context(_data(options.data))
@@ -87,7 +87,7 @@ def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
     _wait_for_socket(options, children, stop)
     print(f"Admin: {options.url}admin/ as {USERNAME}, password {PASSWORD}", flush=True)
     if options.cms:
-        print(f"Wagtail: {options.url}cms-admin/, as the same", flush=True)
+        print(f"Wagtail: {options.url}cms-admin/ as {USERNAME}, too", flush=True)
     print(f"ready {options.url}", flush=True)
     if options.simulate:
         children.append(start("simulate", "-m", "demo.simulate", options.url, str(options.simulate)))
@@ -97,7 +97,7 @@ def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
 
 @contextmanager
 def _data(path: Path) -> Iterator[None]:
-    """A directory that can be written, and that no other demo uses."""
+    """Make the directory of the data, and lock it against other demos within the block."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock: TextIO = (path / "lock").open("w")
@@ -112,7 +112,7 @@ def _data(path: Path) -> Iterator[None]:
 
 
 def _check_port(options: Options) -> None:
-    """Find out before anything is started."""
+    """Refuse a port that is taken, before anything is started."""
     try:
         _bind(options.host, options.port)
     except OSError as error:
@@ -122,7 +122,7 @@ def _check_port(options: Options) -> None:
 
 
 def _free_port(options: Options) -> int:
-    """One of the next ports, or where all of them are taken whichever the system gives."""
+    """Return one of the next ports, or one that the system chooses if all of them are taken."""
     for port in range(options.port + 1, min(options.port + PORTS_TRIED, MAX_PORT) + 1):
         with suppress(OSError):
             return _bind(options.host, port)
@@ -130,7 +130,11 @@ def _free_port(options: Options) -> int:
 
 
 def _bind(host: str, port: int) -> int:
-    """Listen there for a moment, and return the port. Raises OSError."""
+    """Listen on the port for a moment, and return its number.
+
+    Raises:
+        OSError: If that is not possible.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -175,7 +179,12 @@ def _server(options: Options) -> tuple[str, ...]:
 
 
 def _finish(process: Process, stop: threading.Event) -> None:
-    """Wait until ``process`` has done its work."""
+    """Wait until ``process`` has ended.
+
+    Raises:
+        Stopped: If the user ends the demo.
+        CannotRun: If the process failed.
+    """
     while not process.ended:
         if stop.wait(LOOK_EVERY):
             raise Stopped
@@ -184,7 +193,12 @@ def _finish(process: Process, stop: threading.Event) -> None:
 
 
 def _wait_for_socket(options: Options, children: list[Process], stop: threading.Event) -> None:
-    """Wait until a page could open its socket."""
+    """Wait until a page can open its socket.
+
+    Raises:
+        Stopped: If the user ends the demo.
+        CannotRun: If no socket opens in time, or a child has ended by itself.
+    """
     for _ in range(round(READY_WITHIN / LOOK_EVERY)):
         try:
             origin = options.url.rstrip("/")
@@ -196,7 +210,12 @@ def _wait_for_socket(options: Options, children: list[Process], stop: threading.
 
 
 def _look(children: list[Process], stop: threading.Event) -> None:
-    """Wait a moment. Raises Stopped at the user's wish, CannotRun where a child has ended by itself."""
+    """Wait a moment.
+
+    Raises:
+        Stopped: If the user ends the demo.
+        CannotRun: If a child has ended by itself.
+    """
     if stop.wait(LOOK_EVERY):
         raise Stopped
     for child in children:

@@ -1,6 +1,6 @@
-"""The Python API: corrections of what was counted.
+"""API: correct what was counted.
 
-Each function has an async twin, whose name has an ``a`` before it.
+Each function has an async twin with the same name and an ``a`` in front, as ``aset_totals`` of ``set_totals``.
 """
 
 from __future__ import annotations
@@ -23,28 +23,31 @@ T = TypeVar("T")
 
 
 class Totals(NamedTuple):
-    """The live totals of an object after a correction."""
+    """The totals of an object after a correction, with the views that are not in the database yet."""
 
     total_views: int
     unique_views: int
 
 
 def set_totals(obj: Any, *, total_views: int | None = None, unique_views: int | None = None) -> Totals:
-    """Set what is counted of ``obj`` until now; views from then on add to it.
+    """Set the totals of ``obj``; later views add to them.
 
-    Open pages get a larger number at once, and a smaller one when they are loaded again. The log and the sums by day
-    and hour stay what was counted.
+    Open pages show a larger number at once, a smaller one after they are loaded again. The log and the sums by day and
+    hour do not change.
 
     Args:
         obj: A saved object of a tracked model, or its ObjectRef.
-        total_views: Its views, None to leave them as they are.
-        unique_views: Its unique visitors, None to leave them as they are.
+        total_views: The new number of views, None to keep the present one.
+        unique_views: The new number of unique visitors, None to keep the present one.
+
+    Returns:
+        The totals from now on.
 
     Raises:
-        InvalidRef: The object is not saved, or its key cannot be counted by.
-        ValueError: A number is negative or too large, or there would be more unique views than views.
-        CountingUnavailable: Redis does not answer: nothing was set.
-        RuntimeError: It was called in a transaction. Call it after its commit.
+        InvalidRef: If the object is not saved, or its model has a key of a type that is not counted.
+        ValueError: If a number is negative or too large, or there would be more unique views than views.
+        CountingUnavailable: If Redis does not answer; nothing was set then.
+        RuntimeError: If the caller is in a transaction. Call it after the commit.
     """
     ref = _ref(obj)
     renewed = corrections.set_totals(ref, total_views=total_views, unique_views=unique_views)
@@ -53,19 +56,22 @@ def set_totals(obj: Any, *, total_views: int | None = None, unique_views: int | 
 
 
 def merge(source: Any, into: Any) -> Totals:
-    """Move all views of ``source`` to ``into``, as before ``source`` is deleted. Return the totals of ``into``.
+    """Move all views of ``source`` to ``into``, for example before ``source`` is deleted.
 
-    Log rows, totals and sums by day and hour move. A visitor whom the log has seen at both counts once.
+    Log rows, totals and sums by day and hour move. A visitor that the log has for both counts once.
 
     Args:
         source: A saved object of a tracked model, or its ObjectRef.
-        into: Another one, of the same model or of another.
+        into: Another object, of any tracked model, or its ObjectRef.
+
+    Returns:
+        The totals of ``into`` from now on.
 
     Raises:
-        InvalidRef: An object is not saved, or its key cannot be counted by.
-        ValueError: Both are one object.
-        CountingUnavailable: Redis does not answer: nothing was moved.
-        RuntimeError: It was called in a transaction. Call it after its commit.
+        InvalidRef: If an object is not saved, or its model has a key of a type that is not counted.
+        ValueError: If both are one object.
+        CountingUnavailable: If Redis does not answer; nothing was moved then.
+        RuntimeError: If the caller is in a transaction. Call it after the commit.
     """
     refs = _ref(source), _ref(into)
     renewed = corrections.merge(*refs)
@@ -74,23 +80,26 @@ def merge(source: Any, into: Any) -> Totals:
 
 
 def forget_visitor(visitor: str) -> int:
-    """Delete what is kept of a visitor: log rows, dead letters, and what Redis knows. Return how many log rows.
+    """Delete all data about a visitor: log rows, dead letters, and keys in Redis.
 
-    The numbers of objects stay. A visitor who comes back is a new one.
+    The numbers of objects do not change. If the visitor comes back it is a new one.
 
     Args:
-        visitor: The visitor as the log has it, in the column of that name.
+        visitor: The value in the column ``visitor`` of the log.
+
+    Returns:
+        How many log rows were deleted.
 
     Raises:
-        ValueError: The text is empty.
-        CountingUnavailable: Redis does not answer.
-        RuntimeError: It was called in a transaction. Call it after its commit.
+        ValueError: If ``visitor`` is empty.
+        CountingUnavailable: If Redis does not answer.
+        RuntimeError: If the caller is in a transaction. Call it after the commit.
     """
     return corrections.forget_visitor(visitor)
 
 
 def _async(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Return the async twin of ``function``, which runs it in a thread."""
+    """Return the async twin of ``function``, which calls it in a thread."""
     in_thread = sync_to_async(function)
 
     @wraps(function)

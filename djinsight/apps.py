@@ -1,4 +1,4 @@
-"""Wiring."""
+"""App: the configuration that wires the rooms together."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DjinsightConfig(AppConfig):
+    """The Django app ``djinsight``."""
+
     name = "djinsight"
     label = "djinsight"
     verbose_name = _("Page views")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Register the checks, connect the signals, and give ``counting`` its access to the tables."""
         from djinsight import checks, schedule
         from djinsight.counting import baseline
         from djinsight.history import baseline as history_baseline

@@ -1,6 +1,7 @@
-"""The URL of the Redis behind a Django cache, as the cache itself connects: options, Sentinel and subclasses included.
+"""Caches: find the URL of the Redis behind a Django cache, with its options and Sentinels.
 
-The cache is asked for its connection pool, which opens no connection, and the pool's arguments become a URL again.
+The cache's own backend class makes its connection pool, which opens no connection. The arguments of the pool become a
+URL, so subclasses of the site are covered, too.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ logger = logging.getLogger("djinsight.counting")
 DEFAULT = "redis://127.0.0.1:6379/0"
 
 _TLS = "ssl_"
-_OBJECTS = ("credential_provider", "redis_connect_func")  # arguments that no URL can carry, and connecting needs
+_OBJECTS = ("credential_provider", "redis_connect_func")  # arguments that connecting needs and no URL can carry
 
 
 class UnusableCache(ValueError):
-    """The cache is in Redis, and djinsight cannot connect as it does. The message says why."""
+    """The cache is in Redis, but djinsight cannot connect as it does. The message says why."""
 
 
-# The last answer and the setting that it was found for: pools are made once, not with every look at the setting.
+# The last setting and its result, so that pools are made once and not at every read of the setting.
 _found: tuple[Mapping[str, Any], str, str] | None = None
 
 
 def default_url() -> str:
-    """Return the URL of ``CACHES["default"]`` where that is in Redis, else ``DEFAULT``."""
+    """Return the URL of ``CACHES["default"]`` if that is in Redis, else ``DEFAULT``."""
     return _default()[0]
 
 
 def problem() -> str:
-    """Return why ``CACHES["default"]`` is in Redis but cannot be used, or ``""``."""
+    """Return why ``CACHES["default"]``, which is in Redis, cannot be used; ``""`` if there is no problem."""
     return _default()[1]
 
 
@@ -54,17 +55,17 @@ def _default() -> tuple[str, str]:
     except UnusableCache as error:
         found = (DEFAULT, str(error))
         if getattr(settings, "DJINSIGHT_REDIS_URL", None) is None:
-            text = 'the Redis of CACHES["default"] cannot be used: %s. Views go to %s; set DJINSIGHT_REDIS_URL'
-            logger.error(text, error, DEFAULT)
+            message = 'the Redis of CACHES["default"] cannot be used: %s. Views go to %s; set DJINSIGHT_REDIS_URL'
+            logger.error(message, error, DEFAULT)
     _found = ({name: dict(each) if isinstance(each, dict) else each for name, each in cache.items()}, *found)
     return found
 
 
 def url_of(cache: Mapping[str, Any]) -> str | None:
-    """Return the URL that an entry of ``CACHES`` writes to, or None where it is not in Redis.
+    """Return the URL that an entry of ``CACHES`` writes to, or None if it is not in Redis.
 
     Raises:
-        UnusableCache: the entry is in Redis, and its place or its credentials do not fit into a URL.
+        UnusableCache: If it is in Redis, but on several servers, or its arguments do not fit into a URL.
     """
     urls = urls_of(cache)
     if len(urls) > 1:
@@ -73,27 +74,27 @@ def url_of(cache: Mapping[str, Any]) -> str | None:
 
 
 def urls_of(cache: Mapping[str, Any]) -> list[str]:
-    """Return the URLs that an entry of ``CACHES`` writes to: several where it is spread over servers.
+    """Return the URLs that an entry of ``CACHES`` writes to, one for each server.
 
     Raises:
-        UnusableCache: as ``url_of`` does.
+        UnusableCache: If it is in Redis, but cannot be made or its arguments do not fit into a URL.
     """
     backend = _backend(cache)
     if backend is None:
         return []
     params = {name: value for name, value in cache.items() if name not in {"BACKEND", "LOCATION"}}
-    # django-redis adds to the options where it uses Sentinel.
+    # A copy, as django-redis adds to the options for Sentinel.
     params["OPTIONS"] = dict(params.get("OPTIONS") or {})
     try:
         pools = _pools(backend(cache.get("LOCATION", ""), params))
     except Exception as error:
-        # Whatever a subclass of the site, or redis-py with its options, raises.
+        # A subclass of the site, or redis-py with its options, may raise anything.
         raise UnusableCache(f"it cannot be made ({type(error).__name__}: {error})") from error
     return [_url(pool) for pool in pools]
 
 
 def _backend(cache: Mapping[str, Any]) -> Any:
-    """The class of the cache, or None where it is not one of Redis."""
+    """Return the backend class of the cache, or None if it is not in Redis."""
     try:
         backend = import_string(str(cache.get("BACKEND", "")))
     except ImportError:
@@ -109,12 +110,12 @@ def _redis_caches() -> tuple[type, ...]:
 
 
 def _pools(cache: Any) -> list[Any]:
-    """Pools like those of the servers that the cache writes to."""
+    """Return connection pools equal to those of the servers that the cache writes to."""
     if isinstance(cache, RedisCache):
         return [cache._cache.get_client(write=True).connection_pool]
     client = cache.client
     spread = isinstance(client, import_string("django_redis.client.ShardClient"))
-    # Not client.connect(): django-redis keeps pools by their URL, whatever the options are.
+    # Not client.connect(), as django-redis caches pools by URL and ignores the options.
     factory = client.connection_factory
     servers = client._server if spread else client._server[:1]
     return [factory.get_connection_pool(factory.make_connection_params(each)) for each in servers]
@@ -144,7 +145,7 @@ def _url(pool: Any) -> str:
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a connection that have a value."""
+    """Return the arguments of a connection that have a value."""
     given = {name: value for name, value in arguments.items() if value is not None and value != ""}
     if "ssl_cert_reqs" in arguments:
         given["ssl_cert_reqs"] = arguments["ssl_cert_reqs"] or "none"
@@ -152,7 +153,7 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sentinels(pool: Any) -> tuple[str, dict[str, str]]:
-    """The addresses of the Sentinels, and how to talk to them."""
+    """Return the addresses of the Sentinels, and the URL options with which to connect to them."""
     options: dict[str, str] = {}
     hosts = []
     for sentinel in pool.sentinel_manager.sentinels:
@@ -184,11 +185,11 @@ def _query(options: Mapping[str, str]) -> str:
 
 
 def _text(name: str, value: Any) -> str:
-    """An argument of a connection as a URL has it."""
+    """Return an argument of a connection as it is written in a URL."""
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, Enum):
-        # ssl.CERT_NONE is "none" in a URL; others, like a TLS version, are numbers.
+        # ssl.CERT_NONE is "none" in a URL; other enumerations, like a TLS version, are numbers.
         return value.name.removeprefix("CERT_").lower() if value.name.startswith("CERT_") else str(value.value)
     if isinstance(value, bool):
         return str(value).lower()

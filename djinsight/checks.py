@@ -1,4 +1,7 @@
-"""System checks. The ids are stable: E0xx something that cannot work, W0xx something that works badly."""
+"""Checks: Django's system checks of the site's configuration.
+
+Their ids are stable: E0xx for a configuration that cannot work, W0xx for one that works badly.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,12 @@ from djinsight.tracked.registry import has_plain_key, is_tracked_model, key_fiel
 
 PUBSUB_LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 PREFIX = "DJINSIGHT_"
-MAX_LANGUAGES = 2  # Django prepares the URLs anew for each; they differ in the prefix alone, as a rule
-ALIKE = 0.75  # of 1: how much of a name must agree for it to be a mistyped other one
+MAX_LANGUAGES = 2  # Django prepares the URLs for each language, and mostly only their prefixes differ
+ALIKE = 0.75  # of 1; how similar a name must be to that of a setting to pass for a mistyped one
 
 
 def register() -> None:
+    """Register all checks with Django."""
     checks.register(check_settings, "djinsight")
     checks.register(check_channel_layer, "djinsight")
     checks.register(check_session_engine, "djinsight")
@@ -49,7 +53,7 @@ def register() -> None:
 
 
 def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E001: a setting has a value that cannot work."""
+    """Report settings with values that cannot work (E001)."""
     return [
         checks.Error(f"{setting.name} must be {problem}.", id="djinsight.E001", obj=setting.name)
         for setting in conf
@@ -58,33 +62,35 @@ def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_testing(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W020, with ``check --deploy``: nothing is counted."""
+    """Warn, with ``check --deploy``, that ``DJINSIGHT_TESTING`` is on and no view is counted (W020)."""
     if conf.testing:
-        hint = "Leave it to the settings of tests."
-        return [checks.Warning("DJINSIGHT_TESTING is on: no view is counted.", hint, id="djinsight.W020")]
+        hint = "Set it only in the settings of tests."
+        return [checks.Warning("DJINSIGHT_TESTING is on, so no view is counted.", hint, id="djinsight.W020")]
     return []
 
 
 def check_channel_layer(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E002: there is no channel layer. W001: it is one that drops messages or does not reach other processes."""
+    """Report a missing channel layer (E002), and warn of one that loses messages or has only one process (W001)."""
     backend = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if backend is None:
         hint = f'Set CHANNEL_LAYERS["default"]["BACKEND"] to "{PUBSUB_LAYER}".'
         return [
-            checks.Error("There is no default channel layer: no page would get a number.", hint, id="djinsight.E002")
+            checks.Error("There is no default channel layer, so no page gets new numbers.", hint, id="djinsight.E002")
         ]
     if backend.startswith(("channels_redis.core.", "channels.layers.InMemory")):
         hint = f'Use "{PUBSUB_LAYER}".'
-        return [checks.Warning(f"{backend} loses messages or keeps them in its process.", hint, id="djinsight.W001")]
+        return [checks.Warning(f"{backend} loses messages, or reaches only one process.", hint, id="djinsight.W001")]
     try:
         import_string(backend)
     except ImportError as error:
-        return [checks.Error(f"There is no such channel layer: {error}.", "Correct its BACKEND.", id="djinsight.E002")]
+        return [
+            checks.Error(f"The channel layer cannot be imported: {error}.", "Correct its BACKEND.", id="djinsight.E002")
+        ]
     return []
 
 
 def check_session_engine(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W002: sessions in signed cookies have no stable key, so each write would make a new visitor."""
+    """Warn of sessions in signed cookies, whose key changes with each write and so makes a new visitor (W002)."""
     if conf.visitor == "session" and settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
         hint = 'Leave DJINSIGHT_VISITOR at "cookie".'
         return [checks.Warning("A session in a signed cookie does not identify a visitor.", hint, id="djinsight.W002")]
@@ -92,7 +98,7 @@ def check_session_engine(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_allowed_hosts(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W003: any name that somebody points at this server passes for the site's own."""
+    """Warn that pages of any host name that leads to this server pass for the site's own (W003)."""
     if not settings.DEBUG and "*" in settings.ALLOWED_HOSTS:
         hint = "Name the hosts of the site in ALLOWED_HOSTS."
         return [checks.Warning("Pages of any host name may open sockets and send views.", hint, id="djinsight.W003")]
@@ -100,7 +106,7 @@ def check_allowed_hosts(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_names(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W004: a setting that nothing reads, as its name is mistyped or one of djinsight 0.x."""
+    """Warn of settings that nothing reads, as the name is mistyped or of djinsight 0.x (W004)."""
     known = {setting.name for setting in conf}
     return [
         checks.Warning(f"{name} is not a setting of djinsight.", _nearest(name, known), name, "djinsight.W004")
@@ -110,9 +116,9 @@ def check_names(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W005: the address of the HTTP fallback does not lead to the views of ``djinsight.urls``."""
+    """Warn if the URL of the HTTP fallback does not lead to the views of ``djinsight.urls`` (W005)."""
     if not getattr(settings, "ROOT_URLCONF", None):
-        return []  # no pages yet
+        return []  # the site has no pages yet
     for language in _languages():
         with translation.override(language):
             route = fallback.route()
@@ -124,17 +130,18 @@ def check_urls(**kwargs: Any) -> list[checks.CheckMessage]:
 def _unrouted(route: fallback.Route) -> checks.CheckMessage:
     include = 'path("djinsight/", include("djinsight.urls"))'
     if not route.path:
-        text = "The HTTP fallback is not routed: no view comes from where sockets do not work."
-        return checks.Warning(text, f"Add {include} to the URLs.", id="djinsight.W005")
-    text = (
-        f"{route.path} leads to {route.swallowed_by}, not to djinsight: no view comes from where sockets do not work."
+        message = "The HTTP fallback has no URL, so browsers whose sockets do not work send no views."
+        return checks.Warning(message, f"Add {include} to the URLs.", id="djinsight.W005")
+    message = (
+        f"{route.path} leads to {route.swallowed_by} and not to djinsight, so browsers whose sockets do not work send "
+        "no views."
     )
-    hint = f"Put {include} before that pattern: Django takes the first one that matches."
-    return checks.Warning(text, hint, id="djinsight.W005")
+    hint = f"Put {include} before that pattern, as Django takes the first one that matches."
+    return checks.Warning(message, hint, id="djinsight.W005")
 
 
 def _languages() -> list[str]:
-    """Return the languages to look at the URLs in: another one may put a prefix before them."""
+    """Return the languages in which to check the URLs, as another one may put a prefix before them."""
     default = settings.LANGUAGE_CODE
     if not is_language_prefix_patterns_used(settings.ROOT_URLCONF)[0]:
         return [default]
@@ -142,44 +149,44 @@ def _languages() -> list[str]:
 
 
 def check_cache(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E007: the counters are to be where CACHES["default"] is, and djinsight cannot connect as it does."""
+    """Report that djinsight cannot connect to the Redis of ``CACHES["default"]`` as the cache does (E007)."""
     problem = "" if conf.redis_url is not None else caches.problem()
     if not problem:
         return []
-    text = f'djinsight cannot use the Redis of CACHES["default"]: {problem}.'
-    return [checks.Error(text, "Set DJINSIGHT_REDIS_URL.", "CACHES", "djinsight.E007")]
+    message = f'djinsight cannot use the Redis of CACHES["default"]: {problem}.'
+    return [checks.Error(message, "Set DJINSIGHT_REDIS_URL.", "CACHES", "djinsight.E007")]
 
 
 def check_shared_database(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W006: the counters are in the database of a cache, whose ``clear()`` would delete them."""
+    """Warn of counters in the Redis database of a cache, whose ``clear()`` would delete them (W006)."""
     try:
         ours = {endpoints.parse(url).database for url in conf.redis_urls}
     except ValueError:
-        return []  # E001 says so
+        return []  # E001 reports the URL
     shared = [alias for alias, each in sorted(settings.CACHES.items()) if ours & _databases(each)]
     if not shared:
         return []
     names = ", ".join(f'CACHES["{alias}"]' for alias in shared)
-    text = f"Views are counted in the Redis database of {names}: its clear() deletes what is not persisted yet."
+    message = f"Views are counted in the Redis database of {names}, whose clear() deletes views not yet persisted."
     hint = "Set DJINSIGHT_REDIS_URL to a database of its own, like redis://127.0.0.1:6379/1."
-    return [checks.Warning(text, hint, "DJINSIGHT_REDIS_URL", "djinsight.W006")]
+    return [checks.Warning(message, hint, "DJINSIGHT_REDIS_URL", "djinsight.W006")]
 
 
 def _databases(cache: Mapping[str, Any]) -> set[tuple[Any, ...]]:
     try:
         return {endpoints.parse(url).database for url in caches.urls_of(cache)}
     except ValueError:
-        return set()  # no cache can be made of it
+        return set()  # the cache itself cannot be made either
 
 
 def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """E003: the tables are those of djinsight 0.x. Before ``migrate``, which would find nothing to do."""
+    """Report tables of djinsight 0.x before ``migrate`` runs, which would find nothing to do (E003)."""
     from djinsight.upgrade import tables
 
     if database.alias() not in (databases or ()):
         return []
     if tables.is_too_old():
-        hint = "Install djinsight 0.4.2, run its migrate, and come back."
+        hint = "Install djinsight 0.4.2, run its migrate, then install this version again."
     elif tables.is_needed():
         hint = "Back up the database and run: python manage.py djinsight_upgrade"
     else:
@@ -188,7 +195,7 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
 
 
 def check_zones_of_database(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """W007: MySQL or MariaDB does not know the site's time zone, so that queries by day or month find nothing."""
+    """Warn if MySQL or MariaDB does not know the site's time zone, so that queries by month find nothing (W007)."""
     connection = connections[database.alias()]
     zone = timezone.get_default_timezone_name()
     if connection.alias not in (databases or ()) or connection.vendor != "mysql" or zone == connection.timezone_name:
@@ -197,46 +204,49 @@ def check_zones_of_database(databases: Sequence[str] | None = None, **kwargs: An
         cursor.execute("SELECT CONVERT_TZ('2000-01-01 00:00:00', %s, %s)", [connection.timezone_name, zone])
         if cursor.fetchone()[0] is not None:
             return []
-    text = f"The database does not know the time zone {zone}: queries like last_viewed_at__month=11 find nothing."
+    message = f"The database does not know the time zone {zone}, so queries like last_viewed_at__month=11 find nothing."
     hint = "Load the time zone tables: mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql -u root mysql"
-    return [checks.Warning(text, hint, id="djinsight.W007")]
+    return [checks.Warning(message, hint, id="djinsight.W007")]
 
 
 def check_routers(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E004: a router has our tables, or the content types that they refer to, in several databases."""
+    """Report routers that spread djinsight's tables and their content types over several databases (E004)."""
     where: dict[str, list[str]] = {}
     for model in apps.get_app_config("djinsight").get_models():
         where.setdefault(router.db_for_write(model), []).append(model.__name__)
-    # Those may be in each: it is enough that they are in ours too.
+    # Content types may be in every database; djinsight needs them in its own.
     if not router.allow_migrate_model(database.alias(), ContentType):
         where.setdefault(router.db_for_write(ContentType), []).append(ContentType.__name__)
     if len(where) == 1:
         return []
     places = ", ".join(f'"{alias}" ({", ".join(sorted(where[alias]))})' for alias in sorted(where))
-    text = f"djinsight writes its tables in one transaction, with the content types there, but they are in {places}."
-    hint = "Let DATABASE_ROUTERS have all models of djinsight in one, and migrate contenttypes there too."
-    return [checks.Error(text, hint, id="djinsight.E004")]
+    message = (
+        f"djinsight needs all its tables and the content types in one database, for its transactions, but they are in "
+        f"{places}."
+    )
+    hint = "Let DATABASE_ROUTERS put all models of djinsight into one database, and migrate contenttypes there, too."
+    return [checks.Error(message, hint, id="djinsight.E004")]
 
 
 def check_time_zones(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E005: times have no zone, so that the database refuses those of views."""
+    """Report ``USE_TZ = False``, as the database refuses the times of views then (E005)."""
     if settings.USE_TZ:
         return []
     hint = "Set USE_TZ = True."
-    return [checks.Error("Views are stored at times that have a zone.", hint, "USE_TZ", "djinsight.E005")]
+    return [checks.Error("Views are stored with times that have a zone.", hint, "USE_TZ", "djinsight.E005")]
 
 
 def check_primary_keys(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E006: a tracked model has a key by which nothing is counted."""
+    """Report tracked models with a primary key by which their objects cannot be counted (E006)."""
     return [
-        checks.Error(f"Views of {model._meta.label} have no key to be counted by.", hint, model, "djinsight.E006")
+        checks.Error(f"The primary key of {model._meta.label} is not fit for counting.", hint, model, "djinsight.E006")
         for model in tracked_models()
         if (hint := unfit_key(model))
     ]
 
 
 def check_tenants(**kwargs: Any) -> list[checks.CheckMessage]:
-    """E010: each tenant has a schema of its own, and objects of several of them have the same names."""
+    """Report tracked models of tenants, whose objects have equal names in the schemas of several tenants (E010)."""
     if not any(apps.is_installed(app) for app in ("django_tenants", "tenant_schemas")):
         return []
     tenants = [str(app) for app in getattr(settings, "TENANT_APPS", ())]
@@ -249,13 +259,13 @@ def check_tenants(**kwargs: Any) -> list[checks.CheckMessage]:
     )
     if not found:
         return []
-    text = f"TENANT_APPS has {', '.join(found)}: each tenant's objects of one key would share their views."
+    message = f"TENANT_APPS has {', '.join(found)}, so objects of several tenants with one key would share their views."
     hint = "Track only models of SHARED_APPS, with djinsight among them, or run a site for each tenant."
-    return [checks.Error(text, hint, "TENANT_APPS", "djinsight.E010")]
+    return [checks.Error(message, hint, "TENANT_APPS", "djinsight.E010")]
 
 
 def unfit_key(model: type[Model]) -> str:
-    """What is to be done about the primary key of ``model``, ``""`` where its objects can be counted by it."""
+    """Return what to do about the primary key of ``model``, ``""`` if its objects can be counted by it."""
     field: Any = model._meta.pk
     if isinstance(field, CompositePrimaryKey):
         return "Give it a primary key of one field, and the fields a UniqueConstraint."
@@ -263,34 +273,34 @@ def unfit_key(model: type[Model]) -> str:
     while field.remote_field is not None and field.model is not tracked:
         field = field.target_field
     if field != tracked._meta.pk:
-        return f"Let it have the primary key of {tracked._meta.label}, under whose name it is counted."
+        return f"Its objects are counted as those of {tracked._meta.label}. Give it the same primary key."
     if not has_plain_key(tracked):
         return (
-            f"Its {type(key_field(tracked)).__name__} is another text in each database. Give it a whole number, a "
-            "string or a UUID for a primary key, as Django's own field stores it, and what it has now a field with "
-            "unique=True."
+            f"Each database writes its {type(key_field(tracked)).__name__} as another string. Give the model a primary "
+            "key that is a whole number, a string or a UUID in Django's own field, and keep the present key in a field "
+            "with unique=True."
         )
     return ""
 
 
 def check_lengths(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W010: a tracked model may have keys that are too long to be counted by."""
+    """Warn of tracked models whose keys may be too long for their objects to be counted (W010)."""
     found: list[checks.CheckMessage] = []
     for model in tracked_models():
         if tracked_model(model) is model and not unfit_key(model):
             room = MAX_LENGTH - len(f"{model._meta.app_label}.{model._meta.model_name}:")
             longest = getattr(key_field(model), "max_length", None) or 0
             if longest > room:
-                text = f"Objects of {model._meta.label} with a key of more than {room} characters are not counted."
-                hint = f"Set max_length={room} on its primary key, if none is longer."
-                found.append(checks.Warning(text, hint, model, "djinsight.W010"))
+                message = f"Objects of {model._meta.label} with a key of more than {room} characters are not counted."
+                hint = f"Set max_length={room} on its primary key, if no key is longer."
+                found.append(checks.Warning(message, hint, model, "djinsight.W010"))
     return found
 
 
 def _nearest(name: str, known: set[str]) -> str:
     if name == "DJINSIGHT":
-        return "Each setting is a name of its own, like DJINSIGHT_VISITOR."
-    # Without the prefix, which makes all of them alike.
+        return "Each setting has a name of its own, like DJINSIGHT_VISITOR."
+    # The prefix that all names share would make them too similar.
     ends = [each.removeprefix(PREFIX) for each in known]
     nearest = get_close_matches(name.removeprefix(PREFIX), ends, n=1, cutoff=ALIKE)
-    return f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "No setting has a name like it: delete it."
+    return f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "No setting has a similar name. Delete it."

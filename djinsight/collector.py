@@ -1,4 +1,4 @@
-"""The garbage collector, which rests while a batch is written."""
+"""Collector: pause Python's garbage collector while a batch is written."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """No search for garbage within.
+    """Pause the garbage collector within the block.
 
-    For what makes many objects that all live until its end: the search finds nothing, and looks through all of them
-    again and again. It took a sixth of the time of persist. What threads beside it leave is found afterwards.
+    A block that makes many objects, all of which live until its end, gives the collector nothing to free. Yet it looks
+    through all of them again and again, which took a sixth of the time of persist. Garbage of other threads is
+    collected afterwards.
     """
     was_on = gc.isenabled()
     gc.disable()

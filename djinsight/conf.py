@@ -1,7 +1,7 @@
-"""The settings: typed, optional, read at every access, never kept.
+"""Settings: typed, optional, and read from Django's settings at every access.
 
-``from djinsight.conf import conf`` and ``conf.push_interval``. A setting is one line of ``Conf``: its name, its
-default and the check that says what is wrong with a value. ``djinsight.checks`` runs the checks.
+Usage: ``from djinsight.conf import conf``, then ``conf.push_interval``. A setting is one line of ``Conf``, with its
+name, its default and a function that tells which values it expects. ``djinsight.checks`` reports invalid values.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ T = TypeVar("T")
 Check = Callable[[Any], "str | None"]
 
 MAX_SHARDS = 64
-MAX_EXPIRATION = 10 * 366 * 24 * 3600  # seconds; a key a day of it is named where an object is deleted
-MAX_BATCH = 30_000  # rows; SQLite may take no more than 32,766 values in a statement
-MAX_DAYS = 36_500  # of the calendar, back from today
+MAX_EXPIRATION = 10 * 366 * 24 * 3600  # seconds; deleting an object names one key for each of these days
+MAX_BATCH = 30_000  # rows; SQLite takes at most 32,766 values in one statement
+MAX_DAYS = 36_500  # days, back from today
 SCHEMES = (
     *("redis://", "rediss://", "unix://", "valkey://", "valkeys://"),
     *("redis+sentinel://", "rediss+sentinel://", "valkey+sentinel://", "valkeys+sentinel://"),
 )
-UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: who comes over a Unix socket
-SOCKET_PATH = "ws/djinsight/"  # below any script name
+UNIX_SOCKET = "unix"  # in DJINSIGHT_TRUSTED_PROXIES: peers that connect over a Unix socket
+SOCKET_PATH = "ws/djinsight/"  # of the WebSocket, below any script name
 
-# RFC 6265, 4.1.1: a name, and what browsers send of a value without quoting it.
+# RFC 6265, section 4.1.1: a name, and optionally a value of characters that need no quotes.
 _COOKIE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)?", re.ASCII)
 
 
@@ -79,7 +79,7 @@ def _networks(value: Any) -> str | None:
 
 
 def _prefix(value: Any) -> str | None:
-    return None if isinstance(value, str) and value and "{" not in value else "a text, not empty, without '{'"
+    return None if isinstance(value, str) and value and "{" not in value else "a string, not empty, without '{'"
 
 
 def _one_of(*choices: str) -> Check:
@@ -100,7 +100,7 @@ def _is_url(url: str) -> bool:
         parts = urlsplit(url)
         number = parts.path.strip("/")
         if parts.scheme != "unix" and number and not number.isdigit():
-            return False  # redis-py would take database 0
+            return False  # redis-py would silently use database 0
         if "+sentinel" in parts.scheme:
             return bool(parts.hostname and parse_qs(parts.query).get("master"))
         parse_url: Any = redis.connection.parse_url
@@ -111,22 +111,27 @@ def _is_url(url: str) -> bool:
 
 
 def _redis_name(url: str) -> str:
-    """Valkey speaks the same, and redis-py knows only the one name for it."""
+    """Return the URL with ``redis`` for ``valkey`` in its scheme, as redis-py knows only that name of the protocol."""
     return f"redis{url[6:]}" if url.startswith("valkey") else url
 
 
 def _read(name: str, default: Any) -> Any:
-    """What ``settings.<name>`` is at this moment, or ``default``.
+    """Return the current value of ``settings.<name>``, or ``default`` if it is not set.
 
-    Asked of what is behind ``settings``: the proxy takes 1.5 us to say that it has no such name, and most are not set.
-    It takes another 0.4 us to be asked what is behind it.
+    The object behind Django's lazy ``settings`` is read directly. Most settings are not set, and the lazy object takes
+    1.5 us to raise AttributeError. Reading its ``_wrapped`` as an attribute would take another 0.4 us.
     """
     behind = object.__getattribute__(settings, "_wrapped")
     return getattr(settings if behind is empty else behind, name, default)
 
 
 class Setting(Generic[T]):
-    """One ``DJINSIGHT_*`` setting, as a property that reads ``django.conf.settings`` through."""
+    """One ``DJINSIGHT_*`` setting: a descriptor that reads ``django.conf.settings`` at each access.
+
+    Args:
+        default: The value if the site does not set it.
+        expected: Returns what was expected in place of a value, or None if the value is valid.
+    """
 
     def __init__(self, default: T, expected: Check) -> None:
         self.default = default
@@ -147,7 +152,7 @@ class Setting(Generic[T]):
         return value
 
     def problem(self) -> str | None:
-        """What the value should have been, or None where it is fine."""
+        """Return what was expected in place of the current value, or None if that is valid."""
         value = _read(self.name, self.default)
         if value is self.default:
             return None
@@ -155,15 +160,15 @@ class Setting(Generic[T]):
 
 
 class Conf:
-    """Every setting of the package."""
+    """All settings of the package."""
 
     enable_tracking = Setting(True, _boolean)
     admin_only = Setting(False, _boolean)
     visitor = Setting("cookie", _one_of("session", "cookie", "anonymous"))
     consent_cookie = Setting("", _cookie)
     anonymize_ip = Setting(True, _boolean)
-    # Off: no raw identifier is kept and nothing goes to third parties, which is what these headers ask for. On, what is
-    # counted depends on the make of the browser.
+    # Off by default, as these headers ask for no sale or sharing of data, and djinsight shares none and keeps no raw
+    # identifier. If it is on, the number of views depends on the browsers that visitors use.
     respect_dnt = Setting(False, _boolean)
     trusted_proxies = Setting[Any]((), _networks)
 
@@ -193,7 +198,7 @@ class Conf:
 
     @property
     def redis_urls(self) -> list[str]:
-        """The URLs of the Redis servers; shard k lives on server ``k % len(urls)``."""
+        """The URLs of the Redis servers; shard k is on server ``k % len(urls)``."""
         value = self.redis_url
         if value is None:
             value = caches.default_url()

@@ -1,4 +1,7 @@
-"""Our database: the one that has the cursors. What is to be exact is read and written there, whatever a router says."""
+"""Database: the one that has the cursors of persist.
+
+Numbers that must be exact are read and written there, even if a router sends reads elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +17,36 @@ from django.db import connections, models, router, transaction
 
 from djinsight.exceptions import CountingUnavailable
 
-SLOW = 1.0  # seconds; an error that takes longer than that is not waited for again and again
-REST = 5.0  # seconds in which pages do not ask, as the database took so long to fail
-SAY_AGAIN = 60.0  # seconds between log lines about the same state
+SLOW = 1.0  # seconds; after an error that takes longer, pages stop asking for a while
+REST = 5.0  # seconds for which pages do not ask after a slow error
+SAY_AGAIN = 60.0  # seconds between two log lines about the same state
 
 logger = logging.getLogger("djinsight.database")
 
-_rest_until = 0.0  # in the monotonic clock's time, as the next one
+_rest_until = 0.0  # monotonic time, as the next one
 _say_from = 0.0
 _fails = False
 
 
 def alias() -> str:
-    """Its name in ``DATABASES``, as a router has it for writing."""
+    """Return the alias in ``DATABASES`` of the database to which the routers write the cursors."""
     return router.db_for_write(apps.get_model("djinsight", "PersistCursor"))
 
 
 def rows(model: type[models.Model]) -> models.QuerySet[Any]:
-    """The rows of ``model`` there: never those of a replica, which may be behind."""
+    """Return the rows of ``model`` in this database, never those of a replica, which may lag behind."""
     return model._default_manager.using(alias())
 
 
 @contextmanager
 def without_waiting() -> Iterator[None]:
-    """Let a database that has one writer at a time, as SQLite, say at once that it is taken: OperationalError.
+    """Make SQLite raise at once within the block if another connection is writing.
 
-    It waits for 5 s by default. The others have locks that can be asked for without waiting.
+    SQLite has one writer at a time, and waits 5 s for it by default. Other databases need nothing here, as they can
+    try a row lock without waiting.
+
+    Raises:
+        OperationalError: If SQLite is locked; raised by the statement in the block.
     """
     connection = connections[alias()]
     if connection.vendor != "sqlite":
@@ -56,19 +63,20 @@ def without_waiting() -> Iterator[None]:
 
 
 def write() -> transaction.Atomic:
-    """A transaction there that is committed at its end, as what is done in Redis next relies on it.
+    """Return a transaction that is committed when its block ends, as later steps in Redis rely on it.
 
-    Raises RuntimeError within a transaction of somebody else's.
+    Raises:
+        RuntimeError: If the caller is in a transaction already; raised when the block is entered.
     """
     return transaction.atomic(using=alias(), durable=True)
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Read numbers for a page: no error of our database is one of the page.
+    """Turn database errors within the block into CountingUnavailable, so that they do not break a page.
 
     Raises:
-        CountingUnavailable: The database fails, or took long to fail a moment ago.
+        CountingUnavailable: If the database fails, or failed slowly within the last ``REST`` seconds.
     """
     global _rest_until, _say_from, _fails
     began = time.monotonic()
@@ -82,8 +90,11 @@ def reading() -> Iterator[None]:
             _rest_until = now + REST
         if not _fails or now >= _say_from:
             _fails, _say_from = True, now + SAY_AGAIN
-            logger.warning("the database of the statistics fails, pages show what Redis has: %s", error)
+            logger.warning(
+                "the database of the statistics fails, so pages show only the numbers that Redis has. Check it: %s",
+                error,
+            )
         raise CountingUnavailable(f"the database does not answer: {error}") from error
-    if _fails and connections[alias()].connection is not None:  # it was asked, and not a cache before it
+    if _fails and connections[alias()].connection is not None:  # without one, a cache answered and not the database
         _fails = False
-        logger.warning("the database of the statistics answers again")
+        logger.warning("the database of the statistics answers again, so pages show all numbers")

@@ -1,4 +1,4 @@
-"""Days: the calendar of the site, as the scripts and the rollups see it."""
+"""Days: the calendar of the site, for the scripts in Redis and the rollups."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from django.utils import timezone
 
 _BEGAN = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH = _BEGAN.toordinal()
-_LAST_MS = 2**43  # the year 2248: no time of ours is beyond it
-_KEEP_OFFSET = 600  # seconds; then this machine's clock, which may be right by then, is tried again
+_LAST_MS = 2**43  # in the year 2248; no view has a later time
+_KEEP_OFFSET = 600  # seconds; then this machine's clock is used again, as it may have been corrected
 _ALWAYS = (0, _LAST_MS)
 
 _offset_ms, _offset_until = 0, 0.0
 
 
 class Moment(NamedTuple):
-    """One instant and the day it falls on in the site's time zone."""
+    """One instant, and its day in the site's time zone."""
 
     ms: int  # Unix time in milliseconds
     day: date
-    given: bool = True  # an instant that somebody names, and not this one by the clock of this machine
+    given: bool = True  # named by the caller; False for the present, read from this machine's clock
 
     @property
     def stamp(self) -> str:
-        """``yyyymmdd``, as in the key of a day's counter."""
+        """The day as ``yyyymmdd``, as in the key of a day's counter."""
         return self.day.strftime("%Y%m%d")
 
     @property
@@ -38,18 +38,25 @@ class Moment(NamedTuple):
 
     @property
     def day_began_ms(self) -> int:
-        """When this day began, Unix time in milliseconds."""
+        """The start of this day, in Unix milliseconds."""
         return _began_ms(self.day)
 
     @property
     def day_ends_ms(self) -> int:
-        """When the next day begins, Unix time in milliseconds."""
+        """The start of the next day, in Unix milliseconds."""
         return _began_ms(self.day + timedelta(days=1))
 
     def window(self, seconds: int = 0) -> tuple[int, int]:
-        """From and until when (Unix ms) the clock may be for this moment's keys to be right, by Redis's clock.
+        """Return the times of Redis's clock between which the keys of this moment are right.
 
-        ``seconds`` is the length of a stretch of time that other keys are named after.
+        The keys are named after the day. A script compares Redis's clock with these times, as that of this machine may
+        be wrong.
+
+        Args:
+            seconds: The length of a period that further keys are named after; 0 for none.
+
+        Returns:
+            The first of these times and the one after the last, in Unix milliseconds.
         """
         if self.given:
             return _ALWAYS
@@ -65,60 +72,64 @@ def _began_ms(day: date) -> int:
 
 
 def now() -> Moment:
-    """This instant, by Redis's clock where that is known to be another one."""
+    """Return the present moment, by Redis's clock if its offset is known."""
     return _at(int(time.time() * 1000) + offset_ms(), given=False)
 
 
 def at(ms: int) -> Moment:
-    """The instant ``ms`` (Unix time in milliseconds), for views of the past."""
+    """Return the moment at ``ms`` (Unix milliseconds), for views of the past."""
     return _at(ms)
 
 
 def _at(ms: int, *, given: bool = True) -> Moment:
-    # Offsets change at whole quarters of an hour: all instants of one share their day.
+    # The offset of a time zone changes only at a full quarter of an hour, so all instants of a quarter share a day.
     return Moment(ms, _day_of_quarter(ms // 900_000, timezone.get_default_timezone_name()), given)
 
 
 def adjust(redis_ms: int) -> None:
-    """Go by Redis's clock, which says ``redis_ms``: all servers share it, and theirs may differ."""
+    """Follow Redis's clock, now at ``redis_ms``, as all servers share it and their own may differ."""
     global _offset_ms, _offset_until
     _offset_ms, _offset_until = redis_ms - int(time.time() * 1000), time.monotonic() + _KEEP_OFFSET
 
 
 def offset_ms() -> int:
-    """How far Redis's clock is known to be ahead of this machine's."""
+    """Return by how many milliseconds Redis's clock is ahead of this machine's, 0 if that is not known."""
     return _offset_ms if time.monotonic() < _offset_until else 0
 
 
 def forget_offset() -> None:
-    """Go by this machine's clock again."""
+    """Follow this machine's clock again."""
     global _offset_until
     _offset_until = 0.0
 
 
 def number_of(day: date) -> int:
-    """Return ``day`` as a number: days since 1970-01-01."""
+    """Return the days from 1970-01-01 to ``day``."""
     return day.toordinal() - _EPOCH
 
 
 def date_of(number: int) -> date:
-    """The inverse of ``number_of``."""
+    """Return the date of a number that ``number_of`` returned."""
     return date.fromordinal(number + _EPOCH)
 
 
 def to_datetime(ms: int | None) -> datetime | None:
-    """An aware UTC datetime; None for None, and for what is no time that a view can have."""
+    """Return an aware datetime in UTC, or None if ``ms`` is None or no time that a view can have."""
     return None if ms is None or not 0 <= ms < _LAST_MS else datetime_of(ms)
 
 
 def datetime_of(ms: int) -> datetime:
-    """An aware UTC datetime. Raises OverflowError for what is beyond every date."""
-    # In whole numbers: as a float of seconds, far instants lose their millisecond.
+    """Return an aware datetime in UTC of Unix milliseconds.
+
+    Raises:
+        OverflowError: If it is beyond the dates that Python has.
+    """
+    # Whole numbers keep the millisecond, which a float of seconds loses for distant instants.
     return _BEGAN + timedelta(milliseconds=ms)
 
 
 def to_ms(when: datetime | None) -> int | None:
-    """The inverse of ``to_datetime``."""
+    """Return the Unix milliseconds of an aware datetime, None for None."""
     return None if when is None else (when - _BEGAN) // timedelta(milliseconds=1)
 
 

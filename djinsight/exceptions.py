@@ -1,11 +1,11 @@
-"""What can go wrong, as one tree.
+"""Exceptions: the errors of the package, as one tree.
 
 DjinsightError
- ├── InvalidRef           a text that names no object, or an object that cannot be named
- ├── Rejected             something a client sent was refused; ``reason`` says why
- │    └── InvalidToken    the token is forged, expired or for something else
- └── CountingUnavailable  Redis did not answer, or answered with an error; or the database, where numbers come from it
-      └── ForeignDataSet  what Redis has under our prefix belongs to another site
+ ├── InvalidRef           a string that names no object, or an object that cannot be named
+ ├── Rejected             a frame or view of a client was refused; ``reason`` says why
+ │    └── InvalidToken    the token is forged, expired or of another scope
+ └── CountingUnavailable  Redis, or the database that a number comes from, failed or did not answer in time
+      └── ForeignDataSet  the keys under the prefix of this site belong to another site
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a frame or a view was refused. The values go over the wire and are stable."""
+    """The reason for which a frame or a view was refused. The values are sent to clients and are stable."""
 
     # the page
     ORIGIN = "origin"
@@ -36,7 +36,7 @@ class Reason(StrEnum):
     DNT = "dnt"
     DISABLED = "disabled"
     SUBSCRIPTIONS = "subscriptions"
-    # the server; the client tries again later
+    # the server; the client retries later
     BUSY = "busy"
     RATE = "rate"
     UNAVAILABLE = "unavailable"
@@ -47,13 +47,15 @@ class DjinsightError(Exception):
 
 
 class InvalidRef(DjinsightError, ValueError):
-    """A text that names no object, or an object that cannot be named (no primary key, too long)."""
+    """A string that names no object, or an object whose key is missing, too long or of an unfit type."""
 
 
 class Rejected(DjinsightError):
-    """Something a client sent was refused.
+    """A frame or view of a client was refused.
 
-    ``reason`` is the typed reason, ``view_id`` the id of the refused view where the frame had a valid one.
+    Args:
+        reason: The typed reason.
+        view_id: The id of the refused view, None if the frame had no valid one.
     """
 
     def __init__(self, reason: Reason, view_id: str | None = None) -> None:
@@ -63,18 +65,18 @@ class Rejected(DjinsightError):
 
 
 class InvalidToken(Rejected):
-    """The token is forged, expired, or does not have the scope that was asked of it."""
+    """The token is forged, expired, or does not grant the scope that is needed."""
 
 
 class CountingUnavailable(DjinsightError):
-    """Redis did not answer in time, or answered with an error; or the database, where numbers come from it."""
+    """Redis, or the database that a number comes from, failed or did not answer in time."""
 
 
 class ForeignDataSet(CountingUnavailable):
-    """The keys under our prefix in this Redis database belong to another site: nothing of them is read or written.
+    """The keys under this site's prefix belong to another site, so they are not read and not written.
 
     Args:
-        meta: The name of the hash that says so.
+        meta: The name of the hash that records the owner.
     """
 
     hint = (

@@ -1,4 +1,4 @@
-"""The tables: totals, rollups, the log, and the books of persist. The host's tables are never touched."""
+"""Models: the tables of totals, rollups and the log, and those that persist needs. No table of a host is changed."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ __all__ = [
 
 
 class OfObject(models.Model):
-    """What every table about a tracked object begins with; ``object_id`` is the primary key as text."""
+    """The base of all tables about tracked objects; ``object_id`` is the primary key as a string."""
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+", verbose_name=_("type"))
     object_id = ObjectIdField(_("object id"), max_length=refs.MAX_LENGTH)
     content_object = GenericForeignKey()
 
-    # What people call the object, where it is fetched: a row as text asks no database for it.
+    # The object's name for people, set by code that has fetched the object; str() of a row makes no query for it.
     object_name = ""
 
     class Meta:
@@ -50,7 +50,7 @@ class OfObject(models.Model):
 
     @property
     def object_label(self) -> str:
-        """The object by its model and primary key, as in ``"article 5"``."""
+        """The model and primary key of the object, as in ``"article 5"``."""
         if self.content_type_id is None:
             return self.object_id
         return f"{content_types.manager().get_for_id(self.content_type_id).name} {self.object_id}"
@@ -78,7 +78,7 @@ class PageViewStatistics(OfObject):
 
 
 class PageViewSummary(OfObject):
-    """One object's views on one day of the site's time zone."""
+    """The views of one object on one day of the site's time zone."""
 
     date = models.DateField(_("date"))
     total_views = models.PositiveBigIntegerField(_("total views"), default=0)
@@ -101,7 +101,7 @@ class PageViewSummary(OfObject):
 
 
 class PageViewHour(OfObject):
-    """One object's views in one hour."""
+    """The views of one object in one hour."""
 
     hour = models.DateTimeField(_("hour"))
     total_views = models.PositiveBigIntegerField(_("total views"), default=0)
@@ -125,7 +125,7 @@ for _model, _metrics in ((PageViewStatistics, COUNTS), (PageViewSummary, COUNTS)
 
 
 class PageViewLog(OfObject):
-    """One counted view. Kept for ``DJINSIGHT_CLEANUP_DAYS``."""
+    """One counted view, kept for ``DJINSIGHT_CLEANUP_DAYS`` days."""
 
     view_id = models.CharField(_("view id"), max_length=36)
     url = models.CharField(_("URL"), max_length=beacon.MAX_URL, blank=True)
@@ -152,13 +152,13 @@ class PageViewLog(OfObject):
 
 
 class PersistCursor(models.Model):
-    """How far the stream of one shard is in the database. Moves in the transaction that writes the views."""
+    """How far the stream of one shard is persisted. It moves in the transaction that writes the views."""
 
     shard = models.PositiveSmallIntegerField(_("shard"), unique=True)
     epoch = models.CharField(_("epoch"), max_length=16, blank=True)
     last_id = models.CharField(_("last stream id"), max_length=41, default="0-0")
     last_seq = models.PositiveBigIntegerField(_("last sequence number"), default=0)
-    # While set, entries up to this id may be in the log already: Redis had lost its data or came back with older ones.
+    # If set, entries up to this id may be in the log already, as Redis lost its data or came back with older data.
     suspect_until = models.CharField(_("checked up to"), max_length=41, blank=True)
     moved_at = models.DateTimeField(_("moved"), null=True)
     refusals = models.CharField(_("last batch of refusals"), max_length=16, blank=True)
@@ -172,7 +172,7 @@ class PersistCursor(models.Model):
 
 
 class RefusalCount(models.Model):
-    """How often something was refused for one reason on one day: handshakes, frames and views, each attempt."""
+    """How many handshakes, frames and views were refused for one reason on one day; each attempt counts."""
 
     date = models.DateField(_("date"))
     reason = models.CharField(_("reason"), max_length=16)
@@ -188,13 +188,15 @@ class RefusalCount(models.Model):
 
 
 class DataLoss(models.Model):
-    """Something that was lost, and how much of it. Written by persist, read by people."""
+    """One loss of views or of their details, and its size. Persist writes it for the site's staff."""
 
     class Kind(models.TextChoices):
-        EPOCH = "epoch", _("Redis began anew: views that were not yet persisted are lost")
-        ROLLBACK = "rollback", _("Redis came back with older data: views that were not yet persisted are lost")
+        """The cause of a loss."""
+
+        EPOCH = "epoch", _("Redis lost its data, and with it views that were not yet persisted")
+        ROLLBACK = "rollback", _("Redis came back with older data, without views that were not yet persisted")
         GAP = "gap", _("views are missing in the stream")
-        SHED = "shed", _("the stream was full: views are counted, their log rows are not kept")
+        SHED = "shed", _("the stream was full, so views were counted without a log row")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     shard = models.PositiveSmallIntegerField(_("shard"))
@@ -211,13 +213,13 @@ class DataLoss(models.Model):
 
 
 class DeadLetter(models.Model):
-    """A stream entry that cannot be stored as a view, as it was."""
+    """A stream entry that cannot be stored as a view, in its original bytes."""
 
     shard = models.PositiveSmallIntegerField(_("shard"))
     entry_id = models.CharField(_("stream id"), max_length=41)
     payload = models.BinaryField(_("payload"))
     error = models.CharField(_("error"), max_length=200)
-    arrived_at = models.DateTimeField(_("set aside"), auto_now_add=True)
+    arrived_at = models.DateTimeField(_("dead-lettered"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("dead letter")
@@ -228,7 +230,7 @@ class DeadLetter(models.Model):
 
 
 class OlderViews(OfObject):
-    """How many of an object's views came from djinsight 0.x, so that each is taken in once."""
+    """How many of an object's views were taken over from djinsight 0.x, so that none is taken over twice."""
 
     total_views = models.PositiveBigIntegerField(_("total views"), default=0)
     unique_views = models.PositiveBigIntegerField(_("unique views"), default=0)
@@ -243,7 +245,7 @@ class OlderViews(OfObject):
 
 
 class OlderRecord(models.Model):
-    """A record of djinsight 0.x that is in the log, and perhaps still in Redis."""
+    """A record of djinsight 0.x that is in the log, and may still be in Redis."""
 
     key = models.CharField(_("key"), max_length=255, unique=True)
 

@@ -1,4 +1,4 @@
-"""The WebSocket route, for a ``URLRouter``, and what to put around it."""
+"""Routing: the WebSocket route for a ``URLRouter``, and the validator to wrap it in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from djinsight.live.origin_validator import OriginValidator
 
 __all__ = ["SOCKET_PATH", "OriginValidator", "websocket_urlpatterns"]
 
-# Below any script name: a router takes off what the server was told (root_path), and knows nothing of what pages have
-# from FORCE_SCRIPT_NAME, or from a server of their own.
+# The path matches below any script name. URLRouter strips only the server's root_path; pages may have another script
+# name, from FORCE_SCRIPT_NAME or from a server of their own.
 websocket_urlpatterns = [re_path(rf"^(?:.+/)?{SOCKET_PATH}$", PageViewConsumer.as_asgi())]

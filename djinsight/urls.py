@@ -1,4 +1,4 @@
-"""The HTTP fallback, to be included under any prefix."""
+"""URLs: the HTTP fallback, to be included under any prefix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP fallback: the same beacons and counters where sockets do not work."""
+"""Views: the HTTP fallback, for beacons and counters of clients whose sockets do not work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from djinsight.exceptions import CountingUnavailable, Reason, Rejected
 from djinsight.live import frames, hub
 from djinsight.tracked.refs import ObjectRef
 
-MAX_BODY = 32_768  # bytes of a request for counters: 100 tokens fit; a view is held to the size of a frame
+MAX_BODY = 32_768  # bytes of a request for counters, enough for 100 tokens; a view has the limit of a frame
 
 _STATUS = {
     Reason.ORIGIN: 403,
@@ -41,26 +41,26 @@ _STATUS = {
     Reason.UNAVAILABLE: 503,
 }
 
-# Of this process, and asked before a request costs Redis or the database anything.
+# The rate limits of this process. They are checked before a request reaches Redis or the database.
 _views, _stats, _all_stats = Buckets(), Buckets(), Buckets()
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
 def _in_no_transaction(view: _View) -> _View:
-    """``view`` without that of ``ATOMIC_REQUESTS``, of any database: Django refuses one to an async view."""
+    """Exempt ``view`` from ``ATOMIC_REQUESTS`` of every database, which Django does not allow for async views."""
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
 
 
 @_in_no_transaction
-@csrf_exempt  # the signed token in the body is what a forged request does not have
-@login_not_required  # nor is there a login for it, as there is none for the socket
+@csrf_exempt  # a forged request lacks the signed token in the body
+@login_not_required  # as for the socket
 @require_POST
 @never_cache
 async def record_page_view(request: HttpRequest) -> HttpResponse:
-    """Count the view in the body (a ``view`` frame); answers with a ``counted`` or ``rejected`` frame."""
+    """Count the view in the body (a ``view`` frame), and answer with a ``counted`` or ``rejected`` frame."""
     try:
         _check_origin(request)
         view = beacon.view(beacon.load(_body(request, beacon.MAX_FRAME)))
@@ -82,13 +82,13 @@ async def _recorded(request: HttpRequest, view: View) -> HttpResponse:
     except Rejected as error:
         return _refused(error)
     if not isinstance(request, ASGIRequest):
-        # Under WSGI this loop ends with the request: the other pages must have been told by then.
+        # Under WSGI this event loop ends with the request, so the update must have been sent to the other pages.
         await local.settle()
     return _json(frames.counted(view.beacon.view_id, unique))
 
 
 def _keep(response: HttpResponse, request: HttpRequest, issued: str) -> HttpResponse:
-    """Let the browser keep its new id, also if the view is to be sent again: it comes with the id then."""
+    """Set the cookie of a new id, also on refused views, so that the retry comes with the id."""
     if issued:
         secure = request.is_secure()
         response.set_cookie(ids.COOKIE_NAME, issued, max_age=ids.MAX_AGE, secure=secure, samesite="Lax")
@@ -101,10 +101,10 @@ def _keep(response: HttpResponse, request: HttpRequest, issued: str) -> HttpResp
 @require_POST
 @never_cache
 async def get_page_stats(request: HttpRequest) -> HttpResponse:
-    """The counters of ``{"tokens": [...]}``, as a ``counters`` frame. Objects of bad tokens are left out."""
+    """Answer ``{"tokens": [...]}`` with a ``counters`` frame, without the objects of invalid tokens."""
     try:
         _check_origin(request)
-        # The network first: one that asks too often takes nothing from the others.
+        # The network first, so that one over its own limit uses up nothing of the limit of all.
         if not _is_within(request, _stats, conf.rate_stats):
             raise Rejected(Reason.RATE)
         if not _all_stats.take("", conf.rate_stats_site, time.monotonic()):
@@ -122,7 +122,7 @@ async def get_page_stats(request: HttpRequest) -> HttpResponse:
 
 
 def _is_within(request: HttpRequest, buckets: Buckets, rate: float | None) -> bool:
-    """Return whether the client's network may ask once more. An unknown one is not limited, as for views in Redis."""
+    """Return whether the client's network is within ``rate``. An unknown one is not limited, as for views in Redis."""
     network = addresses.truncated(visitors.address_of(request))
     return not network or buckets.take(network, rate, time.monotonic())
 
@@ -150,7 +150,7 @@ def _body(request: HttpRequest, limit: int) -> str:
     if length > limit:
         raise Rejected(Reason.TOO_LARGE)
     try:
-        # A chunked body tells no length.
+        # A chunked body has no Content-Length.
         body = request.read(limit + 1)
         if len(body) > limit:
             raise Rejected(Reason.TOO_LARGE)

@@ -19,18 +19,18 @@ application = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(soc
 
 
 async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """A network on which no socket opens."""
+    """Refuse every socket, as a network that permits none."""
     await receive()
     await send({"type": "websocket.close"})
 
 
 without_sockets = ProtocolTypeRouter({"http": http, "websocket": refuse})
 
-# Nobody has thought of the sockets, and of nothing else either.
+# A site whose developer forgot the route of the socket.
 without_route = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(URLRouter([]))})
 
 
 async def nothing(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """A server that has no page at all."""
+    """Answer every request with 404, as a server without pages."""
     await send({"type": "http.response.start", "status": 404, "headers": []})
     await send({"type": "http.response.body", "body": b"no such page"})

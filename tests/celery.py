@@ -7,4 +7,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 app = Celery("tests")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.set_default()  # the current app is one of the thread that made it; tests send tasks from others
+app.set_default()  # the current app is that of the thread that made it, and tests send tasks from others

@@ -1,4 +1,4 @@
-"""Fixtures: clean servers for each test, real processes, and clients that speak to them."""
+"""Fixtures: clean servers for each test, real processes, and clients that connect to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.sockets import Page, connect_page, open_page
 
 @pytest.fixture(autouse=True)
 def redis_client() -> Iterator[redis.Redis]:
-    """A client of an empty Redis."""
+    """Yield a client of an empty Redis."""
     with redis.Redis.from_url(settings.DJINSIGHT_REDIS_URL) as client:
         client.flushall()
         yield client
@@ -60,7 +60,7 @@ def watch_token(ref: ObjectRef) -> str:
 
 @pytest.fixture
 async def open_socket(transactional_db: None) -> AsyncIterator[Callable[..., Any]]:
-    """Opens sockets of pages on the consumer in this process: ``page = await open_socket()``."""
+    """Yield a function that opens a page's socket on the consumer in this process (``await open_socket()``)."""
     pages: list[Page] = []
 
     async def opened(**headers: str) -> Page:
@@ -76,7 +76,7 @@ async def open_socket(transactional_db: None) -> AsyncIterator[Callable[..., Any
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Callable[..., Any]]:
-    """Opens sockets of pages on a server: ``page = await connect(host)``."""
+    """Yield a function that opens a page's socket on a server (``await connect(host)``)."""
     pages: list[Page] = []
 
     async def connected(host: str, **headers: str) -> Page:
@@ -90,7 +90,7 @@ async def connect() -> AsyncIterator[Callable[..., Any]]:
 
 @pytest.fixture
 def daphne(transactional_db: None) -> Iterator[Callable[..., str]]:
-    """Starts Daphne processes: ``host = daphne()`` is ``127.0.0.1:port`` of a new one that listens."""
+    """Yield a function that starts a Daphne process and returns its ``host:port``."""
     started: list[processes.Process] = []
 
     def start(application: str = "application", **settings: Any) -> str:
@@ -105,7 +105,7 @@ def daphne(transactional_db: None) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def worker(transactional_db: None) -> Iterator[processes.Process]:
-    """A Celery worker that is ready."""
+    """Yield a Celery worker that is ready."""
     process = processes.celery_worker()
     yield process
     process.stop()
@@ -125,5 +125,5 @@ async def visitor(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest.fixture
 def count(redis_client: redis.Redis, ref: ObjectRef) -> Callable[[], tuple[int, int]]:
-    """The counter of the article in Redis and the number of views in the stream."""
+    """Return a function that reads the article's counter in Redis and the number of views in the stream."""
     return lambda: (int(redis_client.get(f"djinsight:counter:{ref}") or 0), redis_client.xlen("djinsight:events"))

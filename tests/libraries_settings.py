@@ -1,4 +1,4 @@
-"""The tests' site with packages that sites have beside djinsight, and that look at the fields of its models."""
+"""Settings of the tests' site with packages that inspect the fields of a site's models."""
 
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS, MIDDLEWARE

@@ -1,4 +1,4 @@
-"""A small site for the tests. The servers' addresses come from the environment, set by conftest.py."""
+"""Settings of a small site for the tests. The servers' addresses come from the environment, set by conftest.py."""
 
 import json
 import os
@@ -53,7 +53,7 @@ TEMPLATES = [
 ]
 
 if os.environ.get("TEST_DRIVER") == "psycopg2":
-    # Django takes psycopg 3 where both are there. None tells Python's import that there is no such module.
+    # Django prefers psycopg 3 if both are installed. With None here, Python's import does not find it.
     sys.modules["psycopg"] = None  # type: ignore[assignment]
 
 if os.environ.get("TEST_DATABASE") == "mariadb":
@@ -89,7 +89,7 @@ else:
                 "transaction_mode": "IMMEDIATE",
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             },
-            # A file: the sockets' threads and the worker's process see it, a database in memory they would not.
+            # A file, as the threads of sockets and the worker's process would not see a database in memory.
             "TEST": {"NAME": DATA / "test.sqlite3"},
         }
     }
@@ -102,7 +102,7 @@ CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }
 ASGI_APPLICATION = "tests.asgi.application"
-# Tests come from one address, as fast as they can; those of the limits set their own.
+# No rate limits, as all tests send from one address and as fast as they can. Tests of the limits set their own.
 DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = DJINSIGHT_RATE_SOCKET = None
 DJINSIGHT_RATE_NEW_VISITORS = DJINSIGHT_RATE_STATS = DJINSIGHT_RATE_STATS_SITE = None
 CELERY_BROKER_URL = REDIS_URL
@@ -110,5 +110,5 @@ CELERY_RESULT_BACKEND = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
-# What a test asks of a process of its own.
+# Settings that a test gives to a process of its own.
 globals().update(json.loads(os.environ.get("TEST_SETTINGS", "{}")))

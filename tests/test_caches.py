@@ -1,4 +1,4 @@
-"""CACHES["default"]: counted where the cache is, connected as the cache connects, or said that it cannot be."""
+"""Caches: views are counted in the Redis of CACHES["default"], connected as it is, or a check says why not."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ SENTINEL = {
 
 
 class Mine(DjangoRedisCache):  # type: ignore[type-arg]
-    """A site's own cache."""
+    """A site's own subclass of django-redis."""
 
 
 class MineOfDjango(RedisCache):
-    """A site's own cache, which knows its server itself."""
+    """A site's own subclass of Django's cache, which sets its server itself."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__("redis://own:6380/3", params)
@@ -105,7 +105,7 @@ def test_the_url(entry: dict[str, Any], expected: str, settings: Any) -> None:
     settings.CACHES = {"default": entry}
     assert conf.redis_urls == [expected]
     assert "djinsight.E007" not in [message.id for message in checks.run_checks(tags=["djinsight"])]
-    # The site's own settings are not written to.
+    # The site's settings are not changed.
     assert settings.CACHES["default"]["OPTIONS"].get("CONNECTION_POOL_CLASS") is None
 
 
@@ -153,7 +153,7 @@ def test_an_option_that_changes_is_read(settings: Any) -> None:
 
 @pytest.mark.parametrize("backend", [DJANGO_REDIS, DJANGO])
 def test_views_are_counted_as_the_cache_connects(backend: str, tmp_path: Path, settings: Any, ref: ObjectRef) -> None:
-    """With the password and the database of its options."""
+    """The password and the database come from its options."""
     with Server(tmp_path / "redis") as server:
         with server.client() as client:
             client.config_set("requirepass", "s3:/@ cret")

@@ -1,4 +1,4 @@
-"""System checks: which ids a configuration gets."""
+"""Checks: the ids that a configuration gets."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def test_session_engine(visitor: str, engine: str, expected: list[str], settings
         pytest.param("DJINSIGHT_CLEANUP_DAY", "Did you mean DJINSIGHT_CLEANUP_DAYS?", id="a letter"),
         pytest.param("DJINSIGHT_PUSH_INTERVALL", "Did you mean DJINSIGHT_PUSH_INTERVAL?", id="one too many"),
         pytest.param("DJINSIGHT_REDIS_PREFIX", "Did you mean DJINSIGHT_REDIS_KEY_PREFIX?", id="a word"),
-        pytest.param("DJINSIGHT_REDIS_HOST", "No setting has a name like it: delete it.", id="like none"),
-        pytest.param("DJINSIGHT", "Each setting is a name of its own, like DJINSIGHT_VISITOR.", id="a dict"),
+        pytest.param("DJINSIGHT_REDIS_HOST", "No setting has a similar name. Delete it.", id="like none"),
+        pytest.param("DJINSIGHT", "Each setting has a name of its own, like DJINSIGHT_VISITOR.", id="a dict"),
     ],
 )
 def test_w004_names_the_nearest(name: str, hint: str, settings: Any) -> None:
@@ -140,7 +140,7 @@ def test_e006_a_key_of_several_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @isolate_apps("tests.blog")
 def test_e006_a_child_with_another_key_than_its_parent() -> None:
-    """It is counted under the parent's key, and queries would look for its own."""
+    """It is counted under the parent's key, while queries would look for its own key."""
 
     class Other(models.Model):
         code = models.AutoField(primary_key=True)
@@ -176,7 +176,7 @@ def test_e006_a_child_with_another_key_than_its_parent() -> None:
 
 
 class Router:
-    """Puts a model where its name or else its app's is told to go; reads from a replica, which is nobody's business."""
+    """Writes to the database given for a model's name or app, and reads from a replica, which checks ignore."""
 
     def __init__(self, migrate: bool = True, **where: str) -> None:
         self.where = where
@@ -193,7 +193,7 @@ class Router:
 
 
 OURS = {model.__name__ for model in apps.get_app_config("djinsight").get_models()}
-# a router, and the models that are not where they should be by the database that they are in
+# name: (router, the misplaced models by the database that they are in)
 ROUTERS: dict[str, tuple[Router, dict[str, set[str]]]] = {
     "one for all": (Router(djinsight="counts", contenttypes="counts"), {}),
     "content types in each": (Router(djinsight="counts", migrate=False), {}),
@@ -218,7 +218,7 @@ def test_e004_names_what_a_router_puts_where(router: Router, expected: dict[str,
 
 
 class Hashed(str):
-    """What a field of somebody else's gives for the number that it stores."""
+    """The value that a field of another package returns for the number in its column."""
 
 
 class HashField(models.AutoField):  # type: ignore[type-arg]
@@ -230,14 +230,14 @@ class HashField(models.AutoField):  # type: ignore[type-arg]
 
 
 class LowerField(models.CharField):  # type: ignore[type-arg]
-    """A string that is stored in another way than it is given; the database returns what is stored."""
+    """A field that stores a string in lower case, so the database returns another one than it was given."""
 
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(value).lower()
 
 
 class Described:
-    """An attribute of an object that is not the value of its column."""
+    """A descriptor whose value is not that of the column."""
 
     def __init__(self, field: Any) -> None:
         self.field = field
@@ -275,7 +275,7 @@ KEYS: dict[str, tuple[Callable[[], Any], bool]] = {
 @pytest.mark.parametrize(("field", "fits"), KEYS.values(), ids=KEYS)
 @isolate_apps("tests.blog")
 def test_e006_a_key_that_is_another_text_in_each_database(field: Callable[[], Any], fits: bool) -> None:
-    """The check and the pages agree: what the check refuses has no ref."""
+    """The check and the pages agree, as an object whose key the check refuses has no ref."""
 
     class Thing(PageViewStatisticsMixin, models.Model):
         key = field()
@@ -303,10 +303,10 @@ def test_w010_a_key_that_may_be_too_long(length: int, expected: list[str], monke
 
 
 def test_e010_tenants() -> None:
-    """With django-tenants, in a process whose settings it has."""
+    """The settings with django-tenants need a process of their own."""
     command = [sys.executable, "-m", "django", "check", "--settings", "tests.support.tenants"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert "djinsight.E010) TENANT_APPS has djinsight, tests.blog:" in done.stderr
+    assert "djinsight.E010) TENANT_APPS has djinsight, tests.blog, so" in done.stderr
     shared = {**os.environ, "TENANTS_SHARE": "1"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=shared)
     assert "E010" not in done.stderr

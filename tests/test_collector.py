@@ -1,4 +1,4 @@
-"""The garbage collector rests while a batch is written, and only then."""
+"""Collector: the garbage collector is paused while a batch is written, and only then."""
 
 from __future__ import annotations
 

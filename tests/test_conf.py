@@ -1,4 +1,4 @@
-"""Settings: each has a default, is read at call time, and says which values cannot work."""
+"""Settings: each has a default, is read at each access, and tells which values it expects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_SECONDS = [0, -1, 0.0, True, "5", None, NAN, INFINITY, [5]]
 RATES, NO_RATES = [None, 1, 2.5, 1_000_000], [0, 0.5, -1, True, "20", NAN, INFINITY, 1_000_001, [5]]
 NO_COUNT = [0, -1, 1.0, True, "10", None, INFINITY]
 
-# name: (default, values that work, values that do not)
+# name: (default, valid values, invalid values)
 SETTINGS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "ENABLE_TRACKING": (True, [True, False], NO_BOOLEAN),
     "ADMIN_ONLY": (False, [True, False], NO_BOOLEAN),
@@ -98,7 +98,7 @@ def test_every_setting_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_default(name: str) -> None:
-    # The tests' own settings have no limits of rates.
+    # The settings of the tests turn the rate limits off.
     assert vars(Conf)[name.lower()].default == SETTINGS[name][0]
 
 

@@ -1,4 +1,4 @@
-"""The database with our tables: where a router puts it, and in transactions that nobody else can take back."""
+"""Database: djinsight uses the one that a router names, and transactions that no caller can roll back."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from tests.support.processes import ROOT
 
 
 def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
-    """What a worker wrote that is killed before its commit is not there twice; the admin finds an object's rows.
+    """Persist is exact with the statistics in a database of their own, and the admin finds an object's rows.
 
-    Views are persisted also while the objects' database is down, which does not tell whether they are deleted; who
-    looks for the one object that an older counter is of is not told that they are there.
+    A worker that is killed before its commit leaves nothing that is written twice. Views are persisted also while the
+    objects' database is down, although it is not known then if the objects are deleted. The search for the object of an
+    older counter does not claim that it found one.
     """
     command = [sys.executable, "-m", "tests.support.two_databases"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
@@ -40,7 +41,7 @@ def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
     ids=["persist", "replay", "rebuild"],
 )
 def test_within_a_transaction_of_somebody_else(ref: ObjectRef, write: Callable[[], object]) -> None:
-    """Refused: the stream would be trimmed of what is rolled back afterwards."""
+    """It is refused, as the stream would be trimmed of views that are rolled back afterwards."""
     count_views(ref, 5)
     with pytest.raises(RuntimeError), transaction.atomic():
         write()
@@ -49,7 +50,7 @@ def test_within_a_transaction_of_somebody_else(ref: ObjectRef, write: Callable[[
 
 
 def test_the_statistics_are_down(redis_client: redis.Redis, tmp_path: Path) -> None:
-    """Pages show what Redis has, methods raise nothing, deletions end, and what they left goes in the night."""
+    """Pages show the numbers of Redis, methods raise nothing, deletions succeed, and cleanup removes what they left."""
     command = [sys.executable, "-m", "tests.support.statistics_down"]
     environment = {**os.environ, "TEST_DATA": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)

@@ -1,4 +1,4 @@
-"""Days: the calendar of the site's time zone, also on the days when its clocks change."""
+"""Days: the calendar of the site's time zone, also when its clocks change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ms(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-# time zone: an instant, its day, when that day began
+# time zone, an instant, its day, the start of that day
 DAYS = [
     ("Europe/Prague", "2026-03-01T12:00:00+00:00", "2026-03-01", "2026-03-01T00:00:00+01:00"),
     ("Europe/Prague", "2026-02-28T22:59:59.999+00:00", "2026-02-28", "2026-02-28T00:00:00+01:00"),
@@ -34,14 +34,14 @@ DAYS = [
     ("Europe/Prague", "2026-10-25T23:00:00+00:00", "2026-10-26", "2026-10-26T00:00:00+01:00"),
     ("UTC", "2026-02-28T23:00:00+00:00", "2026-02-28", "2026-02-28T00:00:00+00:00"),
     ("UTC", "1970-01-01T00:00:00+00:00", "1970-01-01", "1970-01-01T00:00:00+00:00"),
-    # offsets of quarters and half an hour
+    # offsets of a quarter and half an hour
     ("Asia/Kathmandu", "2026-03-01T18:14:59.999+00:00", "2026-03-01", "2026-03-01T00:00:00+05:45"),
     ("Asia/Kathmandu", "2026-03-01T18:15:00+00:00", "2026-03-02", "2026-03-02T00:00:00+05:45"),
     ("Australia/Lord_Howe", "2026-04-04T12:59:59.999+00:00", "2026-04-04", "2026-04-04T00:00:00+11:00"),
     ("Australia/Lord_Howe", "2026-04-05T13:30:00+00:00", "2026-04-06", "2026-04-06T00:00:00+10:30"),
     ("Pacific/Kiritimati", "2026-03-01T10:00:00+00:00", "2026-03-02", "2026-03-02T00:00:00+14:00"),
     ("America/Los_Angeles", "2026-03-01T07:59:59+00:00", "2026-02-28", "2026-02-28T00:00:00-08:00"),
-    # a day whose midnight does not exist: Beirut's clocks go from 0:00 to 1:00
+    # a day without a midnight, as Beirut's clocks go from 0:00 to 1:00
     ("Asia/Beirut", "2026-03-28T21:59:59.999+00:00", "2026-03-28", "2026-03-28T00:00:00+02:00"),
     ("Asia/Beirut", "2026-03-28T22:00:00+00:00", "2026-03-29", "2026-03-28T22:00:00+00:00"),
 ]
@@ -58,7 +58,7 @@ def test_day(zone: str, instant: str, day: str, began: str, settings: Any) -> No
 
 @pytest.mark.parametrize("zone", ["Europe/Prague", "Asia/Kathmandu", "Australia/Lord_Howe", "Asia/Beirut"])
 def test_days_follow_one_another(zone: str, settings: Any) -> None:
-    """Over a year: numbers grow by one, a day begins where the one before ends."""
+    """For a year, numbers grow by one, and each day begins when the one before ends."""
     settings.TIME_ZONE = zone
     moment = days.at(ms("2026-01-01T12:00:00+00:00"))
     for _ in range(366):
@@ -83,14 +83,14 @@ def test_the_zone_of_the_site_not_of_the_reader(settings: Any) -> None:
 def test_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(days.time, "time", lambda: 1_772_319_600.123)
     assert days.now() == Moment(1_772_319_600_123, date(2026, 3, 1), given=False)
-    days.adjust(1_772_319_660_123)  # another clock, which all servers share, is a minute ahead
+    days.adjust(1_772_319_660_123)  # Redis's clock, which all servers share, is a minute ahead
     assert days.now().ms == 1_772_319_660_123
     days.forget_offset()
     assert days.now().ms == 1_772_319_600_123
 
 
 def test_the_window_of_a_moment(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Keys are named after a day and a stretch of time, and are right within both."""
+    """Keys are named after a day and a period, and are right within both."""
     settings.TIME_ZONE = "Europe/Prague"
     monkeypatch.setattr(days.time, "time", lambda: 1_772_319_600.0)  # midnight
     began = 1_772_319_600_000

@@ -1,4 +1,4 @@
-"""The exception tree, and the reasons as they go over the wire."""
+"""Exceptions: the tree, and the reasons as clients get them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ WIRE = {
 
 
 def test_reasons_on_the_wire() -> None:
-    """Pages that are open during an upgrade know these words: more may come, none may change."""
+    """Pages that are open during an upgrade know these words, so new ones may be added and none may change."""
     reasons = {reason.name: reason.value for reason in Reason}
     assert {name: reasons.get(name) for name in WIRE} == WIRE
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_reason_is_safe_in_a_frame(reason: Reason) -> None:
-    """Frames are put together without escaping."""
+    """Frames contain reasons without escaping."""
     assert reason.value.isascii()
     assert reason.value.replace("_", "").isalpha()
     assert f"{reason}" == reason.value

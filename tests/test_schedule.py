@@ -1,4 +1,4 @@
-"""When the tasks run: made once, and a person's changes stay."""
+"""Schedule: periodic tasks are created once, and changes made in the admin stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def persist() -> PeriodicTask:
 
 
 def test_migrate_makes_it() -> None:
-    """The test's database was migrated as any other."""
+    """The test database was migrated like any other, so it has the periodic tasks."""
     task = persist()
     assert (task.task, task.enabled, task.expire_seconds) == ("djinsight.persist", True, 5)
     assert (task.interval.every, task.interval.period) == (5, IntervalSchedule.SECONDS)
@@ -68,7 +68,7 @@ def test_an_edited_one_stays(settings: Any) -> None:
 
 @pytest.mark.parametrize(("interval", "seconds"), [(5, 5), (1, 1), (0.2, 1), (7.6, 8), (3600, 3600)])
 def test_interval(interval: float, seconds: int, settings: Any) -> None:
-    """The database's schedules are in whole seconds."""
+    """The schedules in the database have whole seconds."""
     persist().delete()
     settings.DJINSIGHT_PERSIST_INTERVAL = interval
     create_periodic_tasks(using="default")
@@ -77,7 +77,7 @@ def test_interval(interval: float, seconds: int, settings: Any) -> None:
 
 
 def test_intervals_are_shared() -> None:
-    """An interval of the site's own, even twice the same, is taken as it is."""
+    """An interval of the site is used, also if the site has it twice."""
     persist().delete()
     IntervalSchedule.objects.all().delete()
     own = [IntervalSchedule.objects.create(every=5, period=IntervalSchedule.SECONDS) for _ in range(2)]
@@ -95,14 +95,14 @@ def test_without_django_celery_beat(settings: Any) -> None:
 
 
 def test_before_its_tables_are_there() -> None:
-    """``migrate djinsight`` on a new database."""
+    """``migrate djinsight`` alone works on a new database."""
     persist().delete()
     create_periodic_tasks(using="default", apps=Apps())
     assert not PeriodicTask.objects.filter(name="djinsight.persist").exists()
 
 
 class ElsewhereRouter:
-    """Keeps the schedule in another database than the one that is migrated."""
+    """Writes the schedule to another database than the one that is migrated."""
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
         return False if app_label == "django_celery_beat" else None
@@ -116,7 +116,7 @@ def test_a_database_without_the_schedule(settings: Any) -> None:
 
 
 def test_a_second_database() -> None:
-    """It has the tables too, where no router says otherwise; beat reads the schedule where it is written."""
+    """Without a router it has the tables, too, but beat reads the schedule of the database for writing."""
     create_periodic_tasks(using="second")
     assert delete_periodic_tasks(using="second") == []
 
@@ -131,7 +131,7 @@ def test_crontabs_are_shared() -> None:
 
 
 def test_unschedule() -> None:
-    """What the site has scheduled by itself stays, the same tasks under other names too."""
+    """Periodic tasks of the site stay, also those of djinsight's tasks under other names."""
     every = IntervalSchedule.objects.create(every=9, period=IntervalSchedule.DAYS)
     PeriodicTask.objects.create(name="our own", task="djinsight.cleanup", interval=every)
     persist().delete()

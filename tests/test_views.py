@@ -1,4 +1,4 @@
-"""The HTTP fallback: the same beacons and counters, under a server of either kind."""
+"""Views: the HTTP fallback takes beacons and gives counters, under WSGI and ASGI."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Site:
-    """The fallback as a page uses it: through WSGI or through ASGI."""
+    """The fallback as a page uses it, through WSGI or ASGI."""
 
     def __init__(self, client: Client | AsyncClient) -> None:
         self.client = client
 
     async def ask(self, url: str, body: Any, **options: Any) -> tuple[int, dict[str, Any]]:
-        """POST ``body``, a text, bytes or what becomes JSON; the status and the frame that come back."""
+        """POST ``body``, a string, bytes or an object for JSON, and return the status and the frame of the answer."""
         data = body if isinstance(body, str | bytes) else json.dumps(body)
         options = {"content_type": "application/json", **options}
         options["headers"] = {"user-agent": BROWSER, "origin": "http://testserver"} | options.get("headers", {})
@@ -111,7 +111,7 @@ async def test_unique_is_once_a_visitor(site: Site, view_token: str) -> None:
     site.client.cookies["sessionid"] = "0123456789abcdef"
     assert await site.view(view_token, 1) == counted(1)
     assert await site.view(view_token, 2) == counted(2, unique=False)
-    site.client.cookies["sessionid"] = "fedcba9876543210"  # signed in: the same browser, by the id that it was given
+    site.client.cookies["sessionid"] = "fedcba9876543210"  # signed in, and recognised by the id that it was given
     assert await site.view(view_token, 3) == counted(3, unique=False)
     site.client.cookies.clear()
     assert await site.view(view_token, 4) == counted(4)
@@ -143,7 +143,7 @@ async def test_no_id_is_given(mode: str, site: Site, view_token: str, watch_toke
 
 
 async def test_on_a_site_that_asks_for_a_login(site: Site, view_token: str, watch_token: str, settings: Any) -> None:
-    """Its public pages have the right to count as they have it over the socket: by their tokens."""
+    """The tokens of its public pages permit counting, as they do over the socket."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
     assert await site.view(view_token) == counted()
     assert await site.counters(watch_token)
@@ -152,25 +152,25 @@ async def test_on_a_site_that_asks_for_a_login(site: Site, view_token: str, watc
 async def test_on_a_site_with_a_transaction_a_request(
     site: Site, view_token: str, watch_token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Django refuses ``ATOMIC_REQUESTS`` to async views."""
+    """Django allows no ``ATOMIC_REQUESTS`` for async views."""
     monkeypatch.setitem(databases["default"].settings_dict, "ATOMIC_REQUESTS", True)
     assert await site.view(view_token) == counted()
     assert await site.counters(watch_token)
 
 
 async def test_as_a_beacon_comes(site: Site, view_token: str) -> None:
-    """``sendBeacon`` sends plain text, without a header that would ask for permission first."""
+    """``sendBeacon`` sends text/plain, as another content type would need a preflight request."""
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
     assert await site.ask(VIEW, frame, content_type="text/plain;charset=UTF-8") == counted()
 
 
 async def test_answered_while_others_are_viewed_without_end(view_token: str, ref: ObjectRef, monkeypatch: Any) -> None:
-    """The server's loop always has something to broadcast; the answer is about this view alone."""
+    """The answer waits only for this view, although the loop always has more to broadcast."""
     publisher = hub.get().publisher
     busy = Snapshot(ObjectRef("blog", "article", "busy"), 1, 1, 1, 1, 1, 20_000)
 
     async def send(now: float) -> None:
-        # As if the next view of another object had come meanwhile.
+        # As if the next view of another object had arrived meanwhile.
         publisher._due.pop(busy.ref, None)
         await settled(1)
         publisher._due[busy.ref] = busy
@@ -189,7 +189,7 @@ async def test_answered_while_others_are_viewed_without_end(view_token: str, ref
 async def test_the_first_view_of_a_cold_object_reaches_other_pages(
     open_socket: Any, view_token: str, watch_token: str, ref: ObjectRef, redis_client: redis.Redis
 ) -> None:
-    """Its counters are loaded after it is counted, and under WSGI the loop would end before that."""
+    """Its counters are loaded after the view is counted, and the event loop under WSGI must not end before."""
 
     def view() -> int:
         frame = {"type": "view", "id": view_id(), "token": view_token}
@@ -199,7 +199,7 @@ async def test_the_first_view_of_a_cold_object_reaches_other_pages(
     page = await open_socket()
     await page.subscribe(watch_token)
     assert await sync_to_async(redis_client.delete)(f"djinsight:viewed:{ref}") == 1
-    # In a thread that knows of no loop: any other would lend the view this test's.
+    # In a thread without an event loop, as asgiref would otherwise run the view in this test's loop.
     assert await asyncio.to_thread(view) == 200
     assert (await page.counter(1))["total_views"] == 1
 
@@ -269,7 +269,7 @@ async def test_redis_down(site: Site, view_token: str, watch_token: str, setting
     assert await site.ask(STATS, {"tokens": [watch_token]}) == error(503, "unavailable")
 
 
-# The length that a client tells
+# Content-Length
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ async def test_redis_down(site: Site, view_token: str, watch_token: str, setting
     ],
 )
 def test_a_wrong_length(length: str, answer: tuple[int, dict[str, Any]], view_token: str) -> None:
-    """A server of WSGI hands it on as it came."""
+    """WSGI servers pass the header on as it came."""
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
     client = Client(headers={"user-agent": BROWSER, "origin": "http://testserver"})
     got = client.post(VIEW, frame, content_type="application/json", CONTENT_LENGTH=length)
@@ -301,7 +301,7 @@ def test_a_wrong_length(length: str, answer: tuple[int, dict[str, Any]], view_to
     ids=["a view", "a view of two bytes a character", "tokens", "tokens of two bytes a character"],
 )
 async def test_a_body_without_length(view: Any, limit: int, character: str) -> None:
-    """A chunked body has none: no more than the limit of it is read."""
+    """A chunked body has no length, so no more than the limit is read."""
     body = BytesIO(character.encode() * (limit + 1))
     answer = await view(ASGIRequest({"type": "http", "method": "POST", "path": "/", "headers": SAME_ORIGIN}, body))
     assert (answer.status_code, json.loads(answer.content)) == error(413, "too_large")
@@ -312,7 +312,7 @@ async def test_a_body_without_length(view: Any, limit: int, character: str) -> N
 
 
 async def test_counters_of_several(site: Site, view_token: str, ref: ObjectRef) -> None:
-    # Keys that no article of a long run gets to.
+    # Keys that no article of a long test run reaches.
     others = [ObjectRef("blog", "article", str(n)) for n in (10_000_001, 10_000_002)]
     await site.view(view_token)
     counters = await site.counters(*(tokens.mint("watch", each) for each in (ref, *others, ref)))
@@ -330,7 +330,7 @@ async def test_bad_tokens_are_left_out(site: Site, ref: ObjectRef, view_token: s
 
 
 async def test_as_many_counters_as_may_be(site: Site) -> None:
-    """The longest tokens of a hundred objects fit into a body."""
+    """A body has room for the longest tokens of a hundred objects."""
     refs = [ObjectRef("blog", "term", f"{n:0>190}") for n in range(MAX_TOKENS)]
     assert list(await site.counters(*(tokens.mint("watch", ref, 3600) for ref in refs))) == [str(ref) for ref in refs]
 

@@ -22,7 +22,7 @@ def article(request: HttpRequest, pk: int) -> HttpResponse:
         "refresh": int(request.GET.get("refresh", 30)),
         "twice": "twice" in request.GET,
     }
-    # With the scheme of a page, as some write it, a policy lets no socket through.
+    # A policy with the scheme of a page, as some sites write it, permits no socket.
     return _strict(render(request, "article.html", context), request.GET.get("connect-src", "'self'"))
 
 
@@ -32,7 +32,7 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def languages(request: HttpRequest) -> HttpResponse:
-    """Numbers and times in every language, or in those of ``?in=``: as parts of one page, each rendered in its own."""
+    """Render numbers and times in every language, or in those of ``?in=``, as parts of one page."""
     codes = request.GET.getlist("in") or [code for code, _ in settings.LANGUAGES]
     context = {"articles": list(Article.objects.order_by("pk")), "widget": "widget" in request.GET}
     parts = []
@@ -48,7 +48,7 @@ def _strict(response: HttpResponse, connect: str = "'self'") -> HttpResponse:
 
 
 def site(request: HttpRequest, name: str, pk: int) -> HttpResponse:
-    """A page of a site that uses the library of that name."""
+    """Render a page of a site that uses the library ``name``."""
     context = {"article": get_object_or_404(Article, pk=pk), "articles": Article.objects.order_by("pk"), "name": name}
     if "nonce" in request.GET:
         request.csp_nonce = request.GET["nonce"]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The tests' site with a Wagtail in it: settings of their own, as every other test would pay for its tables."""
+"""Settings of the tests' site with Wagtail, apart from the others, which need none of its tables."""
 
 from importlib.util import find_spec
 
@@ -21,7 +21,7 @@ INSTALLED_APPS = [
     "taggit",
     "django_filters",
 ]
-# It holds Wagtail below 8, so that it is there beside the long-term support release only: see .ci/run.
+# wagtail-cache requires a Wagtail below 8, so it is installed only with the long-term support release (see .ci/run).
 if find_spec("wagtailcache"):
     INSTALLED_APPS.append("wagtailcache")
 WAGTAIL_SITE_NAME = "Tests"

@@ -1,4 +1,4 @@
-"""The benchmarks, by the name that the command line knows them under."""
+"""Figures: the benchmarks by their names on the command line."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from benchmarks.run import Run
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Where it is (``module:function``), and whether its site is on PostgreSQL."""
+    """One benchmark: its function (``module:function``), its description, and if its site is on PostgreSQL."""
 
     at: str
     about: str
     postgresql: bool = False
 
     def load(self) -> Callable[[Run], list[Figure]]:
-        """The function. Imported late: it may import models."""
+        """Import the function and return it. It may import models, so Django must be set up."""
         module, _, name = self.at.partition(":")
         found: Callable[[Run], list[Figure]] = getattr(import_module(f"{__package__}.{module}"), name)
         return found
@@ -39,7 +39,7 @@ BENCHMARKS = {
     "memory": Benchmark("sockets:memory", "memory of an idle socket"),
     "uploads": Benchmark("uploads:uploads", "the server's time for an upload, tuned for sockets and not"),
     "idle": Benchmark("sockets:idle", "processor time of 5,000 idle sockets"),
-    "idle-uvicorn": Benchmark("sockets:idle_uvicorn", "the same under uvicorn"),
+    "idle-uvicorn": Benchmark("sockets:idle_uvicorn", "processor time of 5,000 idle sockets, uvicorn"),
     "persist": Benchmark("history:sqlite", "views persisted a second, SQLite"),
     "persist-postgresql": Benchmark("history:postgresql", "views persisted a second, PostgreSQL", postgresql=True),
     "persist-older": Benchmark("older:persisted", "views persisted a second, against djinsight 0.4.2"),
@@ -49,7 +49,9 @@ BENCHMARKS = {
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
     "backlog": Benchmark("backlog:reads", "pages of objects that Redis has no counter of, while a million views wait"),
     "script": Benchmark("script:size", "the size of djinsight.js"),
-    "growth": Benchmark("growth:growth", "the same with 10 and 100 times as much"),
+    "growth": Benchmark(
+        "growth:growth", "the cost of a view, a frame and a persisted view with 10 and 100 times as many"
+    ),
     "two-processes": Benchmark("two_processes:on_two_cores", "two Daphne processes on one Redis"),
     "two-on-a-core": Benchmark("two_processes:on_one_core", "two Daphne processes on one Redis, on the core of one"),
 }

@@ -1,4 +1,4 @@
-"""Pages of objects that Redis has no counter of, while nobody persists and a million views wait."""
+"""Backlog: pages of objects without a counter in Redis, while a million views wait to be persisted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WITHIN = 50  # ms
 
 
 def reads(run: Run) -> list[Figure]:
-    """Ten threads at once, each with objects that were never viewed: the longest read of each round."""
+    """Measure the longest read of each round by ten threads at once, each with objects that were never viewed."""
     number = run.size(1_000_000, 10_000)
     empty()
     pending(run, number)
@@ -36,7 +36,7 @@ def reads(run: Run) -> list[Figure]:
 
     figures = []
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(read, [1] * THREADS))  # connections
+        list(pool.map(read, [1] * THREADS))  # opens the connections
         for objects in (1, 50):
             alone = [read(objects) for _ in range(run.rounds)]
             together = [max(pool.map(read, [objects] * THREADS)) for _ in range(run.rounds)]

@@ -1,4 +1,4 @@
-"""Views counted a second, against a server that echoes the same frames; and with the rate limits on."""
+"""Counting: views counted a second, against a server that echoes the same frames."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from benchmarks.run import SOCKET_PATH, Run
 SOCKETS = 50
 IN_FLIGHT = 4
 ROUNDS = 15
-SECONDS = 0.5  # short, as the machine changes its speed from one second to the next
-ENOUGH = 120_000  # frames a second, more than any server here takes
-PAGES = 100  # articles a visitor reads at most
-MANY = 5000  # articles, a hundred times as many as else
+SECONDS = 0.5  # short, as the speed of the machine changes from one second to the next
+ENOUGH = 120_000  # frames a second, more than any server reads here
+PAGES = 100  # articles that a visitor reads at most
+MANY = 5000  # articles, a hundred times as many as in other benchmarks
 BARE = "benchmarks.site.bare:application"
 TUNED = "benchmarks.site.tuned:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
@@ -25,12 +25,12 @@ SITE = "benchmarks.site.asgi:application"
 
 
 def rounds(run: Run) -> int:
-    """How often each of two rates is measured."""
+    """Return how often each rate is measured."""
     return run.size(ROUNDS, 1)
 
 
 def seconds(run: Run) -> float:
-    """How long each is measured."""
+    """Return for how long each rate is measured."""
     return min(SECONDS, run.seconds)
 
 
@@ -42,11 +42,17 @@ def rate(
     read: Sequence[Sequence[int]] = (range(1, views.OBJECTS + 1),),
     beside: Server | None = None,
 ) -> Callable[[], float]:
-    """Measures the answers a second on ``path`` of ``server``, and of the one ``beside``, with as many sockets again.
+    """Return a function that measures the answers a second of ``server``.
 
-    ``read`` are the articles that the visitors view, of all of them together or of each.
+    Args:
+        run: The run that it belongs to.
+        server: The server that is measured.
+        path: The path of its socket.
+        answer: The beginning of an answer.
+        read: The articles that visitors view, one list for all visitors or one for each.
+        beside: A second server that is measured with it, with as many sockets.
     """
-    warm = 6 * sum(map(len, read))  # every one was viewed by who reads it, and its counters are loaded
+    warm = 6 * sum(map(len, read))  # by then, visitors have viewed all their articles, and all counters are loaded
     number = (int(ENOUGH * seconds(run) * (1 + views.WARM_UP)) + warm) // len(read)
 
     def measure() -> float:
@@ -65,9 +71,9 @@ def rate(
 
 
 def rate_of(run: Run, server: Server, path: str, objects: int) -> Callable[[], float]:
-    """The same with so many articles, of which each visitor reads neighbours of those of the next.
+    """Return a function that measures the answers a second with ``objects`` articles.
 
-    With more objects there are not more of each visitor.
+    Each visitor reads at most ``PAGES`` of them, which overlap with those of the next visitor.
     """
     own = min(objects, PAGES)
     read = [[1 + (n * objects // SOCKETS + i) % objects for i in range(own)] for n in range(SOCKETS)]
@@ -81,13 +87,13 @@ def echo(run: Run, server: Server, beside: Server | None = None) -> Callable[[],
 def compared(
     name: str, against: str, samples: dict[str, list[float]], of: str, to: str, least: float | None = None
 ) -> Figure:
-    """The figure of two rates of ``samples``."""
+    """Return the figure of two rates of ``samples``."""
     value, spread = medians.ratio(samples, of, to), medians.spread(samples, of, to)
     return Figure(name, against, value, least=least, samples={each: samples[each] for each in (of, to)}, note=spread)
 
 
 def daphne(run: Run) -> list[Figure]:
-    """Views a second under Daphne."""
+    """Measure views counted a second under Daphne."""
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(BARE, log=run.log) as bare,
@@ -111,7 +117,7 @@ def daphne(run: Run) -> list[Figure]:
 
 
 def least(run: Run) -> list[Figure]:
-    """The same by a server that does nothing but append and add: what any counting under Daphne is bounded by."""
+    """Measure a server that only appends and adds, as the bound of any counting under Daphne."""
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(LEAST, log=run.log) as other,
@@ -133,7 +139,7 @@ def least(run: Run) -> list[Figure]:
 
 
 def uvicorn(run: Run) -> list[Figure]:
-    """The same under uvicorn."""
+    """Measure views counted a second under uvicorn."""
     with processes.uvicorn(SITE, log=run.log) as site, processes.uvicorn(BARE, log=run.log) as bare:
         samples = medians.in_turn(
             {"views/s": rate(run, site, SOCKET_PATH), "echoes/s": echo(run, bare)},
@@ -143,7 +149,7 @@ def uvicorn(run: Run) -> list[Figure]:
 
 
 def textbook(run: Run) -> list[Figure]:
-    """Views a second against a consumer as tutorials write it."""
+    """Measure views counted a second, against a consumer as tutorials write it."""
     with processes.daphne(SITE, log=run.log) as site, processes.daphne(TEXTBOOK, log=run.log) as other:
         samples = medians.in_turn(
             {

@@ -1,4 +1,4 @@
-"""One object and many subscribers: frames a second, and how much of it a hot object costs everybody else."""
+"""Fan-out: frames a second to many subscribers of one object, and what a hot object costs other sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 from djinsight.beacons import tokens
 
-# What djinsight sends for one object.
+# A frame that djinsight sends for one object.
 COUNTERS = (
     '{"type":"counters","counters":[{"ref":"site.article:1","total_views":123456,"unique_views":23456,'
     '"views_today":3456,"first_viewed_at":"2026-01-01T00:00:00.000+00:00",'
@@ -24,7 +24,7 @@ COUNTERS = (
 BEGIN = b'{"type":"counters"'
 VIEWS_A_SECOND = 1000
 SENDERS = 50
-# Without the bound of ten updates a second, which is there so that this is never needed.
+# Without the bound of ten updates a second, which otherwise keeps a server from this much work.
 AT_ONCE_AGAIN = {"BENCHMARK_PUSH_INTERVAL": "0.001"}
 FASTEST = 100_000  # frames a second, more than any server here sends
 AT_ONCE = 250
@@ -32,10 +32,10 @@ AT_ONCE = 250
 
 @contextmanager
 def subscribers(server: Server, number: int) -> Iterator[Clients]:
-    """Sockets that watch the first article."""
+    """Open sockets that watch the first article."""
     subscribe = wire.text({"type": "subscribe", "tokens": [tokens.mint("watch", views.ref(1))]})
     with Clients() as clients:
-        for start in range(0, number, AT_ONCE):  # so that those who are there are read meanwhile
+        for start in range(0, number, AT_ONCE):  # in parts, so that the open sockets are read in between
             part = min(AT_ONCE, number - start)
             opened = clients.open(server.port, SOCKET_PATH, part, lambda n, start=start: views.visitor(start + n))
             for client in opened:
@@ -45,12 +45,12 @@ def subscribers(server: Server, number: int) -> Iterator[Clients]:
 
 
 def _seconds(run: Run, number: int) -> float:
-    """Long enough for some tens of frames to each of so many."""
+    """Return seconds that suffice for some tens of frames to each of ``number`` sockets."""
     return max(run.seconds, number / 1000)
 
 
 def _received(clients: Clients, seconds: float) -> float:
-    """Frames that come a second, over all sockets."""
+    """Return the frames a second that arrive on all sockets together."""
     frames = 0
 
     def take(client: Client, payloads: list[bytes]) -> None:
@@ -64,8 +64,10 @@ def _received(clients: Clients, seconds: float) -> float:
 
 
 def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
-    """Frames a second to so many subscribers, one of whom views again when half of them have the last number."""
+    """Return a function that measures frames a second to ``number`` subscribers.
 
+    One of them sends the next view when half of them have the last number.
+    """
     seconds = _seconds(run, number)
 
     def measure() -> float:
@@ -92,7 +94,7 @@ def pushed(run: Run, server: Server, number: int) -> Callable[[], float]:
 
 
 def flooded(run: Run, server: Server, number: int) -> Callable[[], float]:
-    """Frames a second from a loop that does nothing but send."""
+    """Return a function that measures frames a second from a loop that only sends."""
 
     def measure() -> float:
         with Clients() as clients:
@@ -146,7 +148,7 @@ def _name(number: int) -> str:
 
 
 def hot_object(run: Run) -> list[Figure]:
-    """1,000 views a second of one object that many watch."""
+    """Measure 1,000 views a second of one object that many sockets watch."""
     watching = run.size(500, 50)
     per_second, refused, delays = [], 0, []
     with processes.daphne(SITE, log=run.log) as site:

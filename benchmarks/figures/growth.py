@@ -1,4 +1,4 @@
-"""Ten and a hundred times as much: what a unit costs then."""
+"""Growth: the cost of a unit with ten and a hundred times as many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.run import SOCKET_PATH, Run
 
 
 def growth(run: Run) -> list[Figure]:
-    """What a view, a frame and a persisted view cost with 10 and 100 times as many."""
+    """Measure the cost of a view, a frame and a persisted view with 10 and 100 times as many."""
     figures = []
     objects = [views.OBJECTS, views.OBJECTS * 10, MANY]
     with processes.daphne(SITE, log=run.log) as site:
@@ -58,5 +58,5 @@ def _inverse(measure: Callable[[], float]) -> Callable[[], float]:
 
 
 def _cost_of_view(run: Run, server: Server, path: str) -> Callable[[int], Callable[[], float]]:
-    """Measures it with so many objects."""
+    """Return the measurement of a view's cost by the number of objects."""
     return lambda objects: _inverse(rate_of(run, server, path, objects))

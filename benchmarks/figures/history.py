@@ -1,4 +1,4 @@
-"""Views persisted a second, against the same log rows inserted alone by the fastest means that the database has."""
+"""History: views persisted a second, against inserting their log rows alone in the database's fastest way."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from djinsight.models import (
 
 OBJECTS = 1000
 PAGES_A_VISITOR = 10
-A_TRANSACTION = 20_000  # rows, as persist has them
+A_TRANSACTION = 20_000  # rows, as in persist
 COLUMNS = [field.column for field in PageViewLog._meta.concrete_fields if not field.primary_key]
 
 
 def pending(run: Run, number: int, objects: int = OBJECTS) -> None:
-    """Put so many views into an empty Redis, through the script that counts them."""
+    """Put ``number`` views into an empty Redis, with the script that counts them."""
     with redis.Redis.from_url(run.redis.url) as client:
         client.flushall()
         for start in range(0, number, MAX_BATCH):
@@ -57,8 +57,8 @@ def _view(n: int, objects: int) -> View:
 
 
 def persisted(run: Run, number: int) -> Callable[[], float]:
-    """Measures views persisted a second."""
-    make_articles(OBJECTS)  # what is gone would be forgotten, one by one
+    """Return a function that measures views persisted a second."""
+    make_articles(OBJECTS)  # views of missing objects would be forgotten, one by one
 
     def measure() -> float:
         empty()
@@ -76,7 +76,7 @@ def persisted(run: Run, number: int) -> Callable[[], float]:
 
 
 def inserted(rows: Sequence[tuple[Any, ...]]) -> Callable[[], float]:
-    """Measures the same log rows alone: ``executemany`` on SQLite, ``COPY`` on PostgreSQL."""
+    """Return a function that measures inserts of log rows (``executemany`` on SQLite, ``COPY`` on PostgreSQL)."""
     quoted = ", ".join(f'"{column}"' for column in COLUMNS)
     table = PageViewLog._meta.db_table
 
@@ -102,7 +102,7 @@ def inserted(rows: Sequence[tuple[Any, ...]]) -> Callable[[], float]:
 
 
 def empty() -> None:
-    """Take everything out of the tables."""
+    """Delete all rows of the tables."""
     with connection.cursor() as cursor:
         for model in (PageViewLog, PageViewStatistics, PageViewSummary, PageViewHour, PersistCursor, DataLoss):
             table = f'"{model._meta.db_table}"'
@@ -110,7 +110,7 @@ def empty() -> None:
 
 
 def _rows(run: Run, number: int) -> list[tuple[Any, ...]]:
-    """The log rows of so many views, as the database's driver takes them."""
+    """Return the log rows of ``number`` views as the database's driver takes them."""
     persisted(run, number)()
     with connection.cursor() as cursor:
         cursor.execute(f'SELECT {", ".join(COLUMNS)} FROM "{PageViewLog._meta.db_table}"')

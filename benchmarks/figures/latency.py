@@ -1,4 +1,4 @@
-"""From a beacon that is sent to the number on another page, on a server that has nothing else to do."""
+"""Latency: the time from a beacon to the number on another page, on an idle server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.figures.fanout import BEGIN, subscribers
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 
-PAUSE = 0.12  # seconds: longer than the push interval, so that no view waits for it
+PAUSE = 0.12  # seconds; longer than the push interval, so that no view waits for it
 
 
 def beacon_to_page(run: Run) -> list[Figure]:
@@ -49,7 +49,7 @@ def _figure(
 
 
 def _seen(counting: Server, watched: Server, number: int) -> list[float]:
-    """Seconds until a page of ``watched`` has the number of each view that ``counting`` counts."""
+    """Return the seconds until a page of ``watched`` has the number, for each view that ``counting`` counts."""
     with subscribers(watched, 1) as clients:
         (watcher,) = clients
         (viewer,) = clients.open(counting.port, SOCKET_PATH, 1, lambda n: views.visitor(1))
@@ -66,7 +66,7 @@ def _relayed(bare: Server, number: int) -> list[float]:
 
 
 def _until(clients: Clients, sender: Client, frame: bytes, receiver: Client, begin: bytes) -> float:
-    """Seconds until ``receiver`` has a text that begins so, after a pause."""
+    """Send ``frame`` after a pause; return the seconds until ``receiver`` has a text that begins with ``begin``."""
     clients.drain(PAUSE)
     began = time.perf_counter()
     sender.send(frame)

@@ -1,4 +1,4 @@
-"""djinsight 0.4.2 from PyPI, in a virtual environment of its own, on the same Redis."""
+"""Older: djinsight 0.4.2 from PyPI, in a virtual environment of its own, on the same Redis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SITE_OF_OLDER = ROOT / "benchmarks" / "older"
 
 
 def python() -> str:
-    """The interpreter of its environment, made when first asked for."""
+    """Return the interpreter of the older package's environment, which the first call creates."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home = cache / f"djinsight-benchmarks-{VERSION}-py{sys.version_info[0]}{sys.version_info[1]}"
     interpreter = home / "bin" / "python"
@@ -39,7 +39,7 @@ def python() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Without what makes our own package importable there."""
+    """Return the environment variables of the older site, in which the present package cannot be imported."""
     return {
         **os.environ,
         "PYTHONPATH": str(SITE_OF_OLDER),
@@ -49,7 +49,7 @@ def _environment() -> dict[str, str]:
 
 
 def run_django(*arguments: str) -> str:
-    """What a management command of the older site says."""
+    """Run a management command of the older site and return its output."""
     done = subprocess.run(
         [python(), "-m", "django", *arguments],
         env=_environment(), cwd=SITE_OF_OLDER, check=True, capture_output=True, text=True,
@@ -60,13 +60,13 @@ def run_django(*arguments: str) -> str:
 def gunicorn(run: Run) -> Server:
     port = processes.free_port()
     options = ("--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
-    # Elsewhere than at the root of this repository, where it would find the djinsight of today.
+    # Not in the root of this repository, where it would import the present djinsight.
     command = (python(), "-m", "gunicorn", *options, "older_wsgi:application")
     return Server(command, port, log=run.log, cwd=SITE_OF_OLDER, **_environment())
 
 
 def views_a_second(run: Run) -> list[Figure]:
-    """Views counted a second against its HTTP view, gunicorn with one worker of four threads."""
+    """Measure views counted a second, against its HTTP view under gunicorn with one worker of four threads."""
     run_django("migrate", "-v", "0")
     with processes.daphne(SITE, log=run.log) as site, gunicorn(run) as older:
         samples = medians.in_turn(
@@ -136,7 +136,7 @@ def _answered(run: Run, server: Server, clients: Clients, requests: dict[Client,
 
 
 def persisted(run: Run) -> list[Figure]:
-    """Views persisted a second against its ``process_page_views``, SQLite."""
+    """Measure views persisted a second, against its ``process_page_views``, on SQLite."""
     run_django("migrate", "-v", "0")
     number, older_number = run.size(100_000, 2000), run.size(20_000, 1000)
 

@@ -1,4 +1,4 @@
-"""What pages cost: fifty objects with six tags each, rankings and charts."""
+"""Pages: the cost of fifty objects with six tags each, of rankings and of charts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOG = "djinsight_pageviewlog"
 
 
 def tags(run: Run) -> list[Figure]:
-    """A page of fifty objects with six tags each, against the same page with literals."""
+    """Measure a page of fifty objects with six tags each, against the same page with literals."""
     empty()
     articles = make_articles(OBJECTS)
     pending(run, 20 * OBJECTS, OBJECTS)
@@ -61,7 +61,7 @@ def _render(name: str, articles: list[Any]) -> str:
 
 
 def _rendered(name: str, articles: list[Any]) -> Callable[[], float]:
-    _render(name, articles)  # compiled, and every text that is made once is made
+    _render(name, articles)  # compiles the template and fills the caches
 
     def measure() -> float:
         began = time.perf_counter()
@@ -73,7 +73,7 @@ def _rendered(name: str, articles: list[Any]) -> Callable[[], float]:
 
 
 def ranking(run: Run) -> list[Figure]:
-    """The top ten of a million objects, against an index-only query written by hand, PostgreSQL."""
+    """Measure the top ten of a million objects, against an index-only query by hand, on PostgreSQL."""
     objects = run.size(1_000_000, 10_000)
     type_id = _many_statistics(objects)
     today = days.now().day
@@ -128,7 +128,7 @@ def _asked(query: str, arguments: list[Any]) -> Callable[[], float]:
 
 
 def _many_statistics(objects: int) -> int:
-    """Totals and a week of daily sums for so many articles, of which the first are hot."""
+    """Insert totals and a week of daily sums of ``objects`` articles, the first of which have the most views."""
     empty()
     type_id = int(ContentType.objects.get_for_model(Article).pk)
     today = days.now().day
@@ -150,7 +150,7 @@ def _many_statistics(objects: int) -> int:
 
 
 def charts(run: Run) -> list[Figure]:
-    """A year of one object and thirty days of the site, beside a log of ten million rows, PostgreSQL."""
+    """Measure charts of one object's year and the site's 30 days, with ten million log rows, on PostgreSQL."""
     rows, objects = run.size(10_000_000, 20_000), run.size(1000, 50)
     _long_log(rows, objects)
     today = days.now().day
@@ -191,7 +191,7 @@ def _timed(read: Callable[[], Any]) -> Callable[[], float]:
 
 
 def _long_log(rows: int, objects: int) -> None:
-    """So many log rows of a year, and their daily sums."""
+    """Insert ``rows`` log rows of a year, and their daily sums."""
     empty()
     type_id = ContentType.objects.get_for_model(Article).pk
     PageViewStatistics.objects.create(content_type_id=type_id, object_id="1", total_views=rows // objects)

@@ -1,4 +1,4 @@
-"""Bytes of Redis that a pending view takes, and the pair of a visitor and a page."""
+"""Redis memory: the bytes of a pending view, and of the pair of a visitor and a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.run import Run
 
 
 def bytes_each(run: Run) -> list[Figure]:
-    """What a pending view and a visitor-page pair take, against the older layout."""
+    """Measure the bytes of a pending view and of a visitor-page pair, against the older layout."""
     number = run.size(100_000, 5000)
     older.run_django("migrate", "-v", "0")
     said = older.run_django("persist_older", str(run.size(20_000, 1000)), "1000", "--memory").split()

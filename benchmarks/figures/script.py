@@ -1,4 +1,4 @@
-"""The size of what a page loads."""
+"""Script: the size of the file that every page loads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.run import Run
 
 
 def size(run: Run) -> list[Figure]:
-    """Measure what every page loads, gzipped as a web server does it."""
+    """Measure the file that every page loads, gzipped as by a web server."""
     script = (Path(djinsight.__file__).parent / "static" / "djinsight" / "djinsight.js").read_bytes()
     note = f"minified {len(script):,} B"
     return [Figure("djinsight.js, minified and gzipped", "", len(gzip.compress(script, 9)), "B", most=3072, note=note)]

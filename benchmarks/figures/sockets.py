@@ -1,4 +1,4 @@
-"""What sockets cost that do nothing: to open them, to keep them."""
+"""Sockets: the cost of opening them, and of keeping them idle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AT_ONCE = 32
 
 
 def handshakes(run: Run) -> list[Figure]:
-    """Sockets that open and subscribe a second."""
+    """Measure sockets that open and subscribe a second."""
     number = run.size(600, 64)
     subscribe = wire.text({"type": "subscribe", "tokens": [tokens.mint("watch", views.ref(1))]})
 
@@ -39,7 +39,7 @@ def handshakes(run: Run) -> list[Figure]:
 
         return measure
 
-    # Somebody else watches: the object is known to the server, as that of a popular page is.
+    # Another socket watches, so the server has the object's snapshot, as it has that of a popular page.
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(BARE, log=run.log) as bare,
@@ -62,12 +62,12 @@ def handshakes(run: Run) -> list[Figure]:
 
 
 def memory(run: Run) -> list[Figure]:
-    """Memory of an idle socket."""
+    """Measure the memory of an idle socket."""
     number = run.size(2000, 100)
 
     def subscribed() -> float:
         with processes.daphne(SITE, log=run.log) as server:
-            with subscribers(server, 20):  # what is made once is made
+            with subscribers(server, 20):  # allocates what a server allocates once
                 before = server.memory()
             with subscribers(server, number):
                 return (server.memory() - before) / number
@@ -87,7 +87,7 @@ def memory(run: Run) -> list[Figure]:
 
 
 def idle(run: Run) -> list[Figure]:
-    """Processor time of a process that holds idle sockets."""
+    """Measure the processor time of a server with idle sockets under Daphne."""
     no_pings = ("--ping-interval", "86400")
     whole = {
         "%": lambda: _held(run, processes.daphne(SITE, log=run.log)),
@@ -98,7 +98,7 @@ def idle(run: Run) -> list[Figure]:
 
 
 def idle_uvicorn(run: Run) -> list[Figure]:
-    """The same under uvicorn."""
+    """Measure the processor time of a server with idle sockets under uvicorn."""
     whole = {
         "%": lambda: _held(run, processes.uvicorn(SITE, log=run.log)),
         "bare %": lambda: _bare(run, processes.uvicorn(BARE, log=run.log)),
@@ -126,7 +126,10 @@ def _bare(run: Run, server: Server) -> float:
 
 
 def _used(run: Run, server: Server, clients: Clients) -> float:
-    """Processor time, in percent of a core, once every socket has been pinged: the pings are spread as they opened."""
+    """Return the processor time in percent of a core, from when every socket has been pinged once.
+
+    By then the pings are spread over time as the sockets opened.
+    """
     clients.drain(run.size(26, 0))
     before = server.cpu()
     clients.drain(_seconds(run))

@@ -1,4 +1,4 @@
-"""Two processes on one Redis against one, on two cores and on one."""
+"""Two processes: two on one Redis against one, on two cores and on one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.run import SOCKET_PATH, Run
 
 
 def on_two_cores(run: Run) -> list[Figure]:
-    """Two Daphne processes on one Redis, of which one shares its core with the load and Redis."""
+    """Measure two Daphne processes on one Redis, one of which shares its core with the load and Redis."""
     env = {"log": run.log}
     with (
         processes.daphne(SITE, **env) as site,
@@ -49,7 +49,7 @@ def on_two_cores(run: Run) -> list[Figure]:
 
 
 def on_one_core(run: Run) -> list[Figure]:
-    """Two Daphne processes on one Redis against one, all on the server's core."""
+    """Measure two Daphne processes on one Redis, against one, all on the server's core."""
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(SITE, log=run.log) as second,
@@ -75,9 +75,9 @@ def on_one_core(run: Run) -> list[Figure]:
 def _per_core(
     run: Run, servers: list[Server], sockets: int, path: str = SOCKET_PATH, answer: bytes = b'{"type":"counted"'
 ) -> float:
-    """Answers a second of processor time, with so many sockets each."""
+    """Return the answers a second of processor time, with ``sockets`` sockets to each server."""
     frames = [views.beacons(int(ENOUGH * run.seconds * (1 + views.WARM_UP)))]
-    with Clients(first=False) as clients:  # one of the servers is on its core
+    with Clients(first=False) as clients:  # one of the servers shares its core
         for server in servers:
             clients.open(server.port, path, sockets, views.visitor)
         before = sum(server.cpu() for server in servers)

@@ -1,4 +1,4 @@
-"""The server's time for an upload: a Daphne that is tuned for its sockets against one that is not."""
+"""Uploads: a server's processor time for an upload, tuned for sockets against not tuned."""
 
 from __future__ import annotations
 

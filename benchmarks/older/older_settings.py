@@ -1,4 +1,4 @@
-"""A site with djinsight 0.4.2, as its README says, on the Redis of the run."""
+"""Settings of a site with djinsight 0.4.2, as in its README, on the Redis of the run."""
 
 import os
 from pathlib import Path
@@ -30,6 +30,6 @@ DATABASES = {
         },
     }
 }
-# Its task reads the prefix as it stands, its view adds the colon: with one at the end both mean the same keys.
+# Its task uses the prefix as it is, and its view adds the colon. With one at the end both use equal keys.
 DJINSIGHT = {"REDIS_URL": os.environ["BENCHMARK_REDIS"], "REDIS_KEY_PREFIX": "djinsight:pageview:"}
 LOGGING = {"version": 1, "disable_existing_loggers": True}

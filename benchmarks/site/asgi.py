@@ -1,4 +1,4 @@
-"""The application of the site, as ``asgi_example.py`` at the root of the repository has it."""
+"""ASGI: the application of the site, which is that of ``asgi_example.py`` in the root of the repository."""
 
 import os
 

@@ -1,9 +1,10 @@
-"""The least that a server can do with its sockets, in plain ASGI: what djinsight is measured against.
+"""Bare: a plain ASGI application that does the least with its sockets, to compare djinsight with.
 
-``/echo`` sends back every frame. ``/accept`` accepts and sends nothing. ``/flood`` sends one text to all its sockets,
-again and again, from the moment that ``/start`` gets it until that socket is closed. ``/relay`` sends back a frame
-after it has been through Redis's publish and subscribe.
-A request over HTTP is read to its end, and answered with nothing.
+- ``/echo`` sends back every frame.
+- ``/accept`` accepts and sends nothing.
+- ``/flood`` sends one text to all its sockets, over and over, from when ``/start`` receives it until that is closed.
+- ``/relay`` sends back a frame after it has gone through Redis's publish and subscribe.
+- An HTTP request is read to its end and answered with an empty body.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ async def start(receive: Any, send: Any) -> None:
 
 
 async def flood(text: str) -> None:
-    """A frame goes out before the next one: with one turn of the loop, two of them would share a write."""
+    """Send ``text`` over and over, with two loop iterations after each, so that no two frames share a write."""
     while True:
         for each in list(flooded):
             await each({"type": "websocket.send", "text": text})

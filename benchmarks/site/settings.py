@@ -1,4 +1,4 @@
-"""A site as the README makes it, on the servers that a run has started."""
+"""Settings of a site as in the README, on the servers of the run."""
 
 import os
 from pathlib import Path
@@ -56,12 +56,12 @@ CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }
 
-# One socket of the load sends what a thousand visitors would: it would be refused as their rate says.
+# No rate limits, as one socket of the load sends as much as a thousand visitors.
 DJINSIGHT_RATE_VISITOR = None
 DJINSIGHT_RATE_ADDRESS = None
 DJINSIGHT_RATE_SOCKET = None
 DJINSIGHT_RATE_NEW_VISITORS = None
-# The load has sessions of its own, and reads nothing but the answers to its views.
+# The load has sessions of its own, and reads only the answers to its views.
 DJINSIGHT_VISITOR = "session"
 if "BENCHMARK_RATES" in os.environ:
     DJINSIGHT_RATE_VISITOR = DJINSIGHT_RATE_ADDRESS = int(os.environ["BENCHMARK_RATES"])

@@ -1,4 +1,4 @@
-"""A consumer as tutorials write it: four Redis commands a view, and a ``group_send``."""
+"""Textbook: a consumer as tutorials write it, with four Redis commands and a ``group_send`` a view."""
 
 import json
 import os

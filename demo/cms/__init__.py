@@ -1,1 +1,1 @@
-"""A blog in Wagtail: ``python -m demo --cms``."""
+"""Blog: pages in Wagtail, with ``python -m demo --cms``."""

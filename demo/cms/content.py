@@ -1,4 +1,4 @@
-"""The blog's way into the database."""
+"""Content: put the posts of the blog into the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo.content.posts import POSTS
 
 
 def create() -> None:
-    """Create the blog, once: later its pages are the editors'."""
+    """Create the blog if it is missing; its pages belong to the editors from then on."""
     if BlogIndexPage.objects.exists():
         return
     blog = Page.get_first_root_node().add_child(

@@ -1,4 +1,4 @@
-"""The page types of the blog. One of them is counted."""
+"""Models: the page types of the blog, of which one is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages of the demo know of the blog."""
+"""Navigation: a context processor with the addresses of the blog."""
 
 from __future__ import annotations
 

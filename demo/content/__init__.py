@@ -1,4 +1,4 @@
-"""The texts of the demo, and their way into the database."""
+"""Content: put the articles, products and courses of the demo into the database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from demo.content.courses import COURSES
 from demo.content.products import PRODUCTS
 from demo.models import Article, Course, Product
 
-# Slugs that products had in demos before this one, whose data may be here.
+# Former slugs of products, which an older data directory may have.
 RENAMED = {"whetstone-10006000": "whetstone-1000-6000"}
 
 
 def create() -> None:
-    """Create what is not there yet, known by its slug."""
+    """Create the objects that are missing, by their slugs."""
     for earlier, slug in RENAMED.items():
         if not Product.objects.filter(slug=slug).exists():
             Product.objects.filter(slug=earlier).update(slug=slug)
@@ -59,5 +59,5 @@ def create() -> None:
 
 
 def slug_of(title: str) -> str:
-    """The words and numbers of ``title``, those around a slash apart: slugify would join them."""
+    """Return the slug of ``title``, with a hyphen for a slash, which slugify would remove."""
     return slugify(title.replace("/", " "))

@@ -1,1 +1,1 @@
-"""What comes in, pure: no I/O."""
+"""Beacons: read and judge what browsers send. The modules are pure and do no I/O."""

@@ -1,4 +1,4 @@
-"""Addresses: the client's, through the proxies that the site names, and the network that is kept of it."""
+"""Addresses: find the client's behind the trusted proxies of a site, and truncate it to its network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from djinsight.conf import UNIX_SOCKET, conf
 
 logger = logging.getLogger("djinsight.beacons")
 
-MAX_FORWARDED = 2048  # characters of X-Forwarded-For from its end; what proxies have added stands there
-MAX_ADDRESS = 45  # characters; what is longer is none
+MAX_FORWARDED = 2048  # characters read from the end of X-Forwarded-For, where proxies append
+MAX_ADDRESS = 45  # characters; a longer string is no address
 
 _LOCAL_NETWORKS = (
     "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 ::1/128 fc00::/7 fe80::/10"
@@ -21,14 +21,23 @@ _LOCAL = [ipaddress.ip_network(network) for network in _LOCAL_NETWORKS.split()]
 
 
 def of_client(peer: str, forwarded: str) -> str:
-    """The address of the client: the peer's own, or what a proxy of ``DJINSIGHT_TRUSTED_PROXIES`` says it is.
+    """Return the client's address: that of the peer, or the one that a trusted proxy reports.
 
-    ``forwarded`` is the header X-Forwarded-For, to which each proxy appends the address it was asked from. It is read
-    from its end for as long as an address is a trusted proxy's: what stands before is anybody's word.
+    Each proxy appends the address of its own peer to X-Forwarded-For. The header is read from its end for as long as
+    the addresses belong to ``DJINSIGHT_TRUSTED_PROXIES``; clients can forge anything before that.
 
-    A server that reads the header itself has put the client in the peer's place: then both name the same address.
-    ``""`` where nobody knows: a local peer that forwards and is not named is a proxy that was forgotten. Taken for the
-    client it would be everybody, and the limit of one network that of the site.
+    A server that evaluates the header itself passes the client's address as the peer's. Then both name the same
+    address, and it is returned.
+
+    A local peer that forwards without being a trusted proxy is one that the site's developer forgot to name. Its
+    address is not used, as every visitor would share it, and with it the rate limit of one network.
+
+    Args:
+        peer: The address of the other end of the connection, ``""`` for a Unix socket.
+        forwarded: The header X-Forwarded-For, ``""`` if there is none.
+
+    Returns:
+        The address in its canonical form, ``""`` if it is not known.
     """
     proxies = tuple(conf.trusted_proxies)
     address = canonical(peer)
@@ -43,16 +52,16 @@ def of_client(peer: str, forwarded: str) -> str:
 
 
 def truncated(address: str) -> str:
-    """The network of an address: the first 24 bits of an IPv4, 48 of an IPv6 address. ``""`` for anything else."""
+    """Return the network of an IPv4 (24 bits) or IPv6 address (48 bits), ``""`` for any other string."""
     return _network(canonical(address))
 
 
 def canonical(address: str) -> str:
-    """An address as it is always written, IPv4 in IPv6 as IPv4. ``""`` for what is none."""
+    """Return the canonical form of an address, IPv4-mapped IPv6 as IPv4; ``""`` if it is no address."""
     return _canonical(address.partition("%")[0][: MAX_ADDRESS + 1])
 
 
-# To read an address takes 6 us, and each visitor's comes again and again.
+# Parsing an address takes 6 us, and the same ones return with each view of a visitor.
 @lru_cache(maxsize=4096)
 def _canonical(address: str) -> str:
     try:
@@ -75,10 +84,10 @@ def _network(address: str) -> str:
 def _is_unnamed_proxy(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     local = any(ip in network for network in _LOCAL)
-    if local:  # said once of each
+    if local:  # logged once for each address, as the answer is cached
         logger.warning(
-            "views come through a proxy at %s, and DJINSIGHT_TRUSTED_PROXIES does not name it: the addresses of "
-            "visitors are not known, and their views are not limited by network",
+            "views come through a proxy at %s that DJINSIGHT_TRUSTED_PROXIES does not name. The addresses of visitors "
+            "are unknown, so no rate limit applies to their networks. Add the proxy to that setting.",
             address,
         )
     return local
@@ -87,20 +96,20 @@ def _is_unnamed_proxy(address: str) -> bool:
 @lru_cache(maxsize=1024)
 def _is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
     if not address:
-        return UNIX_SOCKET in proxies  # such a peer has no address
+        return UNIX_SOCKET in proxies  # a peer on a Unix socket has no address
     ip = ipaddress.ip_address(address)
     return any(ip in ipaddress.ip_network(each, strict=False) for each in proxies if each != UNIX_SOCKET)
 
 
 def _before(address: str, hops: Iterator[str], proxies: tuple[str, ...]) -> str:
-    """The first of ``address`` and ``hops`` that is no trusted proxy's, or the last one that is known."""
+    """Return the first of ``address`` and ``hops`` that is no trusted proxy's, else the last known one."""
     while _is_proxy(address, proxies) and (hop := next(hops, "")):
         address = hop
     return address
 
 
 def _hop(text: str) -> str:
-    """The address of a hop; ``192.0.2.1:8080`` and ``[2001:db8::1]:8080`` with their ports, as some proxies write."""
+    """Return the address of a hop without the port that some proxies append (``192.0.2.1:8080``, ``[::1]:8080``)."""
     text = text.strip()
     if text.startswith("["):
         return canonical(text[1:].partition("]")[0])

@@ -1,4 +1,4 @@
-"""The crawler filter."""
+"""Bots: recognise crawlers by their user agents."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from functools import lru_cache
 
 import crawleruseragents
 
-MAX_USER_AGENT = 512  # characters; more of it costs up to 430 ms in the pattern list and says nothing new
+MAX_USER_AGENT = 512  # characters; longer ones take up to 430 ms to match against the list, and tell nothing more
 
 
 def is_crawler(user_agent: str) -> bool:
-    """Whether this is the user agent of a program that reads pages by itself. An empty one is: browsers send one."""
+    """Return whether ``user_agent`` is that of a crawler. An empty one is, as every browser sends one."""
     return _verdict(user_agent[:MAX_USER_AGENT])
 
 
-# A visitor sends the same user agent with each handshake, and few browsers make most of them.
+# Most handshakes carry one of few user agents, as a visitor's does not change and many visitors share a browser.
 @lru_cache(maxsize=4096)
 def _verdict(user_agent: str) -> bool:
     return not user_agent.strip() or bool(crawleruseragents.is_crawler(user_agent))

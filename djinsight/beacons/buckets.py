@@ -5,24 +5,27 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-BURST = 2.0  # seconds of requests at its rate that a name may save up
-MAX_NAMES = 10_000  # remembered; past it the name that was used longest ago is forgotten, and begins with a full bucket
+BURST = 2.0  # seconds; a full bucket holds the requests of so long at its rate
+MAX_NAMES = 10_000  # buckets in memory; past it the least recently used one is dropped, and would be full again
 
 
 class Buckets:
-    """One bucket for each name, each kept as the time up to which requests are paid for (GCRA). Thread-safe."""
+    """Token buckets by name, thread-safe.
+
+    The generic cell rate algorithm (ITU-T I.371): a bucket is kept as the time up to which its requests are paid for.
+    """
 
     def __init__(self) -> None:
         self._paid: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def take(self, name: str, rate: float | None, now: float) -> bool:
-        """Take one request out of the bucket of ``name``, and return whether there was one.
+        """Take one request out of the bucket of ``name``; return whether the rate permits it.
 
         Args:
-            name: Whose bucket it is.
-            rate: Requests a second that come into it; None for no limit.
-            now: The time in seconds, of a clock that is not set back.
+            name: The name of the bucket.
+            rate: How many requests a second are added to it; None for no limit.
+            now: The time in seconds, of a monotonic clock.
         """
         if rate is None:
             return True

@@ -1,4 +1,4 @@
-"""Handshakes: that of a WebSocket, as the request that Django would make of it."""
+"""Handshakes: read the handshake of a WebSocket as a Django request."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from django.http import HttpRequest
 
 
 class Handshake(HttpRequest):
-    """A WebSocket handshake (an ASGI scope): its ``META``, and with it host and scheme by all proxy settings."""
+    """The request of a WebSocket handshake (an ASGI scope).
+
+    It has ``META``, so its host and scheme follow the site's proxy settings. It has no body and no method.
+    """
 
     method = None  # for its repr
 
-    # HttpRequest's own makes room for forms and files, and takes longer than all this. Django's for ASGI does without.
+    # HttpRequest.__init__ prepares forms and files, and takes longer than all of this. ASGIRequest skips it, too.
     def __init__(self, scope: Mapping[str, Any]) -> None:
-        # Daphne tells no scheme of a socket; ASGI's default is the one without TLS.
+        # Daphne sets no scheme for a WebSocket; ASGI's default is ws, the one without TLS.
         self._own_scheme = "https" if scope.get("scheme", "ws") == "wss" else "http"
         self.META = _meta(scope.get("headers", ()))
         host, port = scope.get("server") or ("unknown", 0)
@@ -29,9 +32,10 @@ class Handshake(HttpRequest):
 
 
 def _meta(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """Header values by their names in META; repeated ones joined as HTTP says (RFC 9110, 5.3; cookies RFC 9113, 8.2.3).
+    """Return header values by their names in META.
 
-    Names with an underscore are left out: they would pass for the ones with a hyphen.
+    Repeated headers are joined as in RFC 9110, section 5.3 (cookies: RFC 9113, section 8.2.3). Names with an
+    underscore are left out, as META would not tell them from names with a hyphen.
     """
     meta: dict[str, Any] = {}
     for raw_name, raw_value in headers:
@@ -44,8 +48,8 @@ def _meta(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
     return meta
 
 
-# Browsers send the same dozen names with each handshake.
+# Browsers send the same dozen headers with each handshake.
 @lru_cache(maxsize=256)
 def _name(header: bytes) -> str:
-    # As bytes: of a text, upper() makes two letters S of an ß, and of a forged name one that a proxy sets.
+    # bytes.upper(), as str.upper() turns ß into SS, so that a client could forge a header that a proxy sets.
     return "" if b"_" in header else "HTTP_" + header.upper().replace(b"-", b"_").decode("latin-1")

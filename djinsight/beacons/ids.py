@@ -1,9 +1,9 @@
 """First-party ids: minted and signed by the server, kept by the browser in a cookie.
 
-An id is ``secret.signature``, with one more signature for each key in ``SECRET_KEY_FALLBACKS``. The secret is 128
-bits, random or derived with a key of the site. One valid signature is enough, so a process that has only the older key
+An id is ``secret.signature``, with one more signature for each key in ``SECRET_KEY_FALLBACKS``. The secret has 128
+bits, random or derived with a key of the site. One valid signature is enough. So a process that has only the older key
 and a process that has both accept the same id, and the id stays valid when the older key is dropped. An id without a
-valid signature is no identity.
+valid signature is ignored.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 COOKIE_NAME = "djinsight_visitor"
-MAX_AGE = 365 * 24 * 3600  # seconds that the browser keeps an id
-MAX_SIGNATURES = 4  # of the current key and of the first fallbacks
+MAX_AGE = 365 * 24 * 3600  # seconds for which the browser keeps an id
+MAX_SIGNATURES = 4  # with the current key and the first fallbacks
 
 _BYTES = 16  # of the secret, and of each signature
 _SHAPE = re.compile(r"([A-Za-z0-9_-]{22})((?:\.[A-Za-z0-9_-]{22}){1,4})", re.ASCII)
@@ -38,16 +38,16 @@ def sign(secret: str) -> str:
 
 
 def read(text: str) -> str:
-    """Return the secret of the id in ``text``, ``""`` if this site did not sign it."""
+    """Return the secret of the id ``text``, ``""`` if this site did not sign it."""
     return _read(text)[0] if len(text) <= 23 * (MAX_SIGNATURES + 1) else ""
 
 
 def is_current(text: str) -> bool:
-    """Return whether a valid id has a signature of ``SECRET_KEY`` itself, so that it outlives the fallbacks."""
+    """Return whether a valid id is signed with ``SECRET_KEY`` itself, so that it outlives the fallbacks."""
     return _read(text)[1]
 
 
-# A browser sends its id with each handshake. A forged one is kept as well, so that it costs no more the second time.
+# A browser sends its id with each handshake. The verdict on a forged id is cached as well, so that it costs no more.
 @lru_cache(maxsize=8192)
 def _read(text: str) -> tuple[str, bool]:
     match = _SHAPE.fullmatch(text)
@@ -63,7 +63,7 @@ def _signatures(secret: str) -> list[str]:
 
 
 def derive(key: bytes, text: str) -> str:
-    """Return the secret that belongs to ``text``: the same for the same text, unguessable without ``key``."""
+    """Return the secret derived from ``text``, always the same and not to be guessed without ``key``."""
     return _encoded(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=_BYTES, key=key).digest())
 
 

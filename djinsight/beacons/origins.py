@@ -1,8 +1,10 @@
-"""Origins: whether a handshake or a request comes from a page of this site.
+"""Origins: accept handshakes and requests only from pages of this site.
 
-Browsers let a page of any site open a socket or post here, and send along where it is from. The rule is the one of
-Django's CSRF protection, so that a site's settings mean the same for both: the origin is this site's own (scheme, host
-and port of the request itself, its host one of ``ALLOWED_HOSTS``), or one of ``CSRF_TRUSTED_ORIGINS``.
+Browsers let a page of any site open a socket or post to this one, and send the page's origin along. The rule is that
+of Django's CSRF protection, so the site's settings mean the same for both. An origin is accepted if it is
+
+- the site's own: scheme, host and port of the request itself, with its host in ``ALLOWED_HOSTS``, or
+- listed in ``CSRF_TRUSTED_ORIGINS``.
 """
 
 from __future__ import annotations
@@ -15,15 +17,15 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.utils.http import is_same_domain
 
-# As browsers write one: lower case, IDN in its ASCII form, nothing after the port. Neither "null" nor a list.
+# One origin as browsers write it: lower case, IDN in its ASCII form, nothing after the port. "null" is none.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+", re.ASCII)
 
 
 def permitted(request: HttpRequest) -> bool:
-    """Whether ``request`` comes from a page of this site, or of one that it trusts. Never raises for what it holds.
+    """Return whether ``request`` comes from a page of this site or of a trusted one. Never raises.
 
-    One without an origin (or with ``null``: a page whose referrer policy is ``no-referrer``) is permitted only
-    where the browser says ``Sec-Fetch-Site: same-origin``, which no page can set.
+    A request has no origin, or ``null``, if the page has the referrer policy ``no-referrer``. It is permitted only if
+    the browser sends ``Sec-Fetch-Site: same-origin``, a header that no page can set.
     """
     try:
         own = f"{request.scheme}://{request.get_host()}"
@@ -42,7 +44,7 @@ def _is_trusted(origin: str) -> bool:
         return False
     for trusted in settings.CSRF_TRUSTED_ORIGINS:
         scheme, _, host = trusted.partition("://")
-        # is_same_domain takes a leading dot as "and all below it"
+        # "https://*.example.com": for is_same_domain, a leading dot includes all subdomains.
         if parts.scheme == scheme and is_same_domain(parts.netloc, host.removeprefix("*")):
             return True
     return False

@@ -1,8 +1,8 @@
 """Tokens: the signed right to count a view of one object, or to watch its counters.
 
-A template tag mints a token for the object it renders; nothing that a client sends makes a key, a row or a
-subscription without one. The text is ``scope:expires:ref:signature``, ``expires`` in Unix seconds or empty.
-Signed with ``django.core.signing``, so ``SECRET_KEY_FALLBACKS`` keeps old pages working while a key is rotated.
+A template tag mints a token for the object that it renders. Without a valid token, nothing that a client sends makes a
+key, a row or a subscription. A token is ``scope:expires:ref:signature``, with ``expires`` in Unix seconds or empty. It
+is signed with ``django.core.signing``, so ``SECRET_KEY_FALLBACKS`` keeps older pages working while a key is rotated.
 """
 
 from __future__ import annotations
@@ -20,32 +20,46 @@ from djinsight.tracked.refs import ObjectRef
 
 Scope = Literal["view", "watch"]
 
-MAX_LENGTH = 300
+MAX_LENGTH = 300  # characters
 _SALT = "djinsight.token"
 
 
 def mint(scope: Scope, ref: ObjectRef, max_age: float | None = None) -> str:
-    """Sign ``scope`` on ``ref``; with ``max_age`` (seconds) the token expires. Cached pages want one that does not."""
+    """Return a token that grants ``scope`` on ``ref``.
+
+    Args:
+        scope: The right that is granted.
+        ref: The object.
+        max_age: Seconds until the token expires; None for never, as pages that are cached need it.
+    """
     if max_age is None:
         return _signed(f"{scope}::{ref}")
     return _signer().sign(f"{scope}:{int(time.time() + max_age)}:{ref}")
 
 
 def read(token: str, scope: Scope) -> ObjectRef:
-    """The object that ``token`` grants ``scope`` on. Raises InvalidToken (``token``, ``expired`` or ``scope``)."""
+    """Return the object on which ``token`` grants ``scope``.
+
+    Raises:
+        InvalidToken: With the reason ``token``, ``expired`` or ``scope``.
+    """
     granted, expires, ref = _verified(token)
     if granted != scope:
         raise InvalidToken(Reason.SCOPE)
     if expires is not None and time.time() >= expires:
         raise InvalidToken(Reason.EXPIRED)
     if expires is None and scope == "watch" and conf.admin_only:
-        # From a page that everybody could see, before the numbers became the staff's.
+        # Minted for a public page, before DJINSIGHT_ADMIN_ONLY was turned on.
         raise InvalidToken(Reason.EXPIRED)
     return ref
 
 
 def expiry(token: str) -> int | None:
-    """When a token that could be read expires (Unix seconds), None where it does not."""
+    """Return when a token that ``read`` accepted expires (Unix seconds), None if it does not.
+
+    Raises:
+        InvalidToken: If the signature is not valid.
+    """
     return _verified(token)[1]
 
 
@@ -53,14 +67,14 @@ def _signer() -> Signer:
     return Signer(salt=_SALT)
 
 
-# Signing costs 20 us, and a page of fifty objects wants fifty of the same tokens each time.
+# Signing takes 20 us, and a page of fifty objects needs the same fifty tokens at each render.
 @lru_cache(maxsize=8192)
 def _signed(text: str) -> str:
     return _signer().sign(text)
 
 
-# A page's token arrives once for each of its views: the verdict costs 25 us, the look-up 0.1 us.
-# Failures raise and are therefore not kept: garbage cannot push good tokens out.
+# A page's token arrives with each of its views. Verifying it takes 25 us, looking it up 0.1 us.
+# Failures raise and so are not cached, and invalid tokens cannot push valid ones out.
 @lru_cache(maxsize=8192)
 def _verified(token: str) -> tuple[str, int | None, ObjectRef]:
     if len(token) > MAX_LENGTH:
@@ -69,7 +83,7 @@ def _verified(token: str) -> tuple[str, int | None, ObjectRef]:
         scope, expires, ref = _signer().unsign(token).split(":", 2)
         return scope, int(expires) if expires else None, ObjectRef.parse(ref)
     except (BadSignature, InvalidRef, ValueError):
-        raise InvalidToken(Reason.TOKEN) from None  # they quote the client
+        raise InvalidToken(Reason.TOKEN) from None  # the errors quote the client
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -1,8 +1,8 @@
-"""Visitors: who is looking, decided on the server from a handshake or a request, never from a frame.
+"""Visitors: identify the visitor of a handshake or a request, on the server.
 
-A hash leaves this module: no raw session key, cookie or full address reaches Redis or the database. The hash of a
-session and of an anonymous visitor is keyed with the oldest key of the site, so that processes agree while a key is
-rotated. The hash of a first-party id needs no key, as its 128 bits cannot be guessed, and outlives every rotation.
+Only a hash leaves this module: no raw session key, cookie or full address reaches Redis or the database. The hash of a
+session or an anonymous visitor is keyed with the oldest key of the site, so that processes agree while a key is
+rotated. The hash of a first-party id needs no key, as its 128 bits cannot be guessed, so it outlives every rotation.
 """
 
 from __future__ import annotations
@@ -23,16 +23,21 @@ from djinsight.beacons.unprintable import UNPRINTABLE
 from djinsight.conf import conf
 from djinsight.exceptions import Reason
 
-KEEPS_NONE = "keep=0"  # in the query of a handshake or a request: a page of which the browser keeps no cookies
-MAX_COOKIE_HEADER = 16_384  # characters; browsers and servers stop well before
+KEEPS_NONE = "keep=0"  # in the query string: the browser keeps no cookies of this page
+MAX_COOKIE_HEADER = 16_384  # characters; the limits of browsers and servers are well below
 
 
 class Visitor(NamedTuple):
-    """One visitor: ``key`` is a hash of 22 characters, ``ip_address`` truncated where IPs are anonymized.
+    """One visitor, with what is kept of the handshake or request.
 
-    ``network`` is a keyed hash of the truncated address, ``""`` where there is none. ``opted_out``: asks not to be
-    counted, and the site respects it. ``issued`` is the signed id that the browser is to keep, ``""`` if it keeps none
-    or has it already.
+    Attributes:
+        key: A hash of 22 characters.
+        ip_address: The address, truncated to its network if ``DJINSIGHT_ANONYMIZE_IP`` is on; ``""`` if not known.
+        user_agent: At most 512 printable characters.
+        crawler: True if the user agent is a crawler's.
+        network: A keyed hash of the truncated address, ``""`` if there is none.
+        opted_out: True if the browser asks not to be tracked and the site respects that.
+        issued: The signed id that the browser is to keep; ``""`` if it keeps none or has it already.
     """
 
     key: str
@@ -45,15 +50,24 @@ class Visitor(NamedTuple):
 
 
 def from_scope(scope: Mapping[str, Any], day: int, view_id: str = "") -> Visitor:
-    """The visitor of a WebSocket handshake (an ASGI scope); ``day`` is today's number, for the daily key.
+    """Return the visitor of a WebSocket handshake.
 
-    ``view_id`` is that of the first view: of a browser that has no id, each attempt to send the view gives the same.
+    Args:
+        scope: The ASGI scope of the connection.
+        day: The number of today, for the daily key of anonymous visitors.
+        view_id: The id of the first view. A browser without an id gets the same one with each retry of that view.
     """
     return from_request(Handshake(scope), day, view_id)
 
 
 def from_request(request: Any, day: int, view_id: str = "") -> Visitor:
-    """The visitor of an HTTP request: the same one as of a handshake from the same browser."""
+    """Return the visitor of an HTTP request, equal to that of a handshake of the same browser.
+
+    Args:
+        request: The request, or a ``Handshake``.
+        day: The number of today, for the daily key of anonymous visitors.
+        view_id: The id of the view that comes with the request, ``""`` if there is none.
+    """
     meta = request.META
     return identify(
         cookies=meta.get("HTTP_COOKIE", ""),
@@ -73,7 +87,7 @@ def address_of(request: Any) -> str:
 
 
 def opted_out(request: Any) -> bool:
-    """Whether the browser asks not to be tracked: ``DNT: 1`` or ``Sec-GPC: 1``."""
+    """Return whether the browser asks not to be tracked, with ``DNT: 1`` or ``Sec-GPC: 1``."""
     return "1" in (request.META.get("HTTP_DNT"), request.META.get("HTTP_SEC_GPC"))
 
 
@@ -87,16 +101,16 @@ def identify(
     keeps: bool = True,
     view_id: str = "",
 ) -> Visitor:
-    """Decide who this is, as ``DJINSIGHT_VISITOR`` says; without anything that it may read, as ``"anonymous"``.
+    """Identify a visitor as ``DJINSIGHT_VISITOR`` says, or as ``"anonymous"`` if there is nothing to read.
 
     Args:
         cookies: The header Cookie.
         user_agent: The header User-Agent.
-        address: The client's, of which the network is used.
-        day: The number of today.
-        opted_out: Whether the browser asks not to be tracked.
-        keeps: Whether the browser keeps an id that it is given, as far as the page can tell.
-        view_id: The id of the view that comes with it, ``""`` if there is none.
+        address: The client's address; an anonymous visitor is identified by its network.
+        day: The number of today, for the daily key of anonymous visitors.
+        opted_out: True if the browser asks not to be tracked.
+        keeps: False if the page has found that the browser keeps no cookies.
+        view_id: The id of the view that comes along, ``""`` if there is none.
     """
     secret, issued = _kept(cookies, keeps, view_id)
     visitor = _anonymous(user_agent, address, day, opted_out and conf.respect_dnt)
@@ -106,13 +120,13 @@ def identify(
 
 
 def of_the_past(*, session_key: str, user_agent: str, address: str, day: int) -> Visitor:
-    """The visitor of a view that another program has recorded: the session's, without one an anonymous visitor."""
+    """Return the visitor of a view that another program recorded, by its session if there is one, else anonymous."""
     visitor = _anonymous(user_agent, address, day, opted_out=False)
     return visitor._replace(key=of_session(session_key)) if session_key and conf.visitor != "anonymous" else visitor
 
 
 def of_session(session_key: str) -> str:
-    """Return the key of the visitor who has this session, and no first-party id."""
+    """Return the key of a visitor with this session and without a first-party id."""
     return _of_secret(_secret_of(session_key))
 
 
@@ -126,14 +140,14 @@ def _anonymous(user_agent: str, address: str, day: int, opted_out: bool) -> Visi
 
 
 def _kept(cookies: str, keeps: bool, view_id: str) -> tuple[str, str]:
-    """Return the secret that tells this browser apart, and the signed id that it is to keep from now on.
+    """Return the secret that identifies this browser, and the signed id that it is to keep.
 
-    Both are ``""`` for an anonymous visitor. A header that is too long to be read may hold an id: none is minted then.
+    Both are ``""`` for an anonymous visitor. If the header is too long to be read it may hold an id, so none is minted.
     """
     mode = conf.visitor
     if mode == "anonymous" or len(cookies) > MAX_COOKIE_HEADER:
         return "", ""
-    # Django's own reading of the header, so that the session found here is the session the views see.
+    # Parsed as Django does, so that this session is the one that the site's views see.
     jar = parse_cookie(cookies) if cookies else {}
     if not _consented(jar):
         return "", ""
@@ -144,18 +158,18 @@ def _kept(cookies: str, keeps: bool, view_id: str) -> tuple[str, str]:
         return (_secret_of(session_key) if session_key else secret), ""
     if secret:
         return secret, "" if ids.is_current(own) else ids.sign(secret)
-    # Of the session, where there is one: two pages that open at once get the same id, and so does a browser that has
-    # the session and does not keep the id.
+    # If there is a session the id is derived from it. So two pages that open at once get the same one, and so does a
+    # browser that has the session and does not keep the id.
     if session_key:
         secret = _secret_of(session_key)
     elif keeps:
-        # Of the view, so that one whose answer was lost, and the id with it, gets the same id when it is sent again.
+        # Derived from the view, so that its retry gets the same id if the answer is lost, and the id with it.
         secret = ids.derive(_key("view"), view_id) if view_id else ids.mint()
     return secret, ids.sign(secret) if keeps else ""
 
 
 def _consented(jar: Mapping[str, str]) -> bool:
-    """Return whether anything on the device may be read: the cookie of ``DJINSIGHT_CONSENT_COOKIE`` is there."""
+    """Return whether cookies may be read; if ``DJINSIGHT_CONSENT_COOKIE`` names one, it must be there."""
     name, _, value = conf.consent_cookie.partition("=")
     if not name:
         return True
@@ -177,7 +191,7 @@ def _hash(text: str, day: str) -> str:
 
 @lru_cache(maxsize=8)
 def _key(purpose: str) -> bytes:
-    """The key of a hash: of the site, and for anonymous visitors of the day."""
+    """Return the site's key for hashes of one purpose; for anonymous visitors the purpose is a day."""
     return hashlib.blake2b(f"djinsight.visitor|{purpose}|{ids.site_keys()[-1]}".encode(), digest_size=32).digest()
 
 
@@ -190,7 +204,7 @@ setting_changed.connect(_forget)
 
 
 def refusal(visitor: Visitor) -> Reason | None:
-    """Return why no view of ``visitor`` counts, or None if it does."""
+    """Return why views of ``visitor`` are refused, or None if they count."""
     if not conf.enable_tracking:
         return Reason.DISABLED
     if visitor.crawler:

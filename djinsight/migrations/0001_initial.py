@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='DataLoss',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('epoch', 'Redis began anew: views that were not yet persisted are lost'), ('rollback', 'Redis came back with older data: views that were not yet persisted are lost'), ('gap', 'views are missing in the stream'), ('shed', 'the stream was full: views are counted, their log rows are not kept')], max_length=16, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('epoch', 'Redis lost its data, and with it views that were not yet persisted'), ('rollback', 'Redis came back with older data, without views that were not yet persisted'), ('gap', 'views are missing in the stream'), ('shed', 'the stream was full, so views were counted without a log row')], max_length=16, verbose_name='kind')),
                 ('shard', models.PositiveSmallIntegerField(verbose_name='shard')),
                 ('epoch', models.CharField(blank=True, max_length=16, verbose_name='epoch')),
                 ('views', models.PositiveBigIntegerField(help_text='empty: not known', null=True, verbose_name='views')),
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('entry_id', models.CharField(max_length=41, verbose_name='stream id')),
                 ('payload', models.BinaryField(verbose_name='payload')),
                 ('error', models.CharField(max_length=200, verbose_name='error')),
-                ('arrived_at', models.DateTimeField(auto_now_add=True, verbose_name='set aside')),
+                ('arrived_at', models.DateTimeField(auto_now_add=True, verbose_name='dead-lettered')),
             ],
             options={
                 'verbose_name': 'dead letter',

@@ -1,4 +1,4 @@
-"""Content types: the ids by which our rows name the models of tracked objects."""
+"""Content types: the ids by which the rows of djinsight name the models of tracked objects."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from djinsight.tracked.refs import ObjectRef
 
 
 def manager() -> ContentTypeManager:
-    """Return the manager of the content types in our database, which our rows refer to."""
+    """Return the manager of the content types in djinsight's database, to which its rows refer."""
     manager: ContentTypeManager = ContentType.objects.db_manager(database.alias())
     return manager
 
 
 def ids_of(refs: Iterable[ObjectRef]) -> dict[tuple[str, str], int]:
-    """Return the ids of the content types of ``refs``, without models that are not installed.
+    """Return the ids of the content types of ``refs`` by app label and model name.
 
-    A model that is installed and has none yet gets one, as ``migrate`` makes them only at its end. In a transaction
-    that has the cursor.
+    Models that are not installed are left out. An installed model without a content type gets one, as ``migrate``
+    creates them only at its end. Call it in the transaction that holds the cursor.
     """
     labels = {(ref.app_label, ref.model_name) for ref in refs}
     types = _known_types(labels)
     rows = manager().filter(pk__in=types.values())
     if rows.count() < len(types):
-        # Each process keeps them, and another one has deleted one, or made it anew.
+        # Each process caches content types; another one has deleted or recreated one of these.
         manager().clear_cache()
         types = _known_types(labels)
     return types

@@ -1,4 +1,4 @@
-"""The objects behind rows and refs, many at once."""
+"""Objects: fetch those behind rows and refs, and find out which of them are deleted, many at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from djinsight.tracked.rows import Key, rows_of
 
 
 def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
-    """The objects that still exist: one query a model."""
+    """Return the objects of ``keys`` that still exist, with one query a model."""
     by_type: dict[int, list[str]] = {}
     for type_id, object_id in keys:
         by_type.setdefault(type_id, []).append(object_id)
@@ -30,38 +30,46 @@ def fetch(keys: Iterable[Key]) -> dict[Key, Model]:
 
 
 def missing(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
-    """Those of ``refs`` whose object does not exist in the database that is written to: one query a model."""
+    """Return the refs whose object does not exist in the database for writing, with one query a model."""
     return [ref for rows, group in by_model(refs) for ref in missing_among(rows, group)]
 
 
 def by_model(refs: Iterable[ObjectRef]) -> Iterator[tuple[QuerySet[Any], list[ObjectRef]]]:
-    """``refs`` by their models, each with all its rows in the database that is written to."""
+    """Yield all rows of each model, in the database for writing, with the refs of that model.
+
+    Refs whose model is not installed are left out.
+    """
     by_key, _ = rows_of(refs)
     by_type: dict[int, list[ObjectRef]] = {}
     for (type_id, _), ref in by_key.items():
         by_type.setdefault(type_id, []).append(ref)
     for type_id, group in by_type.items():
         model = content_types.manager().get_for_id(type_id).model_class()
-        if model is not None:  # else its app may come back, and its objects with it
-            # Not through a manager: one that hides rows would make them look deleted.
+        if model is not None:  # an app that is not installed may come back, and its objects with it
+            # Not through the model's manager, as rows that it hides would look deleted.
             yield QuerySet(model).using(router.db_for_write(model)), group
 
 
 def missing_among(rows: QuerySet[Any], refs: Iterable[ObjectRef]) -> list[ObjectRef]:
-    """Those of ``refs`` that have none of ``rows``, all of one model."""
+    """Return the refs that no row belongs to.
+
+    Args:
+        rows: All rows of one model.
+        refs: Refs of objects of that model.
+    """
     read = _reader(rows.model)
     pks = {ref: read(ref.pk) for ref in refs}
     there = set(rows.filter(pk__in=[pk for pk in pks.values() if pk is not None]).values_list("pk", flat=True))
     gone = [ref for ref, pk in pks.items() if pk is None or pk not in there]
     if there <= set(pks.values()):
         return gone
-    # A row was found by another key than its own: the database has the last word on what is equal, as with a collation
-    # that ignores case.
+    # A row was found by a key that differs from its own, as with a collation that ignores case. The database decides
+    # which keys are equal.
     return [ref for ref in gone if pks[ref] is None or not rows.filter(pk=pks[ref]).exists()]
 
 
 def display_name(obj: Model) -> str:
-    """What people call ``obj``; it may be of a model that only a proxy gives the mixin."""
+    """Return the name of ``obj`` for people; its model need not have the mixin, as a proxy may add that."""
     own = getattr(obj, "get_display_name", None)
     return str(own() if own else obj)
 
@@ -71,8 +79,8 @@ def _reader(model: type[Model]):  # type: ignore[no-untyped-def]
         try:
             pk = model._meta.pk.to_python(object_id)
         except (ValidationError, ValueError, TypeError):
-            return None  # the primary key has another type than it had
-        # SQLite raises where others find nothing.
+            return None  # the type of the primary key has changed
+        # SQLite raises for such numbers; other databases find nothing.
         return None if isinstance(pk, int) and pk.bit_length() > 63 else pk
 
     return read

@@ -1,4 +1,4 @@
-"""ObjectRef: the name of one tracked object, ``app_label.model_name:pk``."""
+"""Refs: the name of one tracked object, ``app_label.model_name:pk``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from django.core.exceptions import ValidationError
 from djinsight.exceptions import InvalidRef
 from djinsight.tracked.registry import from_django, has_plain_key, key_field, model_of, plain_types, tracked_model
 
-MAX_LENGTH = 200
+MAX_LENGTH = 200  # characters
 
 _SHAPE = re.compile(r"([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*):([^\x00-\x1f\x7f\ud800-\udfff]+)", re.DOTALL)
 
 
 class ObjectRef(str):
-    """One object of any primary key type (int, UUID, string): ``"blog.article:5"``, and the parts of it.
+    """The name of one object, as ``"blog.article:5"``, with its parts. Its key is an int, a UUID or a string.
 
-    A text, so that what is kept of objects by their refs is found by a hash that is made once, and by their names.
+    It is a string, so dictionaries by ref hash it once, and its plain form finds the same entries.
     """
 
     __slots__ = ("app_label", "model_name", "pk")
@@ -38,7 +38,11 @@ class ObjectRef(str):
 
     @classmethod
     def parse(cls, text: str) -> ObjectRef:
-        """Read ``"blog.article:5"``. Raises InvalidRef."""
+        """Parse a string like ``"blog.article:5"``.
+
+        Raises:
+            InvalidRef: If it has another form, or more than ``MAX_LENGTH`` characters.
+        """
         match = _SHAPE.fullmatch(text)
         if match is None or len(text) > MAX_LENGTH:
             raise InvalidRef(f"expected app_label.model:pk of at most {MAX_LENGTH} characters but got {text[:80]!r}")
@@ -46,10 +50,13 @@ class ObjectRef(str):
 
     @classmethod
     def of(cls, obj: Any) -> ObjectRef:
-        """Name a saved model instance. Raises InvalidRef for one without a primary key, or with one of several fields.
+        """Return the ref of a saved model instance.
 
-        Where several models of a multi-table inheritance have the mixin, the object is named by the topmost of
-        them, so that a view of the child is a view of the parent.
+        If several models of a multi-table inheritance have the mixin, the topmost of them names the object. So a view
+        of the child is a view of the parent.
+
+        Raises:
+            InvalidRef: If the instance has no primary key, one of several fields, or one of a type that is not counted.
         """
         label, attname, field, kept = _naming(model_of(obj))
         pk = getattr(obj, attname) if hasattr(obj, attname) else obj.pk
@@ -58,7 +65,7 @@ class ObjectRef(str):
         if kept is None:
             raise InvalidRef(f"expected {label} to have a whole number, a string or a UUID for a key but got {pk!r}")
         if type(pk) is not kept:
-            # As it comes from the database: an object that was just made may have a UUID in capitals for its key.
+            # In the form that the database returns, as a new object may still have a UUID in capitals, for example.
             try:
                 pk = field.get_prep_value(pk)
             except (TypeError, ValueError, ValidationError) as error:
@@ -69,36 +76,38 @@ class ObjectRef(str):
 def ref_of_saved(obj: Any) -> ObjectRef | None:
     """Return the ref of ``obj``, or None if it is not saved or its key makes no ref.
 
-    An object may have its key before it is saved: a UUID, a text, or a number that somebody chose.
+    An unsaved object may have a key already, such as a UUID, a string, or a number that its caller chose.
     """
     return None if obj._state.adding else ref_of(obj)
 
 
 def ref_of(obj: Any) -> ObjectRef | None:
-    """Return the ref of ``obj``, or None if it has no key, or one that makes no ref."""
+    """Return the ref of ``obj``, or None if it has no key or its key makes no ref."""
     try:
         return ObjectRef.of(obj)
     except InvalidRef:
         return None
 
 
-@lru_cache(maxsize=4096)  # the same objects on one page after the other; never a client's text
+@lru_cache(maxsize=4096)  # many pages show the same objects; no string of a client comes here
 def _parsed(text: str) -> ObjectRef:
     return ObjectRef.parse(text)
 
 
 @lru_cache(maxsize=1024)
 def _naming(model: Any) -> tuple[str, str, Any, type | None]:
-    """Return label, attribute and field of the key that names objects of ``model``, and a type it may have as it is.
+    """Return how objects of ``model`` are named.
 
-    None for the type if objects of ``model`` cannot be named.
+    Returns:
+        The label of the model, the attribute and the field of its key, and the type of a key that needs no conversion;
+        None for the type if objects of ``model`` cannot be named.
     """
     tracked = tracked_model(model)
     field = tracked._meta.pk
     if not has_plain_key(tracked):
         kept = None
     elif not from_django(type(key_field(tracked)), "get_prep_value"):
-        kept = object  # none is
+        kept = object  # every key is converted
     else:
         kept = str if plain_types(key_field(tracked)) & {"CharField", "TextField"} else int
     return f"{tracked._meta.app_label}.{tracked._meta.model_name}", field.attname, field, kept

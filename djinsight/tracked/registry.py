@@ -1,4 +1,4 @@
-"""The registry: which models are tracked, which of them names an object, and whether its key can."""
+"""The registry: which models are tracked, which model names an object, and if its key is fit for that."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PLAIN = {"IntegerField", "CharField", "TextField", "UUIDField"}  # and their su
 
 
 def is_tracked_model(model: Any) -> bool:
-    """Return if ``model`` has the mixin."""
+    """Return whether ``model`` has the mixin."""
     return bool(getattr(model, "djinsight_tracked", False))
 
 
 def is_tracked(obj: Any) -> bool:
-    """Return if ``obj`` is an instance of a model with the mixin."""
+    """Return whether ``obj`` is an instance of a model with the mixin."""
     return isinstance(obj, Model) and is_tracked_model(model_of(obj))
 
 
@@ -31,8 +31,8 @@ def tracked_models() -> Iterator[type[Model]]:
 def model_of(obj: Any) -> Any:
     """Return the model of ``obj``.
 
-    For a Wagtail page that was read as a plain ``Page`` it is the page's type, which has the same key. For a lazy
-    object, as ``request.user`` is, it is the model of the object behind it.
+    For a Wagtail page that was loaded as a plain ``Page`` this is the page's specific type, which has the same key.
+    For a lazy object such as ``request.user`` it is the model of the object behind it.
     """
     specific = getattr(obj, "specific_class", None)
     return specific if isinstance(specific, type) else obj.__class__
@@ -43,7 +43,7 @@ def tracked_model(model: Any) -> Any:
     return _topmost(model)
 
 
-@lru_cache(maxsize=1024)  # looking through the bases takes 3 us, for each tag of a page
+@lru_cache(maxsize=1024)  # searching the bases takes 3 us, for each tag of a page
 def _topmost(model: Any) -> Any:
     concrete = model._meta.concrete_model
     tracked = [base for base in concrete.__mro__ if is_tracked_model(base) and _concrete(base)]
@@ -52,20 +52,20 @@ def _topmost(model: Any) -> Any:
 
 @lru_cache(maxsize=1024)
 def has_plain_key(model: Any) -> bool:
-    """Return if the key of ``model`` is the same text in Python and in every database.
+    """Return whether the key of ``model`` is the same string in Python and in every database.
 
-    It is for whole numbers, strings and UUIDs, if the field adds no conversion of its own to what the database
-    returns. Of decimal numbers, times and booleans each database writes another text.
+    This holds for whole numbers, strings and UUIDs, unless the field converts the values that the database returns.
+    It does not hold for decimal numbers, times and booleans, which each database writes in its own way.
     """
     field = key_field(model)
-    # A field may put an attribute of its own on the model. If a field tracker wraps it, it stays plain.
+    # A field that puts an attribute of its own on the model is not plain. One that a field tracker wraps still is.
     own = not all(from_django(type(field), method) for method in ("get_db_converters", "contribute_to_class"))
     descriptor = field.descriptor_class.__module__
     return bool(plain_types(field)) and not (own or hasattr(field, "from_db_value")) and descriptor.startswith(_DJANGO)
 
 
 def key_field(model: Any) -> Any:
-    """Return the field whose values are the keys of ``model``: behind a parent link, that of the parent."""
+    """Return the field that has the keys of ``model``; for a link to a parent, the parent's."""
     field = model._meta.pk
     while field.remote_field is not None:
         field = field.target_field
@@ -73,12 +73,12 @@ def key_field(model: Any) -> Any:
 
 
 def plain_types(field: Any) -> set[str]:
-    """Return the names of Django's fields with a plain key that the class of ``field`` derives from."""
+    """Return the names of Django's plain field classes from which the class of ``field`` derives."""
     return _PLAIN & {base.__name__ for base in type(field).__mro__ if base.__module__.startswith(_DJANGO)}
 
 
 def from_django(cls: type, method: str) -> bool:
-    """Return if ``cls`` has ``method`` from Django alone."""
+    """Return whether no class but Django's defines ``method`` for ``cls``."""
     return all(base.__module__.startswith(_DJANGO) for base in cls.__mro__ if method in vars(base))
 
 

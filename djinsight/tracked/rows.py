@@ -1,4 +1,4 @@
-"""Rows about tracked objects: finding those of many refs, in any of the tables, at once."""
+"""Rows: find those of many tracked objects at once, in any of djinsight's tables."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.db.models import Q
 from djinsight.tracked import content_types
 from djinsight.tracked.refs import ObjectRef
 
-Key = tuple[int, str]  # content type id, primary key as text
+Key = tuple[int, str]  # content type id, object id
 
 
 def rows_of(refs: Iterable[ObjectRef]) -> tuple[dict[Key, ObjectRef], Q]:
-    """The refs by the key of their rows, and the condition that finds those rows in any table about objects.
+    """Return the refs by the keys of their rows, and the condition that finds those rows in any table.
 
-    A ref whose model has no content type has no rows, and is left out.
+    A ref whose model has no content type has no rows and is left out.
     """
     by_key: dict[Key, ObjectRef] = {}
     where = Q(pk__in=[])

@@ -119,7 +119,7 @@ HEADINGS = {
     },
     DataLoss: {
         "views are missing in the stream (3)",
-        "the stream was full: views are counted, their log rows are not kept",
+        "the stream was full, so views were counted without a log row",
     },
     DeadLetter: {"1-1: expected a ref"},
     PersistCursor: {"shard 0"},

@@ -1,4 +1,4 @@
-"""The client's address: the peer's own, and through a proxy only what a trusted one has written."""
+"""Addresses: the client's is that of the peer, or the one that a trusted proxy reports."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_nobody_is_believed_by_default() -> None:
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "10.1.2.3", "172.31.0.1", "::ffff:192.168.0.1", "::1", "fd00::1"])
 def test_a_proxy_that_was_forgotten(peer: str, caplog: pytest.LogCaptureFixture) -> None:
-    """It is not taken for the client of all views, whose limit would be the site's; and it is said, once."""
+    """Its address is not used, as all visitors would share it and its rate limit. One warning is logged."""
     pairs = [(b"user-agent", BROWSER.encode()), (b"x-forwarded-for", CLIENT.encode())]
     addresses._is_unnamed_proxy.cache_clear()
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_a_unix_socket(settings: Any) -> None:
 
 
 def test_all_that_is_kept_of_a_visitor_follows(settings: Any) -> None:
-    """The address, the network whose views are limited, and who an anonymous visitor is."""
+    """The address, the network of the rate limit, and the identity of an anonymous visitor."""
     settings.DJINSIGHT_TRUSTED_PROXIES = PROXIES
     settings.DJINSIGHT_VISITOR = "anonymous"
     pairs = [(b"user-agent", BROWSER.encode()), (b"x-forwarded-for", CLIENT.encode())]

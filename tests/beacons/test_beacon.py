@@ -1,4 +1,4 @@
-"""Beacons: what each frame becomes, or the reason it is refused."""
+"""Beacons: the message that each frame becomes, or the reason for which it is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ID = "view-0123456789a"
 REF, OTHER = ObjectRef("blog", "article", "5"), ObjectRef("blog", "term", "a:b é")
 VIEW, WATCH, WATCH_OTHER = tokens.mint("view", REF), tokens.mint("watch", REF), tokens.mint("watch", OTHER)
 EXPIRED = tokens.mint("watch", REF, -1)
-# A text that must not turn up in any error.
+# A string that must not appear in any error.
 MARK = "c1ient-text"
 
 
@@ -35,7 +35,7 @@ def unsubscribe(*listed: Any) -> str:
 
 
 def sized(size: int, character: str = "x") -> str:
-    """A valid frame of ``size`` bytes, most of them in a field that nobody reads."""
+    """Return a valid frame of ``size`` bytes, most of them in a field that the parser ignores."""
     frame = view(padding="")
     room = size - len(frame)
     width = len(character.encode())
@@ -139,7 +139,7 @@ BAD: dict[str, tuple[str, Reason]] = {
     "token too long": (view(token="x" * 3000), Reason.TOKEN),
     "token to watch": (view(token=WATCH), Reason.SCOPE),
     "token expired": (view(token=tokens.mint("view", REF, -1)), Reason.EXPIRED),
-    # its texts
+    # its strings
     "url is null": (view(url=None), Reason.URL),
     "url is a number": (view(url=5), Reason.URL),
     "url is an object": (view(url={"href": MARK}), Reason.URL),
@@ -199,20 +199,20 @@ def test_reason(frame: str, reason: Reason) -> None:
 
 @pytest.mark.parametrize(("frame", "reason"), BAD.values(), ids=BAD)
 def test_the_view_of_a_refusal(frame: str, reason: Reason) -> None:
-    """A client hears of its view by the id; only a view whose id is fine has one."""
+    """A refusal has the id of the view if that is valid, so that the client knows which view it means."""
     of_a_view = {Reason.TOKEN, Reason.SCOPE, Reason.EXPIRED, Reason.URL, Reason.REFERRER}
     assert refused(frame).view_id == (ID if reason in of_a_view else None)
 
 
 @pytest.mark.parametrize(("frame", "reason"), BAD.values(), ids=BAD)
 def test_a_traceback_holds_nothing_of_the_client(frame: str, reason: Reason) -> None:
-    """Whatever logs a refusal with its causes logs no text of the client."""
+    """A log of a refusal with its causes contains no string of the client."""
     error = refused(frame)
     assert MARK not in "".join(traceback.format_exception(error, limit=0))
 
 
 def test_a_number_of_too_many_digits() -> None:
-    """Python refuses to read whole numbers of more than 4300 digits; a frame is shorter than that."""
+    """Python refuses to parse integers of more than 4300 digits, and a frame is shorter than that."""
     n = int("9" * 4000)
     assert beacon.parse(f'{{"type": "pong", "n": {"9" * 4000}}}') == Pong(n)
 
@@ -227,5 +227,5 @@ def test_a_limit_of_the_caller() -> None:
 
 
 def test_python_calls_nothing_printable_that_we_refuse() -> None:
-    """What it calls printable is not looked at any further."""
+    """The parser does not search strings that Python calls printable."""
     assert [hex(n) for n in range(0x110000) if UNPRINTABLE.match(chr(n)) and chr(n).isprintable()] == []

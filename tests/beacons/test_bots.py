@@ -1,4 +1,4 @@
-"""The crawler filter."""
+"""Bots: which user agents are those of crawlers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_crawler(user_agent: str) -> None:
 
 
 def test_only_the_beginning_is_looked_at() -> None:
-    """More of a user agent costs up to 430 ms in the list of patterns."""
+    """Longer user agents would take up to 430 ms to match."""
     crawler = CRAWLERS["Google"]
     padding = "x " * bots.MAX_USER_AGENT
     assert bots.is_crawler(padding[: bots.MAX_USER_AGENT - len(crawler)] + crawler)

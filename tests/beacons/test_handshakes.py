@@ -1,4 +1,4 @@
-"""Handshakes: the request that Django would make of one, and no header that passes for another."""
+"""Handshakes: they become the request that Django would make, and no header passes for another."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_repeated(name: bytes, meta: str, joined: str) -> None:
 
 @pytest.mark.parametrize("name", [b"x_forwarded_ssl", b"x-forwarded_ssl", b"x-forwarded-\xdfl", b"x-forwarded-\xdfL"])
 def test_a_name_that_passes_for_no_other(name: bytes, settings: Any) -> None:
-    """A proxy replaces the header that it sets, under its one name."""
+    """A proxy replaces the header that it sets under one name, so no other name may become that."""
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_SSL", "on")
     assert handshake((b"X-Forwarded-SSL", b"on")).is_secure()
     assert not handshake((name, b"on")).is_secure()

@@ -1,4 +1,4 @@
-"""Origins: a page of this site is let in, every other one is not, and nothing of it is an error."""
+"""Origins: pages of this site are permitted, all others are not, and no origin raises an error."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_an_underscore_is_no_hyphen(settings: Any) -> None:
     ],
 )
 def test_with_tls(origin: str, expected: bool, settings: Any) -> None:
-    """The server's own, or a proxy's that the settings name."""
+    """TLS ends at the server, or at a proxy that the settings name."""
     assert permitted(handshake({"origin": origin}, scheme="wss")) is expected
     assert permitted(handshake({"origin": origin, "x-forwarded-proto": "https"})) is (origin == "http://testserver")
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -150,12 +150,12 @@ def test_a_proxy_that_names_the_host(settings: Any) -> None:
     ],
 )
 def test_trusted_origins(origin: str, expected: bool, settings: Any) -> None:
-    """Those of Django's CSRF protection, with its wildcards."""
+    """They are those of Django's CSRF protection, wildcards included."""
     settings.CSRF_TRUSTED_ORIGINS = ["https://shop.example", "https://*.news.example"]
     assert permitted(handshake({"origin": origin})) is expected
 
 
-# The doors themselves
+# Servers
 
 
 async def opens(headers: dict[str, str]) -> bool:
@@ -185,7 +185,7 @@ async def test_no_socket_opens_for_a_foreign_handshake(headers: dict[str, str]) 
 
 
 async def status(host: str, headers: dict[str, str]) -> bytes:
-    """What a server answers to a handshake that is written by hand; nothing where it hangs up."""
+    """Return the server's answer to a handshake written by hand, nothing if it hangs up."""
     address, _, port = host.rpartition(":")
     lines = "".join(f"{name}: {value}\r\n" for name, value in {"host": host, **headers}.items())
     reader, writer = await asyncio.open_connection(address, int(port))
@@ -200,7 +200,7 @@ async def status(host: str, headers: dict[str, str]) -> bytes:
 
 
 async def test_over_the_network(daphne: Callable[..., str]) -> None:
-    """A refusal is a 403 or, where a header is no HTTP, a 400 or nothing at all."""
+    """A refusal is a 403; if a header is not HTTP it is a 400, or no answer."""
     host = daphne()
     for name, headers in FOREIGN.items():
         sent = {key: value.replace("testserver", host) for key, value in headers.items()}

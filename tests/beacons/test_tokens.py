@@ -1,4 +1,4 @@
-"""Tokens: what a page may count and watch, and nothing that a page did not mint."""
+"""Tokens: they grant what the page that minted them may count and watch, and forged ones grant nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = 1_790_000_000.0
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``clock(seconds)`` sets the time to so many after ``NOW``."""
+    """Yield a function that sets the time: ``clock(seconds)`` is so many seconds after ``NOW``."""
 
     def at(seconds: float) -> None:
         monkeypatch.setattr(tokens.time, "time", lambda: NOW + seconds)
@@ -37,7 +37,7 @@ def refusal(token: str, scope: Any = "view") -> Reason:
 
 
 def signed(text: str) -> str:
-    """A text with a signature of this site."""
+    """Return ``text`` with a signature of this site."""
     return Signer(salt="djinsight.token").sign(text)
 
 
@@ -128,7 +128,7 @@ def test_garbage(token: str) -> None:
 
 
 def test_a_verdict_is_not_kept_beyond_a_forgery() -> None:
-    """Garbage never pushes good tokens out of memory."""
+    """Invalid tokens are not cached, so they push no valid ones out."""
     tokens.read(TOKEN, "view")
     before = tokens._verified.cache_info().currsize
     for n in range(100):

@@ -1,4 +1,4 @@
-"""Visitors: the same one over a socket and over HTTP, and never by a name that says who it is."""
+"""Visitors: one identity over sockets and HTTP, and no identifier that reveals the person."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def over_socket(day: int = DAY, **who: str) -> Visitor:
     return visitors.from_scope(scope(**who), day)
 
 
-# Who is the same
+# Identity
 
 WHO: dict[str, dict[str, str]] = {
     "a stranger": {},
@@ -73,7 +73,7 @@ def test_the_same_over_socket_and_http(
 ) -> None:
     settings.DJINSIGHT_VISITOR = kind
     over_http, by_socket = visitors.from_request(make(**who), DAY), over_socket(**who)
-    if over_http.issued and by_socket.issued:  # each has got a new id
+    if over_http.issued and by_socket.issued:  # each was given a new id
         over_http, by_socket = over_http._replace(key="", issued=""), by_socket._replace(key="", issued="")
     assert over_http == by_socket
 
@@ -126,13 +126,13 @@ def test_the_same_tomorrow(kind: str, cookies: str, same: bool, settings: Any) -
 
 
 def test_a_session_id_is_not_a_cookie_id(settings: Any) -> None:
-    """One text in two roles makes two visitors."""
+    """One string in two roles makes two visitors."""
     settings.DJINSIGHT_VISITOR = "session"
     keys = [over_socket(cookies=f"{name}={ids.sign(SECRET)}").key for name in ("sessionid", COOKIE_NAME)]
     assert keys[0] != keys[1]
 
 
-# Ids that are given
+# New ids
 
 
 def test_a_stranger_gets_an_id_and_is_known_by_it() -> None:
@@ -142,7 +142,7 @@ def test_a_stranger_gets_an_id_and_is_known_by_it() -> None:
 
 
 def test_signing_in_and_out_is_the_same_visitor() -> None:
-    """Whatever was there when the id was given: a session, none, and later another session."""
+    """It does not matter if there was a session when the id was given, nor which session comes later."""
     for before in ("", SESSION):
         first = over_socket(cookies=before)
         own = f"{COOKIE_NAME}={first.issued}"
@@ -178,7 +178,7 @@ def test_no_id_is_given(kind: str, who: dict[str, str], respected: bool, setting
 
 @pytest.mark.parametrize("cookies", ["", SESSION, COOKIE, f"{SESSION}; {COOKIE}", FORGED])
 def test_a_browser_that_keeps_no_id(cookies: str, settings: Any) -> None:
-    """Known by what it sends all the same, and else as an anonymous visitor: not as a new one with each page."""
+    """It is identified by what it sends, else as an anonymous visitor, not as a new one with each page."""
     asked = request(cookies)
     asked.META["QUERY_STRING"] = "keep=0"
     over_http = visitors.from_request(asked, DAY)
@@ -208,7 +208,7 @@ def test_a_browser_that_keeps_no_id(cookies: str, settings: Any) -> None:
     ],
 )
 def test_consent(setting: str, cookie: str, given: bool, kind: str, settings: Any) -> None:
-    """Without it nothing on the device is read, and nothing is put there."""
+    """Without consent, nothing on the device is read or stored."""
     settings.DJINSIGHT_VISITOR, settings.DJINSIGHT_CONSENT_COOKIE = "anonymous", setting
     stranger = over_socket()
     settings.DJINSIGHT_VISITOR = kind
@@ -221,7 +221,7 @@ def test_consent(setting: str, cookie: str, given: bool, kind: str, settings: An
         assert bool(visitor.issued) is (given and kind == "cookie" and own != COOKIE)
 
 
-# A key that is rotated
+# Rotated keys
 
 
 @pytest.mark.parametrize("kind", ["session", "cookie", "anonymous"])
@@ -238,14 +238,14 @@ def test_a_rotated_key_makes_nobody_a_second_visitor(kind: str, cookies: str, se
 
 
 def test_an_id_outlives_the_key_that_it_was_signed_with(settings: Any) -> None:
-    """A browser that comes while both keys are listed gets its id signed with the new one, too."""
+    """While both keys are listed, an id that comes is signed with the new one, too."""
     old = settings.SECRET_KEY
     before = over_socket(cookies=COOKIE)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", [old]
     meanwhile = over_socket(cookies=COOKIE)
     own = f"{COOKIE_NAME}={meanwhile.issued}"
     assert over_socket(cookies=own).issued == ""
-    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = old, []  # a process that was not started again yet
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = old, []  # a process that was not restarted yet
     assert (over_socket(cookies=own).key, over_socket(cookies=own).issued) == (before.key, "")
     settings.SECRET_KEY = "new"
     after = over_socket(cookies=own)
@@ -269,7 +269,7 @@ def test_another_site_has_other_keys(kind: str, settings: Any) -> None:
             assert over_socket(cookies=cookies).key != here
 
 
-# What is kept
+# Kept data
 
 
 @pytest.mark.parametrize("kind", ["session", "cookie", "anonymous"])
@@ -360,7 +360,7 @@ def test_address(address: str, network: str, whole: str, settings: Any) -> None:
 
 
 def test_whole_addresses_tell_no_strangers_apart(settings: Any) -> None:
-    """``DJINSIGHT_ANONYMIZE_IP`` is about what is kept; an anonymous visitor stays a network and a browser."""
+    """``DJINSIGHT_ANONYMIZE_IP`` decides which address is kept; anonymous visitors stay a network and a browser."""
     settings.DJINSIGHT_VISITOR = "anonymous"
     before = over_socket(address="192.0.2.1").key
     settings.DJINSIGHT_ANONYMIZE_IP = False
@@ -378,7 +378,7 @@ def test_a_handshake_of_nothing() -> None:
 
 
 def test_cookies_in_several_headers() -> None:
-    """HTTP/2 splits the header; a server may hand it on as it came."""
+    """HTTP/2 splits the header, and a server may pass it on in parts."""
     split = scope()
     split["headers"] += [(b"Cookie", b"a=b"), (b"cookie", SESSION.encode())]
     assert visitors.from_scope(split, DAY).key == over_socket(cookies=f"a=b; {SESSION}").key

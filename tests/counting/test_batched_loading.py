@@ -53,7 +53,6 @@ def begin(
     pool: ThreadPoolExecutor, lane: batched_loading.Lane, loads: Loads, groups: Sequence[list[ObjectRef]]
 ) -> list[Future[Any]]:
     """Have one thread load, and the others wait for it."""
-
     futures = [pool.submit(patiently, lane, groups[0])]
     until(lambda: bool(loads.asked))
     futures += [pool.submit(patiently, lane, refs) for refs in groups[1:]]

@@ -544,6 +544,6 @@ async def test_what_was_rendered_later_stays(
     await expect(page.locator("span[data-djinsight-stat=views_today]").first).to_have_text("3")
     await expect(page.locator("rect[data-djinsight-day]")).to_have_attribute("height", "3")
     counter = live_numbers.read([ref])[ref].as_counter()
-    tomorrow = counter | {"views_today": 0, "version": counter["version"] + 1}
+    tomorrow = counter | {"views_today": 0, "day": counter["day"] + 1, "version": counter["version"] + 1}
     far_ends[0].send(json.dumps({"type": "counters", "counters": [tomorrow]}))
     await expect(page.locator("span[data-djinsight-stat=views_today]").first).to_have_text("0")

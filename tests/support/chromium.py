@@ -1,4 +1,4 @@
-"""Chromium for the tests, and a browser of one visitor in it."""
+"""Chromium for the tests, and browser contexts of one visitor each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, async_playwright, expe
 from tests.support.servers import cannot_run
 from tests.support.sockets import BROWSER, WITHIN
 
-# Playwright waits 5 s by default, which is too short if both cores are busy.
+# Playwright's default of 5 s is too short for a busy machine.
 expect.set_options(timeout=WITHIN * 1000)
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
@@ -25,9 +25,9 @@ async def launched() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=program,
-            # Headless Chromium names itself as a crawler would; a context's own name is not on every request.
+            # Headless Chromium's user agent is a crawler's, and that of a context is not on every request.
             args=[*FLAGS, f"--user-agent={BROWSER}"],
-            # Playwright turns the back/forward cache off; visitors have it on.
+            # Playwright turns the back/forward cache off, but visitors have it on.
             ignore_default_args=["--disable-back-forward-cache"],
         )
         yield browser
@@ -36,7 +36,7 @@ async def launched() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visiting(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A context of one visitor, whose pages have no errors."""
+    """Yield a browser context of one visitor, and assert that its pages have no errors."""
     context = await browser.new_context()
     context.set_default_timeout(WITHIN * 1000)
     problems: list[str] = []

@@ -1,4 +1,4 @@
-"""Views counted without a socket, for tests of what comes after."""
+"""Counted views: views that are counted without a socket, for tests of the steps after counting."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ids = numbers(1_000_000)
 
 
 def view(ref: ObjectRef, visitor: str = "", *, id: str = "", url: str = "/") -> View:
-    """A view that nobody had before; ``visitor`` is any text."""
+    """Return a view with a new id; ``visitor`` is any string."""
     key = f"{visitor or 'someone':_>22}"
     return View(Beacon(id or view_id(next(_ids)), ref, url), Visitor(key, "192.0.2.0", BROWSER, False))
 
 
 def count(views: Iterable[View]) -> list[int]:
-    """Count ``views``, as the recorder does; the codes of the script."""
+    """Count ``views`` as the recorder does, and return the script's codes."""
     codes: list[int] = []
     for each in views:
         codes += count_together([each])[0]
@@ -34,7 +34,7 @@ def count(views: Iterable[View]) -> list[int]:
 
 
 def count_together(views: Sequence[View], client: Any = None, moment: days.Moment | None = None) -> Any:
-    """Count ``views``, all of one shard, in one call; the reply of the script."""
+    """Count ``views``, all of one shard, in one call, and return the script's reply."""
     shard = shard_of(views[0].beacon.ref)
     for _ in range(clock.TRIES):
         call = Call(shard, views, moment)
@@ -45,5 +45,5 @@ def count_together(views: Sequence[View], client: Any = None, moment: days.Momen
 
 
 def count_views(ref: ObjectRef, number: int, visitors: int = 1) -> None:
-    """Count so many views of ``ref`` by so many visitors in turn."""
+    """Count ``number`` views of ``ref``, by ``visitors`` visitors in rotation."""
     count(view(ref, f"visitor-{n % visitors}") for n in range(number))

@@ -1,4 +1,4 @@
-"""The test modules that run once more on another database, or with another driver of it."""
+"""Databases: the test modules that run again on another database or with another driver."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODULES = (
     "tests/tracked/test_object_ids.py",
 )
 
-# What another driver or another server may do in a way of its own: values in and out, locks, upserts, SQL of columns.
+# Drivers and servers differ in their handling of values, locks, upserts, and SQL of columns.
 BY_DRIVER = (
     "tests/history/test_persist.py",
     "tests/history/test_cursors.py",

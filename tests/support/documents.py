@@ -1,4 +1,4 @@
-"""The code blocks of the README and of the pages in ``docs/``, so that tests can run them."""
+"""Documents: the code blocks of the README and of the pages in ``docs/``, for tests that run them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block; ``title`` is the file that it is to be put in, ``""`` for none."""
+    """One fenced block; ``title`` is the file that it belongs to, ``""`` for none."""
 
     page: str
     line: int
@@ -28,7 +28,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of one Markdown file, in their order."""
+    """Return the blocks of one Markdown file in their order."""
     source = page.read_text(encoding="utf-8")
     return [
         Block(
@@ -43,5 +43,5 @@ def blocks(page: Path) -> list[Block]:
 
 
 def pages() -> list[Path]:
-    """The README and every page of the documentation."""
+    """Return the README and every page of the documentation."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,7 +1,7 @@
-"""A management command that stops at a gate: ``python -m tests.support.gates MODULE:FUNCTION N COMMAND OPTIONS``.
+"""Gates: stop a management command at a chosen call of a function.
 
-Before the Nth call of the function it says ``at the gate``, and waits for SIGUSR1. So a test ends the command where it
-means to, however fast or slow the machine is.
+``python -m tests.support.gates MODULE:FUNCTION N COMMAND OPTIONS`` prints ``at the gate`` before the Nth call of the
+function, and waits for SIGUSR1. So a test ends the command at an exact point, whatever the speed of the machine.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ OPENS_WITHIN = 120.0  # seconds
 
 
 def stopped(at: str, call: int, *command: str, **settings: Any) -> Process:
-    """Start ``command`` with ``settings``, and return it when it waits before call number ``call`` of ``at``."""
+    """Start ``command`` with ``settings``, and return it once it waits before call number ``call`` of ``at``."""
     process = Process("-m", "tests.support.gates", at, str(call), *command, TEST_SETTINGS=json.dumps(settings))
     process.wait_for("^at the gate$")
     return process
 
 
 def interrupt(process: Process) -> int:
-    """Send Ctrl-C to a command that waits, let it go on, and return its exit status."""
+    """Send SIGINT to a waiting command, let it continue, and return its exit status."""
     process.popen.send_signal(signal.SIGINT)
     process.popen.send_signal(signal.SIGUSR1)
     return process.popen.wait(OPENS_WITHIN)

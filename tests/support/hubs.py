@@ -1,4 +1,4 @@
-"""The hub from outside: the groups of the channel layer, and waiting for what it brings about."""
+"""Hubs: the groups of the channel layer, and waiting for an effect of the hub."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.support.sockets import WITHIN
 
 
 def groups(client: redis.Redis) -> set[str]:
-    """The groups that any channel is in."""
+    """Return the groups that have a channel."""
     return {name.decode() for name in client.pubsub_channels("*") if b"__group__" in name}
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that the hub brings about, ten seconds at most."""
+    """Wait up to ten seconds for ``condition()``."""
     async with asyncio.timeout(WITHIN):
         while not await asyncio.to_thread(condition):
             pass

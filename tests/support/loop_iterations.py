@@ -1,4 +1,4 @@
-"""Turns of the event loop: everything that can run without the outside, runs."""
+"""Loop iterations: let the event loop run all that needs no outside event."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ class _Turn:
 
 
 async def settled(turns: int = 20) -> None:
-    """Let everything run that is ready, and what that makes ready."""
+    """Let all ready callbacks run, and those that they make ready, for ``turns`` loop iterations."""
     for _ in range(turns):
         await _Turn()

@@ -1,4 +1,4 @@
-"""A private MariaDB for the tests, from the machine's binaries."""
+"""MariaDB: a private server for the tests, from the machine's binaries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ STOPS_WITHIN = 30
 
 
 class MariaDB:
-    """A server that listens on a Unix socket in ``host`` and knows the user and database ``djinsight``."""
+    """A server that listens on a Unix socket in ``host``, with the user and database ``djinsight``."""
 
     def __init__(self, program: Path, host: Path | None = None) -> None:
         self.program = program
-        # One that runs already, where ``host`` is given.
+        # With ``host``, a server that runs already.
         self.host = host or Path(tempfile.mkdtemp(prefix="djinsight-maria-", dir="/tmp"))
-        # It refuses to run as root unless it is told to, and then drops to this user.
+        # The server refuses to run as root unless it is given a user, to which it switches.
         self._process: subprocess.Popen[bytes] | None = None
         self.user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
@@ -80,10 +80,10 @@ class MariaDB:
         ends = time.monotonic() + STARTS_WITHIN
         while self._client("--execute", "SELECT 1").returncode != 0:
             assert time.monotonic() < ends, (self.host / "log").read_text(errors="replace")[-3000:]
-            time.sleep(0.1)  # it says by its answer alone that it is ready
+            time.sleep(0.1)  # only its answer tells that it is ready
 
     def crash(self) -> None:
-        """Stop it as a crash would: without a goodbye to its clients, and to be recovered at the next start."""
+        """Stop it at once, without telling its clients, so that the next start recovers its data."""
         pid = int((self.host / "pid").read_text())
         os.kill(pid, 9)
         if self._process is not None:
@@ -99,7 +99,7 @@ class MariaDB:
         assert done.returncode == 0, done.stderr
 
     def _load_time_zones(self) -> None:
-        """Give it the time zones that Django's queries by day and month need."""
+        """Load the time zones that Django's queries by day and month need."""
         program = shutil.which("mariadb-tzinfo-to-sql") or shutil.which("mysql_tzinfo_to_sql")
         assert program is not None, "expected mariadb-tzinfo-to-sql beside the server"
         for zone in ("UTC", "Europe/Prague"):
@@ -123,7 +123,7 @@ def _runs(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return state != "Z"  # one that is dead and not asked for
+    return state != "Z"  # a zombie: dead, and not yet waited for
 
 
 def program() -> Path | None:

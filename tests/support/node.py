@@ -1,4 +1,4 @@
-"""Node's packages for the tests: the builder of the page's script, and libraries that real sites use beside it."""
+"""Node: packages for the tests, which are the builder of the page's script and libraries that sites use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN_WITHIN = 60  # seconds
 
 @cache
 def install() -> Path:
-    """Return the folder with the packages that ``package.json`` names, installed where they are not there yet."""
+    """Return the folder with the packages of ``package.json``, and install missing ones."""
     wanted = (FOLDER / "package.json").read_text()
     installed = MODULES / "installed.json"
     if installed.exists() and installed.read_text() == wanted:
@@ -39,11 +39,11 @@ def install() -> Path:
 
 
 def run(*arguments: str, given: str = "") -> str:
-    """Run a program of the installed packages in their folder, and return what it prints.
+    """Run a program of the installed packages in their folder, and return its output.
 
     Args:
-        arguments: The program's name, and what it is called with.
-        given: What the program reads.
+        *arguments: The name and the arguments of the program.
+        given: Its standard input.
     """
     program = install() / ".bin" / arguments[0]
     done = subprocess.run(

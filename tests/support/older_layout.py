@@ -1,4 +1,4 @@
-"""Keys as djinsight 0.x wrote them: 0.1 (``page_id``, counters with and without the model) and 0.4."""
+"""Older layout: keys as djinsight 0.1 (``page_id``, counters with and without the model) and 0.4 wrote them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def view(
     at: float | None = None,
     **fields: Any,
 ) -> str:
-    """Record one view as the older package did; returns the key of its record."""
+    """Record one view as the older package did, and return the key of its record."""
     view_id = str(uuid.uuid4())
     mark = f"{prefix}session:{session}:page:" + (f"{pk}" if layout == "0.1" else f"{label}:{pk}")
     unique = not client.exists(mark)

@@ -1,4 +1,4 @@
-"""The tables as the migrations of djinsight 0.4 and 0.1 leave them, in SQLite and PostgreSQL."""
+"""Older tables: those that the migrations of djinsight 0.4 and 0.1 make, in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TABLES = {
     f"timestamp {_TIME} NOT NULL, is_unique BOOLEAN NOT NULL, content_type_id {_TYPE}",
 }
 INDEXES = {
-    # Their names come from table and column: ours are called the same.
+    # These names are made of table and column, and those of the present tables are equal.
     "djinsight_pageviewstatistics_content_type_id_00d5052e": ("pageviewstatistics", "content_type_id"),
     "djinsight_pageviewsummary_content_type_id_d86c31b4": ("pageviewsummary", "content_type_id"),
 }
@@ -36,7 +36,7 @@ MIGRATIONS = [
 
 
 def make(version: str = "0.4") -> None:
-    """Put the older tables in the place of ours."""
+    """Replace the present tables by the older ones."""
     key = "INTEGER PRIMARY KEY AUTOINCREMENT" if connection.vendor == "sqlite" else "BIGSERIAL PRIMARY KEY"
     with connection.cursor() as cursor:
         for table in OURS:
@@ -66,7 +66,7 @@ def names() -> set[str]:
 
 
 def remove() -> None:
-    """Ours again, empty, whatever a test has left."""
+    """Restore the present tables, empty, whatever a test has left."""
     from django.core.management import call_command
 
     with connection.cursor() as cursor:

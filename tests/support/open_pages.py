@@ -1,4 +1,4 @@
-"""Pages that are open in Chromium: their elements, the views that they send, and their clock."""
+"""Open pages: their elements in Chromium, the views that they send, and their clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Count = Callable[[], tuple[int, int]]
 
 
 async def counting(count: Count, views: int) -> None:
-    """Wait until the article has these views, and the stream too."""
+    """Wait until the article and the stream have these views."""
     async with asyncio.timeout(WITHIN):
         while (found := count()) != (views, views):
             assert found[0] <= views
@@ -30,7 +30,7 @@ async def counting(count: Count, views: int) -> None:
 
 
 async def with_more(page: Page) -> None:
-    """Let the clock of ``page`` run until the second file looks after its connection."""
+    """Advance the clock of ``page`` until the script's second file watches its connection."""
     async with asyncio.timeout(WITHIN):
         while not await page.evaluate("[...document.scripts].some(each => each.djinsight)"):
             await page.clock.run_for(1000)

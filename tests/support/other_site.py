@@ -1,4 +1,4 @@
-"""Another site on the Redis of the tests: a database and a secret key of its own, the same prefix, the same refs."""
+"""Other site: a second site on the tests' Redis, with its own database and secret key, and equal refs."""
 
 import json
 import os
@@ -13,7 +13,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": OTHER_D
 
 
 def main() -> None:
-    """Count a view of the article 1, read its numbers, persist, delete it; say what each came to."""
+    """Count a view of article 1, read its numbers, persist, and delete it; print the result of each step."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.support.other_site"
     import django
 

@@ -1,4 +1,4 @@
-"""Entries of the stream that cannot be stored, by the reason."""
+"""Poison: entries of the stream that cannot be stored, by the reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from djinsight.counting import entries
 
 
 def poison(*detail: str, ref: bytes | str = "blog.article:1", ms: int = 1, **visitor: str) -> dict[str, Any]:
-    """An entry with that detail, as the recorder would have written it."""
+    """Return an entry with that detail, as the recorder would write it."""
     who = {"key": "v", "ip_address": "", "user_agent": "", **visitor}
     packed = entries.encode_visitor(Visitor(**who, crawler=False))
     return {"s": 2, "r": ref, "u": 1, "t": ms, "v": packed, "d": json.dumps(["v", *detail])}

@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the tests, from the machine's binaries."""
+"""PostgreSQL: a private server for the tests, from the machine's binaries."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ STARTS_WITHIN = 60  # seconds
 
 
 class PostgreSQL:
-    """A server that listens on a Unix socket in ``host`` and knows the role and database ``djinsight``."""
+    """A server that listens on a Unix socket in ``host``, with the role and database ``djinsight``."""
 
     def __init__(self, binaries: Path, host: Path | None = None) -> None:
         self.binaries = binaries
-        # One that runs already, where ``host`` is given.
+        # With ``host``, a server that runs already.
         self.host = host or Path(tempfile.mkdtemp(prefix="djinsight-pg-", dir="/tmp"))
         # PostgreSQL refuses to run as root.
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -45,7 +45,7 @@ class PostgreSQL:
         self._run("pg_ctl", "-D", self.data, "-w", "-t", str(STARTS_WITHIN), "-l", log, "-o", options, "start")
 
     def crash(self) -> None:
-        """Stop it as a crash would: without a goodbye to its clients, and to be recovered at the next start."""
+        """Stop it at once, without telling its clients, so that the next start recovers its data."""
         self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -53,12 +53,12 @@ class PostgreSQL:
         if os.geteuid() == 0:
             command = ("runuser", "-u", self.user, "--", *command)
         done = subprocess.run(command, cwd=self.host, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        # Its server inherits the pipes' other ends otherwise, and is waited for.
+        # If pg_ctl started it, the server would inherit the pipes, and run() would wait for it.
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
 
 
 def binaries() -> Path | None:
-    """Where the newest PostgreSQL of this machine is, None where there is none."""
+    """Return the folder of this machine's newest PostgreSQL, None if there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parent.parent.name))
     if found:
         return found[-1].parent

@@ -1,4 +1,4 @@
-"""Private Redis servers of one test: with options of their own, as replicas, stopped with a signal."""
+"""Private Redis: servers of one test, with options of their own, as replicas, or stopped with a signal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WITHIN = 30.0  # seconds
 
 
 class Server:
-    """A running Redis. Used in ``with``."""
+    """A running Redis, for use in ``with``."""
 
     def __init__(self, data: Path, *options: str) -> None:
         data.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ class Server:
     def __exit__(self, *error: object) -> None:
         self.send(signal.SIGCONT)
         assert self._server.process is not None
-        self._server.process.kill()  # a primary that is asked to end waits for its replicas
+        self._server.process.kill()  # a primary that is asked to shut down waits for its replicas
         self._server.process.wait()
 
     def client(self, **options: Any) -> redis.Redis:
@@ -52,7 +52,7 @@ class Server:
             until(lambda: client.info("replication").get("master_link_status") == "up")
 
     def demote(self, port: int) -> None:
-        """Become a replica of whatever is at ``port``."""
+        """Become a replica of the server at ``port``, if there is one."""
         with self.client() as client:
             client.execute_command("REPLICAOF", "127.0.0.1", str(port))
 
@@ -64,7 +64,7 @@ class Server:
 
 @contextmanager
 def stopped(server: Server) -> Iterator[None]:
-    """Stop the process of ``server`` in this block: its connections stay open, and nothing is answered."""
+    """Pause the process of ``server`` in the block, so that its connections stay open and nothing is answered."""
     server.send(signal.SIGSTOP)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Processes that the tests run beside themselves, on the test's database and Redis."""
+"""Processes: servers and workers that tests run on their database and Redis."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_WITHIN = 120.0  # seconds; a busy machine is slow, and nobody waits where all is well
-STOP_WITHIN = 60.0  # seconds; then it is killed
+READY_WITHIN = 120.0  # seconds; enough for a busy machine
+STOP_WITHIN = 60.0  # seconds; then the process is killed
 
 
 class Process:
-    """A process and what it says, line by line."""
+    """A process and its output, line by line."""
 
     def __init__(self, *arguments: str, cwd: Path = ROOT, **environment: str) -> None:
         name = connection.settings_dict["NAME"]
@@ -65,13 +65,13 @@ class Process:
         return next(filter(None, (re.search(pattern, line) for line in self.lines)), None)
 
     def kill(self) -> int:
-        """SIGKILL, and its exit status."""
+        """Send SIGKILL and return the exit status."""
         if self.popen.poll() is None:
             self.popen.kill()
         return self.stop()
 
     def stop(self) -> int:
-        """End it and return its exit status."""
+        """End the process and return its exit status."""
         if self.popen.poll() is None:
             self.popen.terminate()
         try:
@@ -92,7 +92,7 @@ def daphne(
     constants: dict[str, Any] | None = None,
     **settings: Any,
 ) -> tuple[Process, str]:
-    """A Daphne that listens on a free port, and its ``host:port``; with ``settings`` of its own.
+    """Start a Daphne on a free port, with ``settings`` of its own, and return it with its ``host:port``.
 
     ``constants`` are those of ``tests.faults.limits``.
     """
@@ -109,7 +109,7 @@ def daphne(
 
 
 def celery_worker() -> Process:
-    """A worker that takes tasks."""
+    """Start a Celery worker and return it when it takes tasks."""
     process = Process("-m", "celery", "-A", "tests.celery", "worker", "--pool", "solo", "--loglevel", "INFO")
     try:
         process.wait_for(r"ready\.$")

@@ -1,4 +1,4 @@
-"""A TCP proxy that can lose what a server answers, and cut connections."""
+"""Proxy: a TCP proxy that can lose answers of a server and cut connections."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 
 
 class Proxy:
-    """Passes bytes on between clients and ``target``; in ``async with Proxy(host)`` it listens at ``.host``."""
+    """A proxy between clients and ``target``; in ``async with Proxy(host)`` it listens at ``.host``."""
 
     def __init__(self, target: str) -> None:
         self.target = target
-        self.swallow = b""  # answers are lost on connections whose request has this in it,
-        self.let_through = 1  # after this many: the handshake's
+        self.swallow = b""  # answers are lost on connections whose request contains this,
+        self.let_through = 1  # after so many answers, of which the first is the handshake's
         self.swallowed = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
         self._silent: set[asyncio.StreamWriter] = set()
@@ -30,12 +30,12 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
-        """Cut every connection, in both directions, without a word."""
+        """Cut every connection, in both directions, without a close frame."""
         for writer in self._writers:
             writer.transport.abort()
 
     def silence(self) -> None:
-        """Lose what comes on the connections that are open now, in both directions, and leave them open."""
+        """Drop all data on the open connections, in both directions, and leave them open."""
         self._silent |= self._writers
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Pages rendered by the tags, and the elements in them."""
+"""Rendered pages: pages that the tags render, and the elements in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.sockets import BROWSER
 
 
 class Elements(HTMLParser):
-    """The elements of a page: name, attributes and the text that follows the start tag."""
+    """The elements of a page, each with name, attributes, and the text after its start tag."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Elements(HTMLParser):
 
     @property
     def texts(self) -> dict[str, str]:
-        """The numbers as they read, by statistic."""
+        """Return the rendered numbers by statistic."""
         return {
             str(attributes["data-djinsight-stat"]): text.strip()
             for _, attributes, text in self.found
@@ -83,6 +83,6 @@ def viewed(obj: Any, total: int, unique: int) -> None:
 
 
 def read_calls(client: redis.Redis) -> int:
-    """Round trips to Redis that read counters, since its statistics were reset."""
+    """Return how many round trips read counters from Redis since its statistics were reset."""
     stats = client.info("commandstats")
     return sum(each["calls"] for name, each in stats.items() if name in {"cmdstat_evalsha", "cmdstat_eval"})

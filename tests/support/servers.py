@@ -1,7 +1,7 @@
-"""A pytest plugin that comes before all others: a private Redis for the run, and where the tests keep their data.
+"""Servers: a pytest plugin that starts a private Redis for the run, and makes a folder for the tests' data.
 
-Django's settings are read when pytest-django loads, before any conftest: what they need from the environment has to
-be there by then. Hence ``-p tests.support.servers`` in pyproject.toml.
+pytest-django reads Django's settings when it loads, before any conftest, and they need the addresses of the servers
+in the environment. Hence ``-p tests.support.servers`` in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def pytest_report_header() -> list[str]:
     return [*lines, f"WARNING: {redis_server.warning}"] if redis_server.warning else lines
 
 
-@atexit.register  # also where pytest ends before it has begun, as with an option that it does not know
+@atexit.register  # also if pytest ends before the first test, as with an unknown option
 def _stop() -> None:
     redis_server.stop()
     shutil.rmtree(data, ignore_errors=True)
 
 
 def cannot_run(reason: str) -> None:
-    """Leave a test out where this machine cannot run it. On CI that is a failure."""
+    """Skip a test that this machine cannot run. On CI that is a failure."""
     if ON_CI:
         pytest.fail(reason)
     pytest.skip(reason)

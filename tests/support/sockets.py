@@ -1,4 +1,4 @@
-"""A page's socket in a test: the consumer in this process, or a server's over the network."""
+"""Sockets: a page's socket in a test, to the consumer in this process or to a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.asgi import sockets
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-WITHIN = 60  # seconds for anything that is awaited: a busy machine is slow, and nobody waits where all is well
+WITHIN = 60  # seconds for anything that is awaited; enough for a busy machine
 
 Frame = dict[str, Any] | str | bytes
 
@@ -26,29 +26,29 @@ class Transport(Protocol):
 
 
 class Page:
-    """One open socket. Frames go and come as dicts; ``send`` takes raw text and bytes too."""
+    """One open socket. Frames are dicts; ``send`` takes strings and bytes, too."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.issued = ""  # the id that the server has given this visitor
+        self.issued = ""  # the id that the server gave this visitor
 
     async def send(self, frame: Frame) -> None:
         await self.transport.send(json.dumps(frame) if isinstance(frame, dict) else frame)
 
     async def receive(self, within: float | None = WITHIN) -> dict[str, Any]:
-        """The next frame, but that of the visitor's id, which is kept."""
+        """Return the next frame other than that of the visitor's id, which is kept."""
         async with asyncio.timeout(within):
             while (frame := await self.receive_any())["type"] == "visitor":
                 self.issued = frame["visitor"]
             return frame
 
     async def receive_any(self) -> dict[str, Any]:
-        """The next frame, whatever it is."""
+        """Return the next frame of any type."""
         frame: dict[str, Any] = json.loads(await self.transport.receive())
         return frame
 
     async def ask(self, frame: Frame) -> dict[str, Any]:
-        """Send a frame and take the next one."""
+        """Send a frame and return the next one that comes."""
         await self.send(frame)
         return await self.receive()
 
@@ -59,7 +59,7 @@ class Page:
         return await self.ask({"type": "subscribe", "tokens": list(tokens)})
 
     async def counter(self, total_views: int) -> dict[str, Any]:
-        """The first counter that comes with at least ``total_views``."""
+        """Return the first counter with at least ``total_views``."""
         while True:
             frame = await self.receive()
             for counter in frame.get("counters", ()):
@@ -67,7 +67,7 @@ class Page:
                     return dict(counter)
 
     async def closed(self) -> int:
-        """The code with which the server closes."""
+        """Return the code with which the server closes the socket."""
         async with asyncio.timeout(WITHIN):
             return await self.transport.closed()
 
@@ -76,7 +76,7 @@ class Page:
 
 
 class InProcess:
-    """A socket of the consumer that runs in this event loop."""
+    """A socket to the consumer in this event loop."""
 
     def __init__(self, communicator: WebsocketCommunicator) -> None:
         self.communicator = communicator
@@ -100,7 +100,7 @@ class InProcess:
 
 
 class Network:
-    """A socket of a server."""
+    """A socket to a server."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -127,7 +127,7 @@ def _headers(given: dict[str, str]) -> dict[str, str]:
 
 
 async def open_page(**headers: str) -> Page:
-    """Open a socket in this process, as a browser would; a header ``user_agent`` replaces the browser's."""
+    """Open a socket in this process as a browser does; ``user_agent`` replaces the browser's."""
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in _headers(headers).items()]
     communicator = WebsocketCommunicator(sockets, "/ws/djinsight/", headers=pairs)
     connected, _ = await communicator.connect(WITHIN)
@@ -136,7 +136,7 @@ async def open_page(**headers: str) -> Page:
 
 
 async def connect_page(host: str, **headers: str) -> Page:
-    """Open a socket of the server at ``host``."""
+    """Open a socket to the server at ``host``."""
     given = {"origin": f"http://{host}", **_headers(headers)}
     agent = given.pop("user-agent")
     connection = await connect(
@@ -146,5 +146,5 @@ async def connect_page(host: str, **headers: str) -> Page:
 
 
 def view_id(n: int = 0) -> str:
-    """A valid view id, a different one for each ``n``."""
+    """Return a valid view id, a different one for each ``n``."""
     return f"view-{n:011d}"

@@ -1,4 +1,4 @@
-"""A site whose statistics are in a database of their own, while that one is down: every line is one thing it did."""
+"""Statistics down: a site whose statistics are in a database of their own that is down. It prints a line a step."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The tests' site with django-tenants, which gives each tenant a schema. With TENANTS_SHARE they share djinsight."""
+"""Tenants: settings with django-tenants, which gives each tenant a schema. With TENANTS_SHARE they share djinsight."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The tests' site with a second database, where a router puts our tables: a crash of persist, and the admin."""
+"""Two databases: a crash of persist, and the admin, on a site whose router puts djinsight into a second database."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ class Router:
     db_for_read = db_for_write
 
     def allow_migrate(self, db: str, app_label: str, **hints: object) -> bool:
-        """Content types are in both: each has those that its own rows refer to."""
+        """Migrate content types in both databases, as the rows of each refer to its own."""
         return app_label == "contenttypes" or (app_label == "djinsight") == (db == "statistics")
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     from tests.blog.models import Article
     from tests.support.counted_views import count_views
 
-    # Their ids differ where the two were migrated in another order.
+    # The ids of content types differ if the two databases were migrated in another order.
     ContentType.objects.using("statistics").filter(model="article").update(id=999)
     ContentType.objects.clear_cache()
     article = Article.objects.create(title="Findable")

@@ -1,4 +1,4 @@
-"""Users that may see statistics, and others."""
+"""Users: some that may see statistics, and some that may not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
 PERMISSION = "view_pageviewstatistics"
 
-# Whether each may see numbers with DJINSIGHT_ADMIN_ONLY.
+# The kinds of users, with True for those that may see numbers with DJINSIGHT_ADMIN_ONLY.
 KINDS = {
     "anonymous": False,
     "a user": False,

@@ -1,4 +1,4 @@
-"""A database with a zone of its own: its times come back in that zone, on SQLite they are stored in it as well."""
+"""Zones: a database with a time zone of its own, in which it returns times, and on SQLite stores them."""
 
 from __future__ import annotations
 

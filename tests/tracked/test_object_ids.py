@@ -1,4 +1,4 @@
-"""Object ids: two keys are one object only if all of their characters are the same, in every database."""
+"""Object ids: two keys name one object only if all characters are equal, in every database."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEYS = [
 
 @pytest.fixture
 def exact_words(transactional_db: None) -> Iterator[None]:
-    """Terms whose own keys may differ in no more than that: MySQL and MariaDB have to be told."""
+    """Let keys of terms differ only in case, accents or trailing spaces, as MySQL and MariaDB do not by default."""
     collate = "ALTER TABLE blog_term MODIFY word varchar(50) CHARACTER SET utf8mb4 COLLATE {} NOT NULL"
     if connection.vendor == "mysql":
         with connection.cursor() as cursor:
@@ -62,7 +62,7 @@ def test_keys_that_are_alike(exact_words: None) -> None:
 
 
 def test_migrations_of_tables_with_rows(transactional_db: None) -> None:
-    """Forwards and backwards, with rows in the tables: also of keys that MySQL and MariaDB took for one before."""
+    """They run forwards and backwards with rows in the tables, also with keys that MySQL and MariaDB took for equal."""
     alike = ["abc", "ABC", "abc ", "ábc"]
 
     def insert(object_ids: list[str]) -> None:
@@ -97,7 +97,7 @@ def test_migrations_of_tables_with_rows(transactional_db: None) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("encoding", ["latin1", "utf8mb3"])
 def test_a_table_of_another_encoding(encoding: str) -> None:
-    """An older table of the site's, as MySQL's defaults were. Elsewhere an encoding is that of the whole database."""
+    """MySQL's older defaults gave tables such encodings. Other databases have one encoding for all tables."""
     if connection.vendor == "mysql":
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE blog_term MODIFY word varchar(50) CHARACTER SET {encoding} NOT NULL")

@@ -49,13 +49,13 @@ def test_its_parts() -> None:
 
 
 def test_found_by_its_name() -> None:
-    """As a message of the channel layer has it."""
+    """A plain string, as in a message of the channel layer, finds the entries of a ref."""
     assert {ObjectRef("blog", "article", "5"): 1}["blog.article:5"] == 1
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda ref: pickle.loads(pickle.dumps(ref))])
 def test_copied_with_its_parts(copied: Callable[[ObjectRef], ObjectRef]) -> None:
-    """The channel layer in memory copies its messages."""
+    """A copy keeps the parts, as Channels' in-memory layer copies messages."""
     ref = copied(ObjectRef("blog", "article", "5"))
     assert (ref, ref.model_name, ref.pk) == ("blog.article:5", "article", "5")
 
@@ -135,7 +135,7 @@ def test_tracked_model(model: Any, expected: Any) -> None:
 
 @isolate_apps("tests.blog")
 def test_a_key_of_several_columns() -> None:
-    """No text names it that its model could read again."""
+    """Such a key has no string that its model could parse."""
 
     class Offer(PageViewStatisticsMixin, models.Model):
         pk = models.CompositePrimaryKey("shop", "number")
@@ -179,7 +179,7 @@ def test_an_abstract_base_names_nothing() -> None:
 
 @isolate_apps("tests.blog")
 def test_a_proxy_that_brings_the_mixin() -> None:
-    """So a model of somebody else's is tracked."""
+    """A site tracks a model of another package through a proxy with the mixin."""
 
     class Tracked(PageViewStatisticsMixin, Comment):
         class Meta:

@@ -1,4 +1,4 @@
-"""``persist_older VIEWS OBJECTS``: views into Redis as its provider puts them; says how many a second it persists."""
+"""``persist_older VIEWS OBJECTS``: count views with the older provider, and print how many it persists a second."""
 
 import json
 import time
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("views", type=int)
         parser.add_argument("objects", type=int)
-        parser.add_argument("--memory", action="store_true", help="say the bytes a pending view and a pair take")
+        parser.add_argument("--memory", action="store_true", help="print the bytes of a pending view and of a pair")
 
     def handle(self, *, views, objects, memory, **options):
         provider = RedisProvider()
