@@ -18,7 +18,6 @@ ENOUGH = 120_000  # frames a second, more than any server here takes
 PAGES = 100  # articles a visitor reads at most
 MANY = 5000  # articles, a hundred times as many as else
 BARE = "benchmarks.site.bare:application"
-TUNED = "benchmarks.site.tuned:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
 LEAST = "benchmarks.site.least:application"
 SITE = "benchmarks.site.asgi:application"
@@ -90,8 +89,8 @@ def daphne(run: Run) -> list[Figure]:
     """Views a second under Daphne."""
     with (
         processes.daphne(SITE, log=run.log) as site,
-        processes.daphne(BARE, log=run.log) as bare,
-        processes.daphne(TUNED, log=run.log) as tuned,
+        processes.plain_daphne(BARE, log=run.log) as bare,
+        processes.daphne(BARE, log=run.log) as tuned,
     ):
         samples = medians.in_turn(
             {
@@ -115,7 +114,7 @@ def least(run: Run) -> list[Figure]:
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(LEAST, log=run.log) as other,
-        processes.daphne(TUNED, log=run.log) as tuned,
+        processes.daphne(BARE, log=run.log) as tuned,
     ):
         samples = medians.in_turn(
             {
@@ -144,7 +143,7 @@ def uvicorn(run: Run) -> list[Figure]:
 
 def textbook(run: Run) -> list[Figure]:
     """Views a second against a consumer as tutorials write it."""
-    with processes.daphne(SITE, log=run.log) as site, processes.daphne(TEXTBOOK, log=run.log) as other:
+    with processes.daphne(SITE, log=run.log) as site, processes.plain_daphne(TEXTBOOK, log=run.log) as other:
         samples = medians.in_turn(
             {
                 "views/s": rate(run, site, SOCKET_PATH),

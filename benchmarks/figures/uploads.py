@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benchmarks import medians, processes
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, TUNED, rounds
+from benchmarks.figures.counting import BARE, rounds
 from benchmarks.processes import Server
 from benchmarks.run import Run
 
@@ -17,7 +17,7 @@ PART = bytes(1 << 20)
 def uploads(run: Run) -> list[Figure]:
     """Measure the processor time of both servers for the same upload."""
     size = run.size(100, 20)
-    with processes.daphne(TUNED, log=run.log) as tuned, processes.daphne(BARE, log=run.log) as plain:
+    with processes.daphne(BARE, log=run.log) as tuned, processes.plain_daphne(BARE, log=run.log) as plain:
         measures = {"tuned ms": _uploaded(tuned, size), "plain ms": _uploaded(plain, size)}
         samples = medians.in_turn(measures, rounds(run))
     value = medians.ratio(samples, "tuned ms", "plain ms")

@@ -1,0 +1,14 @@
+"""App that stands in INSTALLED_APPS in place of ``daphne``: its ``runserver`` uses our server class."""
+
+from __future__ import annotations
+
+from daphne import apps
+from django.utils.translation import gettext_lazy as _
+
+
+class DjinsightDaphneConfig(apps.DaphneConfig):  # type: ignore[misc]
+    """Daphne's app, under our name; so Daphne's system check finds it before ``django.contrib.staticfiles``."""
+
+    name = "djinsight.daphne"
+    label = "djinsight_daphne"
+    verbose_name = _("Daphne for djinsight")
