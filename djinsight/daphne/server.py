@@ -64,6 +64,19 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         """The outbox of all WebSockets of this server; made by the first one, within the running loop."""
         return Outbox(asyncio.get_running_loop())
 
+    def kill_all_applications(self) -> Any:
+        """Cancel all applications before the reactor ends, and return a Deferred of their end.
+
+        Daphne expects an application of each connection. A request that has become a WebSocket has none for up to a
+        second, and then Daphne raises KeyError and cancels none.
+        """
+        connections = self.connections
+        self.connections = {each: found for each, found in connections.items() if "application_instance" in found}
+        try:
+            return super().kill_all_applications()
+        finally:
+            self.connections = connections
+
     def application_checker(self) -> None:
         """Look for applications that have ended, each second, without promoting garbage-collector generations.
 

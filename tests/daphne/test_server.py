@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tomllib
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
@@ -106,6 +107,18 @@ def test_collects_again_after_an_error(server: Server) -> None:
     with pytest.raises(AttributeError):
         server.application_checker()
     assert gc.isenabled()
+
+
+def test_cancels_applications_although_a_connection_has_none(server: Server) -> None:
+    """A request that has become a WebSocket is listed for a second longer, without an application."""
+    server.connections = {object(): {"application_instance": Future()} for _ in range(2)}
+    applications = [details["application_instance"] for details in server.connections.values()]
+    server.connections[object()] = {"connected": 0.0, "disconnected": 1.0}
+    before = dict(server.connections)
+    with suppress(TypeError):  # these are no futures of asyncio's
+        server.kill_all_applications()
+    assert all(application.cancelled() for application in applications)
+    assert server.connections == before
 
 
 def test_daphne_need_not_ping() -> None:
