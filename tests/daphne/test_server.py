@@ -159,6 +159,13 @@ def test_the_lower_bounds_are_those_of_the_package() -> None:
     }
 
 
+def test_the_docs_have_the_ranges() -> None:
+    page = Path(ROOT, "docs", "server.md").read_text(encoding="utf-8")
+    assert [row for row in page.splitlines() if row.startswith("| ") and row[2:].split()[0] in versions.TESTED] == [
+        f"| {name} | {first} | {end} |" for name, (first, end) in versions.TESTED.items()
+    ]
+
+
 def test_the_command_line_has_the_options_of_daphne() -> None:
     def options(line: Any) -> set[str]:
         return {name for action in line.parser._actions for name in action.option_strings or [action.dest]}
