@@ -30,6 +30,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
     it is not tested with, it logs one warning and serves as Daphne does.
     """
 
+    connections: dict[Any, dict[str, Any]]  # Daphne's: a protocol or request, and what it knows of it
     is_plain = False  # if it serves as Daphne does
 
     def run(self) -> None:
