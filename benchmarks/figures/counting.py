@@ -105,6 +105,9 @@ def daphne(run: Run) -> list[Figure]:
     return [
         compared(name, "frames echoed, same Daphne", samples, "views/s", "echoes/s", 0.8),
         compared(name, "frames echoed, same Daphne tuned alike", samples, "views/s", "tuned echoes/s"),
+        compared(
+            "frames echoed, our server class", "frames echoed, same Daphne", samples, "tuned echoes/s", "echoes/s", 2
+        ),
         compared(f"{name}, of {MANY:,} objects", "frames echoed, same Daphne", samples, "views/s of many", "echoes/s"),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from daphne import apps
-from django.utils.translation import gettext_lazy as _
 
 
 class DjinsightDaphneConfig(apps.DaphneConfig):  # type: ignore[misc]
@@ -11,4 +10,4 @@ class DjinsightDaphneConfig(apps.DaphneConfig):  # type: ignore[misc]
 
     name = "djinsight.daphne"
     label = "djinsight_daphne"
-    verbose_name = _("Daphne for djinsight")
+    verbose_name = "Daphne for djinsight"
