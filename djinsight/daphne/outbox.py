@@ -26,6 +26,7 @@ class Outbox:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write in iterations of ``loop``, in which ``add`` must be called."""
         self._loop = loop
         self._context = Context()  # empty: the batch belongs to all writers, not to the first one
         self._waiting: dict[Writer, None] = {}
@@ -42,4 +43,4 @@ class Outbox:
             try:
                 connection.write_now()
             except Exception:
-                logger.exception("A connection could not be written to; its client misses what was to be sent.")
+                logger.exception("A connection could not be closed or left to the reactor; other connections are not affected.")

@@ -71,6 +71,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         Daphne expects an application of each connection. A request that has become a WebSocket has none for up to a
         second, and then Daphne raises KeyError and cancels none.
         """
+        if self.is_plain:
+            return super().kill_all_applications()
         connections = self.connections
         self.connections = {each: found for each, found in connections.items() if "application_instance" in found}
         try:
