@@ -43,4 +43,4 @@ class Outbox:
             try:
                 connection.write_now()
             except Exception:
-                logger.exception("A connection could not be closed or left to the reactor; other connections are not affected.")
+                logger.exception("A connection could not be closed; the others are written to.")
