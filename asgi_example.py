@@ -1,6 +1,8 @@
 """The whole ASGI application of a site with djinsight. Copy it and put the name of your settings in.
 
-daphne asgi_example:application
+python -m djinsight.daphne asgi_example:application
+
+It also runs under plain Daphne (``daphne asgi_example:application``), uvicorn, Hypercorn and Granian.
 """
 
 import os
@@ -16,15 +18,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
 # imported below needs them.
 http = get_asgi_application()
 
-from djinsight.live.daphne import tune_daphne  # noqa: E402
 from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E402
 
 # The development server serves static files by itself, Daphne does not. In production your web server does.
 if settings.DEBUG:
     http = ASGIStaticFilesHandler(http)
-
-# Under Daphne: a client that sends as fast as it can keeps nobody waiting, and short texts go a short way.
-tune_daphne()
 
 application = ProtocolTypeRouter(
     {

@@ -92,10 +92,26 @@ def free_port() -> int:
         return port
 
 
-def daphne(application: str, *, log: Path, core: int = cores.SERVER, options: Sequence[str] = (), **env: str) -> Server:
+def daphne(
+    application: str,
+    *,
+    log: Path,
+    core: int = cores.SERVER,
+    options: Sequence[str] = (),
+    module: str = "djinsight.daphne",
+    **env: str,
+) -> Server:
+    """Start our Daphne server class."""
     port = free_port()
-    command = (sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), *options, application)
+    command = (sys.executable, "-m", module, "-v", "0", "-b", "127.0.0.1", "-p", str(port), *options, application)
     return Server(command, port, log=log, core=core, **env)
+
+
+def plain_daphne(
+    application: str, *, log: Path, core: int = cores.SERVER, options: Sequence[str] = (), **env: str
+) -> Server:
+    """Start Daphne as it comes."""
+    return daphne(application, log=log, core=core, options=options, module="daphne", **env)
 
 
 def uvicorn(

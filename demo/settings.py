@@ -34,7 +34,7 @@ STATIC_URL = "static/"
 INTERNAL_IPS: list[str] = []
 
 INSTALLED_APPS = [
-    "daphne",
+    "djinsight.daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

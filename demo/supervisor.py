@@ -175,7 +175,7 @@ def _server(options: Options) -> tuple[str, ...]:
         limits = ("--ws", "websockets-sansio", "--ws-max-size", str(MAX_MESSAGE), "--log-level", "warning")
         return ("-m", "uvicorn", "--host", options.host, "--port", port, *limits, "asgi_example:application")
     limits = ("--websocket-max-message-size", str(MAX_MESSAGE), "-v", "0")
-    return ("-m", "daphne", "-b", options.host, "-p", port, *limits, "asgi_example:application")
+    return ("-m", "djinsight.daphne", "-b", options.host, "-p", port, *limits, "asgi_example:application")
 
 
 def _finish(process: Process, stop: threading.Event) -> None:

@@ -9,10 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 http = ASGIStaticFilesHandler(get_asgi_application())
 
-from djinsight.live.daphne import tune_daphne  # noqa: E402
 from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E402
-
-tune_daphne()
 
 sockets = URLRouter(websocket_urlpatterns)
 application = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(sockets)})

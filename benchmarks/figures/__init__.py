@@ -37,7 +37,7 @@ BENCHMARKS = {
     "latency": Benchmark("latency:beacon_to_page", "from a beacon to the number on another page"),
     "handshakes": Benchmark("sockets:handshakes", "sockets that open and subscribe a second"),
     "memory": Benchmark("sockets:memory", "memory of an idle socket"),
-    "uploads": Benchmark("uploads:uploads", "the server's time for an upload, tuned for sockets and not"),
+    "uploads": Benchmark("uploads:uploads", "the server's time for an upload, our server class and plain Daphne"),
     "idle": Benchmark("sockets:idle", "processor time of 5,000 idle sockets"),
     "idle-uvicorn": Benchmark("sockets:idle_uvicorn", "processor time of 5,000 idle sockets, uvicorn"),
     "persist": Benchmark("history:sqlite", "views persisted a second, SQLite"),

@@ -18,7 +18,6 @@ ENOUGH = 120_000  # frames a second, more than any server reads here
 PAGES = 100  # articles that a visitor reads at most
 MANY = 5000  # articles, a hundred times as many as in other benchmarks
 BARE = "benchmarks.site.bare:application"
-TUNED = "benchmarks.site.tuned:application"
 TEXTBOOK = "benchmarks.site.textbook:application"
 LEAST = "benchmarks.site.least:application"
 SITE = "benchmarks.site.asgi:application"
@@ -96,8 +95,8 @@ def daphne(run: Run) -> list[Figure]:
     """Measure views counted a second under Daphne."""
     with (
         processes.daphne(SITE, log=run.log) as site,
-        processes.daphne(BARE, log=run.log) as bare,
-        processes.daphne(TUNED, log=run.log) as tuned,
+        processes.plain_daphne(BARE, log=run.log) as bare,
+        processes.daphne(BARE, log=run.log) as tuned,
     ):
         samples = medians.in_turn(
             {
@@ -112,6 +111,9 @@ def daphne(run: Run) -> list[Figure]:
     return [
         compared(name, "frames echoed, same Daphne", samples, "views/s", "echoes/s", 0.8),
         compared(name, "frames echoed, same Daphne tuned alike", samples, "views/s", "tuned echoes/s"),
+        compared(
+            "frames echoed, our server class", "frames echoed, same Daphne", samples, "tuned echoes/s", "echoes/s", 2
+        ),
         compared(f"{name}, of {MANY:,} objects", "frames echoed, same Daphne", samples, "views/s of many", "echoes/s"),
     ]
 
@@ -121,7 +123,7 @@ def least(run: Run) -> list[Figure]:
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(LEAST, log=run.log) as other,
-        processes.daphne(TUNED, log=run.log) as tuned,
+        processes.daphne(BARE, log=run.log) as tuned,
     ):
         samples = medians.in_turn(
             {
@@ -150,7 +152,7 @@ def uvicorn(run: Run) -> list[Figure]:
 
 def textbook(run: Run) -> list[Figure]:
     """Measure views counted a second, against a consumer as tutorials write it."""
-    with processes.daphne(SITE, log=run.log) as site, processes.daphne(TEXTBOOK, log=run.log) as other:
+    with processes.daphne(SITE, log=run.log) as site, processes.plain_daphne(TEXTBOOK, log=run.log) as other:
         samples = medians.in_turn(
             {
                 "views/s": rate(run, site, SOCKET_PATH),

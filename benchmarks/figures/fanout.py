@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Client, Clients
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, SITE, TUNED, compared
+from benchmarks.figures.counting import BARE, SITE, compared
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 from djinsight.beacons import tokens
@@ -111,8 +111,8 @@ def daphne(run: Run) -> list[Figure]:
     loop = "a loop that sends, same Daphne"
     with (
         processes.daphne(SITE, log=run.log, **AT_ONCE_AGAIN) as site,
-        processes.daphne(BARE, log=run.log) as bare,
-        processes.daphne(TUNED, log=run.log) as tuned,
+        processes.plain_daphne(BARE, log=run.log) as bare,
+        processes.daphne(BARE, log=run.log) as tuned,
     ):
         for number in _numbers(run):
             measures = {

@@ -25,7 +25,7 @@ def growth(run: Run) -> list[Figure]:
     with processes.daphne(SITE, log=run.log, BENCHMARK_PUSH_INTERVAL="0.001") as site:
         sockets = [50, 500, run.size(5000, 600)]
         figures += _costs("a frame", "subscribers", sockets, lambda n: _inverse(pushed(run, site, n)), run)
-    with processes.daphne(BARE, log=run.log) as bare:
+    with processes.plain_daphne(BARE, log=run.log) as bare:
         bare_frame = "a frame of a loop that sends"
         figures += _costs(bare_frame, "subscribers", sockets, lambda n: _inverse(flooded(run, bare, n)), run, most=None)
     entries = [1000, 10_000, run.size(100_000, 20_000)]

@@ -23,7 +23,7 @@ def beacon_to_page(run: Run) -> list[Figure]:
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(SITE, log=run.log) as other,
-        processes.daphne(BARE, log=run.log) as bare,
+        processes.plain_daphne(BARE, log=run.log) as bare,
     ):
         for _ in range(run.rounds):
             here += _seen(site, site, number)

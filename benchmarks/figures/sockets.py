@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Clients, accepted, connect
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, SITE, TUNED, compared, rounds
+from benchmarks.figures.counting import BARE, SITE, compared, rounds
 from benchmarks.figures.fanout import BEGIN, subscribers
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
@@ -42,8 +42,8 @@ def handshakes(run: Run) -> list[Figure]:
     # Another socket watches, so the server has the object's snapshot, as it has that of a popular page.
     with (
         processes.daphne(SITE, log=run.log) as site,
-        processes.daphne(BARE, log=run.log) as bare,
-        processes.daphne(TUNED, log=run.log) as tuned,
+        processes.plain_daphne(BARE, log=run.log) as bare,
+        processes.daphne(BARE, log=run.log) as tuned,
         subscribers(site, 1),
     ):
         samples = medians.in_turn(
@@ -73,7 +73,7 @@ def memory(run: Run) -> list[Figure]:
                 return (server.memory() - before) / number
 
     def bare() -> float:
-        with processes.daphne(BARE, log=run.log) as server, Clients() as clients:
+        with processes.plain_daphne(BARE, log=run.log) as server, Clients() as clients:
             clients.open(server.port, "/accept", 20, views.visitor)
             before = server.memory()
             clients.open(server.port, "/accept", number, views.visitor)
@@ -91,8 +91,8 @@ def idle(run: Run) -> list[Figure]:
     no_pings = ("--ping-interval", "86400")
     whole = {
         "%": lambda: _held(run, processes.daphne(SITE, log=run.log)),
-        "bare %": lambda: _bare(run, processes.daphne(BARE, log=run.log)),
-        "bare % without any pings": lambda: _bare(run, processes.daphne(BARE, log=run.log, options=no_pings)),
+        "bare %": lambda: _bare(run, processes.plain_daphne(BARE, log=run.log)),
+        "bare % without any pings": lambda: _bare(run, processes.plain_daphne(BARE, log=run.log, options=no_pings)),
     }
     return _idle(run, whole, most=2)
 

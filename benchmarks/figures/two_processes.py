@@ -16,8 +16,8 @@ def on_two_cores(run: Run) -> list[Figure]:
     with (
         processes.daphne(SITE, **env) as site,
         processes.daphne(SITE, core=cores.LOAD, **env) as other,
-        processes.daphne(BARE, **env) as bare,
-        processes.daphne(BARE, core=cores.LOAD, **env) as other_bare,
+        processes.plain_daphne(BARE, **env) as bare,
+        processes.plain_daphne(BARE, core=cores.LOAD, **env) as other_bare,
     ):
         sites, echo = [site, other], b'{"type":"view"'
         one, two, halves = "one, views per cpu s", "two, views per cpu s", "two with half each, views per cpu s"
@@ -53,8 +53,8 @@ def on_one_core(run: Run) -> list[Figure]:
     with (
         processes.daphne(SITE, log=run.log) as site,
         processes.daphne(SITE, log=run.log) as second,
-        processes.daphne(BARE, log=run.log) as bare,
-        processes.daphne(BARE, log=run.log) as second_bare,
+        processes.plain_daphne(BARE, log=run.log) as bare,
+        processes.plain_daphne(BARE, log=run.log) as second_bare,
     ):
         samples = medians.in_turn(
             {

@@ -1,8 +1,8 @@
 """The least that a server can do to count a view: what the time of one is bounded by, whoever counts.
 
 A view is answered when Redis has it, one script call for all that wait. Nothing else that counting needs: no token is
-looked at, no double recognised, no visitor is known, nobody is told the number, and nothing is bounded. Daphne is told
-what ``asgi_example.py`` tells it.
+looked at, no double recognised, no visitor is known, nobody is told the number, and nothing is bounded. It runs in our
+Daphne server class.
 
 On ``/`` all views are added to one number, on ``/objects`` to one of each URL.
 """
@@ -14,10 +14,6 @@ from functools import cache
 from typing import Any
 
 import redis.asyncio
-
-from djinsight.live.daphne import tune_daphne
-
-tune_daphne()
 
 COUNT = """
 for url in ARGV[1]:gmatch('%S+') do

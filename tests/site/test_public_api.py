@@ -29,6 +29,7 @@ NAMES = [
     ("djinsight.routing", "websocket_urlpatterns"),
     ("djinsight.routing", "OriginValidator"),
     ("djinsight.urls", "urlpatterns"),
+    ("djinsight.daphne", "Server"),
     ("djinsight.schedule", "beat_schedule"),
     ("djinsight.tasks", "persist"),
     ("djinsight.testing", "capture_views"),

@@ -92,7 +92,7 @@ async def test_a_project_from_the_readme(project: Path, start: Start, redis_clie
         "from blog.models import Article; Article.objects.create(title='First')",
     )
 
-    server = start("daphne", "-e", "tcp:0:interface=127.0.0.1")
+    server = start("python -m djinsight.daphne", "-e", "tcp:0:interface=127.0.0.1")
     start("celery -A mysite worker", "--pool", "solo", "--loglevel", "INFO").wait_for(r"ready\.$")
     start("celery -A mysite beat")
     port = server.wait_for(r"Listening on TCP address 127\.0\.0\.1:(\d+)")[1]

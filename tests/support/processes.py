@@ -90,16 +90,17 @@ def daphne(
     options: Sequence[str] = (),
     port: int = 0,
     constants: dict[str, Any] | None = None,
+    server: str = "djinsight.daphne",
     **settings: Any,
 ) -> tuple[Process, str]:
     """Start a Daphne on a free port, with ``settings`` of its own, and return it with its ``host:port``.
 
-    ``constants`` are those of ``tests.faults.limits``.
+    ``constants`` are those of ``tests.faults.limits``. ``server`` is ``daphne`` for plain Daphne.
     """
     endpoint = f"tcp:{port}:interface=127.0.0.1"
     program = f"tests.asgi:{application}" if ":" not in application else application
     own = {"TEST_SETTINGS": json.dumps(settings), "TEST_CONSTANTS": json.dumps(constants or {})}
-    process = Process("-m", "daphne", "-v", "1", "-e", endpoint, *options, program, **own)
+    process = Process("-m", server, "-v", "1", "-e", endpoint, *options, program, **own)
     try:
         port = process.wait_for(r"Listening on TCP address 127\.0\.0\.1:(\d+)")[1]
     except AssertionError:

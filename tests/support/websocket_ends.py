@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.testing import StringTransport
+
+from djinsight.daphne.outbox import Outbox
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -22,6 +25,10 @@ class Site:
     ping_interval = 20
     websocket_timeout = -1
     websocket_connect_timeout = 5
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(asyncio.get_running_loop())
 
     def protocol_connected(self, protocol: WebSocketProtocol) -> None: ...
 

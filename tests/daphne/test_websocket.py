@@ -15,8 +15,8 @@ from daphne.ws_protocol import WebSocketProtocol
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from djinsight.live import protocol
-from djinsight.live.protocol import ASKED, SHORT, ShortTextProtocol
+from djinsight.daphne import websocket
+from djinsight.daphne.websocket import ASKED, SHORT, ShortTextProtocol
 from tests.support.websocket_ends import Side, Site
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
@@ -197,7 +197,7 @@ def test_a_handshake_that_is_not_answered(kind: type[WebSocketProtocol], opened:
 def test_an_autobahn_that_names_it_otherwise(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then all goes the long way, as without us."""
     asked = tuple(f"{name}_renamed" if name == gone else name for name in ASKED)
-    monkeypatch.setattr(protocol, "ASKED", asked)
+    monkeypatch.setattr(websocket, "ASKED", asked)
     monkeypatch.delattr(ShortTextProtocol, "_is_between_messages")  # it would ask
     side = Side(ShortTextProtocol)
     assert side.protocol.longest == 0

@@ -1,24 +1,20 @@
-"""Daphne's WebSocket protocol, with a short way for what nearly every frame is: one short text, whole."""
+"""WebSocket protocol: Daphne's, with a fast path for short text frames."""
 
 from __future__ import annotations
 
 import time
 from struct import Struct
-from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet.protocol import connectionDone
-from twisted.python.failure import Failure
 
-from djinsight.live import outbox
+from djinsight.daphne import transport
 
-SHORT = 4096  # bytes of a text that goes the short way; djinsight takes no longer ones
-READ = 1024  # bytes of a socket that are read before the others have their turn; a view is about 400
+SHORT = 4096  # bytes of a text frame that takes the fast path; djinsight takes no longer ones
 TEXT = 0x81  # the first byte of a text in one frame, without extensions (RFC 6455, 5.2)
 MASKED = 0x80  # the flag of a client's frame in the second byte, beside the length
 TWO_BYTES = 126  # the length that says that it is in the next two bytes
 
-# What autobahn knows of a socket, and the short way asks for. A version that names it otherwise goes its own way.
+# Attributes of autobahn's that the fast path reads. If a version has one of them no longer, no frame takes that path.
 ASKED = (
     "autoPingTimeoutCall",
     "current_frame",
@@ -32,44 +28,46 @@ _long_header = Struct(">BBH").pack
 
 
 class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """Reads and writes short texts by itself, and leaves everything else to autobahn, as it was.
+    """Reads and writes short text frames by itself, and leaves all others to autobahn.
 
-    Autobahn, Daphne's WebSocket library, takes a frame in a dozen steps, each of which a subclass may change: it reads
-    a view in 22 us where this takes 2.5, and writes the answer in 10 where this takes 1.5. A frame that is not read
-    here (a fragment, binary, a ping, a close, compressed, not in ASCII, against the rules) is read, answered or refused
-    by autobahn. Only its statistics of traffic, which Daphne does not look at, lack what went the short way.
+    autobahn, Daphne's WebSocket library, takes a frame in a dozen steps, each of which a subclass may change: it reads
+    a view in 22 us where the fast path takes 2.5, and writes the answer in 10 where that takes 1.5. A frame that is
+    not read here (a fragment, binary, a ping, a close, compressed, not in ASCII, against the rules) is read, answered
+    or refused by autobahn. Only autobahn's traffic statistics, which Daphne does not read, lack the short frames.
+
+    autobahn formats what it tells its log before it knows if a log line is written. Methods that only add such a line
+    are overridden, so that nothing is formatted for each read and each write.
     """
 
     data: bytes  # autobahn's: what has come and is not read
-    longest = 0  # bytes of a text that goes the short way, once the socket is open; no more than the server's limits
+    longest = 0  # bytes of a frame that takes the fast path, once the socket is open; at most the server's limits
 
-    # Looked up twice a frame by the server; Daphne's own, in Python, says the same.
+    # autobahn copies these options from the factory to each socket, and formats them all for its log.
+    # ``connectionMade`` copies them instead.
+    CONFIG_ATTRS: tuple[str, ...] = ()
+
+    # Looked up twice a frame by the server; Daphne's own, in Python, returns the same.
     __hash__ = object.__hash__
 
     def connectionMade(self) -> None:
-        """Read ``READ`` bytes of this connection at most before the reactor looks at the others.
-
-        Autobahn handles all that one read brings in one go, at up to 80 us a frame: 64 KiB of the smallest frames keep
-        everybody waiting for more than a second, 1 KiB of them for some ms. The connection is a socket by now, with
-        its headers read, so that uploads and other requests keep Twisted's 64 KiB.
-        """
-        # Under TLS the connection is below the transport, which passes on what one read has brought.
-        connection: Any = getattr(self.transport, "transport", self.transport)
-        connection.bufferSize = min(READ, getattr(connection, "bufferSize", READ))
+        """Read little at a time from now on: the connection is a WebSocket, with its headers read."""
+        for option in WebSocketProtocol.CONFIG_ATTRS:
+            if not hasattr(self, option):
+                setattr(self, option, getattr(self.factory, option))
+        if connection := transport.of(self.transport):
+            connection.read_fairly()
         super().connectionMade()
 
     def onOpen(self) -> None:
+        """Take the fast path from now on, and write by the server's outbox."""
         super().onOpen()
         if all(hasattr(self, name) for name in ASKED):
             self.longest = min(SHORT, self.maxFramePayloadSize or SHORT, self.maxMessagePayloadSize or SHORT)
-        outbox.add(self.transport)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        outbox.remove(self.transport)
-        super().connectionLost(reason)
+        if connection := transport.of(self.transport):
+            connection.write_by(self.server.outbox)
 
     def dataReceived(self, data: bytes) -> None:
-        """What has come of a connection: from a whole frame to a part of one, and the next ones."""
+        """Handle what one read has brought: a part of a frame, or several frames."""
         if self.longest and self._is_between_messages():
             data, self.data = self.data + data, b""
             at = 0
@@ -80,12 +78,12 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
                     return
                 payload = unmask(data[begin - 4 : begin], data[begin:end])
                 if not payload.isascii():
-                    break  # whether it is UTF-8 autobahn knows
+                    break  # autobahn checks if it is UTF-8
                 self.onMessage(payload, False)
                 at = end
             data = data[at:]
         if data:
-            super().dataReceived(data)
+            self._dataReceived(data)
 
     def sendMessage(
         self,
@@ -95,7 +93,12 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
         sync: bool = False,
         doNotCompress: bool = False,
     ) -> None:
-        """Send ``payload``. Raises what autobahn does where the socket is not open, or the message too long."""
+        """Send ``payload``.
+
+        Raises:
+            autobahn.exception.Disconnected: The socket is not open.
+            autobahn.exception.PayloadExceededError: The payload is longer than the server's limit.
+        """
         length = len(payload)
         if isBinary or fragmentSize is not None or sync or length > self.longest or self.state != self.STATE_OPEN:
             super().sendMessage(payload, isBinary, fragmentSize, sync, doNotCompress)
@@ -104,15 +107,22 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
         else:
             self.transport.write(_long_header(TEXT, TWO_BYTES, length) + payload)
 
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Write the frame or handshake ``data``; in pieces if autobahn asks for that."""
+        if sync or chopsize or self.send_queue or self.logOctets:
+            super().sendData(data, sync, chopsize)
+        else:
+            self.transport.write(data)
+
     def check_timeouts(self) -> None:
-        """Called every two seconds of each socket, and of nearly all of them nothing is due."""
+        """Ping or close the socket if that is due: every two seconds of each socket, and nearly always nothing is."""
         now, server = time.time(), self.server
         due = now - self.last_ping > server.ping_interval or 0 <= server.websocket_timeout < now - self.socket_opened
         if due or self.state != self.STATE_OPEN:
             super().check_timeouts()
 
     def _is_between_messages(self) -> bool:
-        """Whether autobahn waits for nothing: neither for the rest of what has begun, nor for a sign of life."""
+        """Return if autobahn waits for nothing: not for the rest of a frame or message, nor for a pong."""
         return (
             self.state == self.STATE_OPEN
             and self.current_frame is None
@@ -122,10 +132,16 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
 
 
 def short_text(data: bytes, at: int, longest: int) -> tuple[int, int] | None:
-    """Where the payload of the frame at ``at`` begins and ends; its mask is in the four bytes before.
+    """Return where the payload of the frame at ``at`` begins and ends, if it is a short text frame.
 
-    None where that is not said yet, or the frame is anything but a masked text of 1 to ``longest`` bytes.
-    The end may be past that of ``data``.
+    Args:
+        data: What has come of a socket.
+        at: Where a frame begins in ``data``.
+        longest: The longest payload, in bytes.
+
+    Returns:
+        The bounds of the payload; its mask is in the four bytes before. The end may be past that of ``data``. None if
+        too little has come to know, or if the frame is anything but a masked text of 1 to ``longest`` bytes.
     """
     if len(data) - at < 8 or data[at] != TEXT:
         return None
@@ -142,7 +158,7 @@ def short_text(data: bytes, at: int, longest: int) -> tuple[int, int] | None:
 
 
 def unmask(mask: bytes, payload: bytes) -> bytes:
-    """``payload`` as the client meant it: each byte by exclusive or with one of the four of ``mask``, in turn."""
+    """Return ``payload`` with each byte XORed with one of the four of ``mask``, in turn (RFC 6455, 5.3)."""
     length = len(payload)
     key = (mask * (length // 4 + 1))[:length]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(length, "big")

@@ -1,4 +1,4 @@
-"""The outbox: what a connection writes is there after a turn of the loop, and nothing else is different."""
+"""Transport and outbox: what a connection writes is sent after one loop iteration, and nothing else is different."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from typing import Any
 
 import pytest
 from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet import tcp
+from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.python.failure import Failure
 
-from djinsight.live import outbox
-from djinsight.live.protocol import ShortTextProtocol
+from djinsight.daphne import transport
+from djinsight.daphne.outbox import Outbox
+from djinsight.daphne.transport import READ_SIZE, Transport
+from djinsight.daphne.websocket import ShortTextProtocol
 from tests.support.loop_iterations import settled
 from tests.support.sockets import WITHIN
 from tests.support.websocket_ends import Side
+from tests.support.websocket_ends import Transport as TransportOfSides
 
 MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes of a connection that is not read
 
@@ -41,7 +44,7 @@ class Ended(Protocol):
         self.why.set_result(reason)
 
 
-class Connection(tcp.Connection):
+class Connection(Transport):
     logstr = "a connection"
 
     def getPeer(self) -> IPv4Address:
@@ -51,20 +54,20 @@ class Connection(tcp.Connection):
 
 
 class Pair:
-    """Both ends of a connection; the server's has been added to the outbox."""
+    """Both ends of a connection; the server's writes by an outbox."""
 
-    def __init__(self, reactor: Any, protocol: Any = None, adds: bool = True) -> None:
+    def __init__(self, reactor: Any, outbox: Outbox | None = None) -> None:
         ours, self.client = socket.socketpair()
         ours.setblocking(False)
         self.client.setblocking(False)
-        self.protocol = protocol or Ended()
+        self.protocol = Ended()
         self.reactor = reactor
         self.connection = Connection(ours, self.protocol, reactor)
         self.connection.connected = 1
         self.protocol.makeConnection(self.connection)
         self.connection.startReading()
-        if adds:
-            outbox.add(self.connection)
+        if outbox:
+            self.connection.write_by(outbox)
 
     def waits_for_epoll(self) -> bool:
         return self.connection in self.reactor.getWriters()
@@ -103,8 +106,13 @@ async def reactor() -> Any:
 
 
 @pytest.fixture
-async def pair(reactor: AsyncioSelectorReactor) -> Any:
-    pair = Pair(reactor)
+async def outbox() -> Outbox:
+    return Outbox(asyncio.get_running_loop())
+
+
+@pytest.fixture
+async def pair(reactor: AsyncioSelectorReactor, outbox: Outbox) -> Any:
+    pair = Pair(reactor, outbox)
     with closing(pair.client):
         yield pair
 
@@ -124,7 +132,7 @@ async def test_after_a_turn_of_the_loop(pair: Pair) -> None:
 
 async def test_without_it_epoll_is_asked_each_time(reactor: AsyncioSelectorReactor) -> None:
     """Otherwise what is above would say nothing."""
-    pair = Pair(reactor, adds=False)
+    pair = Pair(reactor)
     with closing(pair.client):
         pair.connection.write(b"one")
         assert pair.waits_for_epoll()
@@ -225,9 +233,9 @@ async def test_a_client_that_is_gone(pair: Pair) -> None:
 
 
 async def test_lost_before_it_is_written(
-    pair: Pair, reactor: AsyncioSelectorReactor, caplog: pytest.LogCaptureFixture
+    pair: Pair, reactor: AsyncioSelectorReactor, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = Pair(reactor)
+    other = Pair(reactor, outbox)
     with closing(other.client):
         pair.connection.write(b"anybody there?")
         other.connection.write(b"yes")
@@ -239,7 +247,7 @@ async def test_lost_before_it_is_written(
 
 
 async def test_one_that_fails_does_not_stop_the_others(
-    pair: Pair, reactor: AsyncioSelectorReactor, caplog: pytest.LogCaptureFixture
+    pair: Pair, reactor: AsyncioSelectorReactor, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Exception):
         pass
@@ -247,7 +255,7 @@ async def test_one_that_fails_does_not_stop_the_others(
     def broken() -> None:
         raise Broken
 
-    other = Pair(reactor)
+    other = Pair(reactor, outbox)
     with closing(other.client):
         pair.connection.doWrite = broken
         pair.connection.write(b"one")
@@ -255,16 +263,16 @@ async def test_one_that_fails_does_not_stop_the_others(
         await settled(1)
         assert other.is_there() == b"another"
         assert (await pair.ends()).check(Broken)
-        assert [record.name for record in caplog.records] == ["djinsight.live"]
+        assert [record.name for record in caplog.records] == ["djinsight.daphne"]
 
 
 async def test_one_that_epoll_does_not_take_does_not_stop_the_others(
-    pair: Pair, reactor: AsyncioSelectorReactor, monkeypatch: pytest.MonkeyPatch
+    pair: Pair, reactor: AsyncioSelectorReactor, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(writer: Any) -> None:
         raise OSError(ENOSPC, "too many are watched")
 
-    other = Pair(reactor)
+    other = Pair(reactor, outbox)
     with closing(other.client):
         monkeypatch.setattr(reactor, "addWriter", full)
         pair.connection.write(MUCH)
@@ -281,47 +289,82 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-async def test_one_that_is_over_is_forgotten(reactor: AsyncioSelectorReactor, no_collector: None) -> None:
-    """By the last who knows it, not by the collector at some time."""
-    pair = Pair(reactor)
+async def test_one_that_is_over_is_forgotten(
+    reactor: AsyncioSelectorReactor, outbox: Outbox, no_collector: None
+) -> None:
+    """By reference counting, without the collector; also if it had something to write."""
+    pair = Pair(reactor, outbox)
     with closing(pair.client):
         connection = weakref.ref(pair.connection)
-        outbox.remove(pair.connection)
+        pair.connection.write(b"one")
         pair.connection.connectionLost(Failure(ConnectionLost()))
+        await settled(1)
         del pair.connection, pair.protocol
         assert connection() is None
 
 
-async def test_of_a_reactor_without_an_event_loop() -> None:
-    pair = Pair(MemoryReactor())
-    with closing(pair.client), closing(pair.connection.socket):
-        assert "startWriting" not in vars(pair.connection)
+async def test_a_connection_reads_as_twisted_does_until_it_is_a_websocket(reactor: AsyncioSelectorReactor) -> None:
+    pair = Pair(reactor)
+    with closing(pair.client):
+        assert pair.connection.bufferSize == tcp.Connection.bufferSize >= 65_536
+        pair.connection.read_fairly()
+        assert pair.connection.bufferSize == READ_SIZE <= 4096
+        assert tcp.Connection.bufferSize >= 65_536
 
 
-async def test_of_a_transport_above_another() -> None:
-    """As that of TLS."""
-    transport = StringTransport()
-    outbox.add(transport)
-    assert "startWriting" not in vars(transport)
-    outbox.remove(transport)
-
-
-async def test_a_socket_of_daphne(reactor: AsyncioSelectorReactor) -> None:
-    pair = Pair(reactor, adds=False)
+async def test_a_websocket(reactor: AsyncioSelectorReactor) -> None:
+    pair = Pair(reactor)
     with closing(pair.client):
         side = Side(ShortTextProtocol, transport=pair.connection)
         assert (await pair.read(12)).startswith(b"HTTP/1.1 101")
+        assert pair.connection.bufferSize == READ_SIZE
         side.protocol.handle_reply({"type": "websocket.send", "text": "hello"})
         assert not pair.waits_for_epoll()
         await settled(1)
         assert pair.is_there().endswith(b"\x81\x05hello")
         side.protocol.connectionLost(Failure(ConnectionDone()))
         assert [message["type"] for message in side.received()] == ["websocket.disconnect"]
-        assert "startWriting" not in vars(pair.connection)
 
 
-async def test_a_socket_of_daphne_as_it_comes(reactor: AsyncioSelectorReactor) -> None:
-    pair = Pair(reactor, adds=False)
+async def test_a_websocket_under_tls(reactor: AsyncioSelectorReactor) -> None:
+    """The connection is below the transport of TLS."""
+    pair = Pair(reactor)
+    with closing(pair.client):
+        above = TransportOfSides()
+        above.transport = pair.connection  # type: ignore[attr-defined]
+        Side(ShortTextProtocol, transport=above)
+        assert pair.connection.bufferSize == READ_SIZE
+        assert pair.connection.outbox is not None
+
+
+async def test_a_websocket_of_plain_daphne(reactor: AsyncioSelectorReactor) -> None:
+    pair = Pair(reactor)
     with closing(pair.client):
         Side(WebSocketProtocol, transport=pair.connection)
-        assert "startWriting" not in vars(pair.connection)
+        assert pair.connection.outbox is None
+        assert pair.connection.bufferSize == tcp.Connection.bufferSize
+
+
+@pytest.mark.parametrize(("kind", "address"), [(tcp.Port, 0), (unix.Port, "/nowhere")])
+def test_a_port(kind: type[tcp.Port], address: Any) -> None:
+    """Its connections are ours, and of the kind that they were."""
+    before, port = kind.transport, kind(address, Factory(), reactor=MemoryReactor())
+    transport.use(port)
+    assert issubclass(port.transport, Transport)
+    assert issubclass(port.transport, before)
+    assert port.transport.__mro__.index(Transport) < port.transport.__mro__.index(before)
+    assert kind.transport is before
+
+
+def test_a_port_with_connections_of_another_kind() -> None:
+    class Port:
+        transport = StringTransport
+
+    port = Port()
+    transport.use(port)
+    assert vars(port) == {}
+    transport.use(object())
+
+
+def test_a_transport_of_another_kind() -> None:
+    assert transport.of(StringTransport()) is None

@@ -1,0 +1,1 @@
+"""Management commands of a site that lists ``djinsight.daphne``."""
