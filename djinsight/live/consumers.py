@@ -99,7 +99,11 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             self.reject(error)
 
     def on_view(self, view: Beacon) -> None:
-        """Give a view to the recorder. Raises Rejected if it must not be counted, or if the socket has too many."""
+        """Give a view to the recorder.
+
+        Raises:
+            Rejected: The view must not be counted, or the socket has too many views in flight.
+        """
         visitor = self.visitor or self.identify(view)
         refused = visitors.refusal(visitor)
         if refused is None and self.socket.in_flight >= MAX_IN_FLIGHT:

@@ -246,7 +246,7 @@ async def test_bad_frame(
 
 
 def everything(client: redis.Redis) -> dict[str, Any]:
-    """Return the keys of Redis, the number of views in the stream, the number of rows, and the stream as a string."""
+    """Return all keys of Redis, the number of views in the stream, the number of rows, and the stream."""
     stream = client.xrange("djinsight:events")
     return {
         "keys": {key.decode() for key in client.scan_iter()},
