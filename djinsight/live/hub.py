@@ -140,7 +140,7 @@ class Hub:
             except ForeignDataSet:
                 await asyncio.sleep(sites.REFUSED_FOR)  # sites logs this error once
             except (redis.RedisError, OSError, CountingUnavailable) as error:
-                text = "Redis does not answer (%r). Open pages get no new counters until it does. Check that it runs."
+                text = "Redis does not answer (%r). Open pages may get no new counters until then. Check that it runs."
                 states.failing(logger, state, text, error)
                 await asyncio.sleep(RETRY_AFTER)
             except Exception:

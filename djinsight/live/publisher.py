@@ -121,8 +121,8 @@ class Publisher:
             logger.debug("%d counters were not broadcast: %s", len(refs), error)  # sites logs this error once
         except (redis.RedisError, OSError) as error:
             # TimeoutError is an OSError. The hubs read these numbers again within 30 s.
-            text = "%d counters were not broadcast, because the Redis of the channel layer does not answer (%r). "
-            text += "Open pages get them within 30 s of its return. Check that it runs."
+            text = "%d counters were not broadcast, because Redis does not answer (%r). Open pages get them within "
+            text += "30 s after it is back. Check that it runs."
             states.failing(logger, "broadcasting", text, len(refs), error)
         else:
             states.over("broadcasting")
@@ -136,7 +136,7 @@ def correct(refs: Sequence[ObjectRef]) -> None:
     try:
         async_to_sync(_correct)(refs)
     except (redis.RedisError, OSError, CountingUnavailable) as error:
-        text = "Open pages do not get corrected numbers, because Redis does not answer (%r). Reload them to see these."
+        text = "Open pages keep the numbers from before a correction, because Redis does not answer (%r). Reload them."
         logger.warning(text, error)
 
 
