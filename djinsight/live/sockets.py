@@ -36,9 +36,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Socket:
     """Sends frames to one client in order, without making its callers wait.
 
-    While a frame is being sent, other frames queue, and only the newest value of each counter is kept. This is also so
-    while ``MAX_UNREAD`` bytes may be unread, because a server without back-pressure, such as Daphne, would buffer them
-    without a bound. Pongs carry unguessable numbers, so they prove how much the client has read.
+    While a frame is being sent, other frames queue, and only the newest value of each counter is kept. Frames also
+    queue while ``MAX_UNREAD`` bytes may be unread, because a server without back-pressure, such as Daphne, would buffer
+    them without a bound. Pongs carry unguessable numbers, so they prove how much the client has read.
     """
 
     __slots__ = (
