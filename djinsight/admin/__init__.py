@@ -1,4 +1,4 @@
-"""The history in the Django admin: read-only, made for a log of millions of rows."""
+"""The Django admin of the history: read-only lists that stay fast with a log of millions of rows."""
 
 from djinsight.admin import log, operations, statistics
 

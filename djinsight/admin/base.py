@@ -1,4 +1,4 @@
-"""What the admin pages have in common: nothing can be changed, and nothing counts a whole table."""
+"""Base classes of the admin pages: nothing can be changed, and no query counts a whole table."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from django.utils.translation import gettext_lazy as _
 from djinsight.tracked import content_types, objects
 from djinsight.tracked.registry import tracked_model, tracked_models
 
-COUNT_TO = 10_000  # rows; the pages after them are reached by filters
-FOUND_BY_NAME = 500  # objects a model that a search by name takes
+COUNT_TO = 10_000  # rows of a list; filters lead to rows after these
+FOUND_BY_NAME = 500  # objects of each model that a search by name finds
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts to ``COUNT_TO`` and no further: a COUNT(*) of a large log takes seconds, on every page."""
+    """Counts up to ``COUNT_TO``, because a COUNT(*) of a large log would take seconds on every page."""
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        number: int = rows.order_by()[:COUNT_TO].count()  # a database that has to sort them would read all
+        number: int = rows.order_by()[:COUNT_TO].count()  # unsorted, because a sort would read all rows
         return number
 
 
 class ObjectsChangeList(ChangeList):
-    """Fetches the objects of the rows on the page, one query a model."""
+    """Fetches the objects of the rows on the page with one query for each model."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -45,7 +45,7 @@ class ObjectsChangeList(ChangeList):
 
 
 class ModelFilter(admin.SimpleListFilter):
-    """By the model of the object; the choices need no query of the table."""
+    """Filters by the model of the object. Its choices need no query of the table."""
 
     title = _("model")
     parameter_name = "model"
@@ -61,11 +61,11 @@ class ModelFilter(admin.SimpleListFilter):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that are written by persist and by nobody else."""
+    """Shows rows that only workers write."""
 
     actions = None
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # their numbers are counts of the whole table
+    show_facets = admin.ShowFacets.NEVER  # facets would count the whole table
     paginator = CappedPaginator
     list_per_page = 50
 
@@ -80,11 +80,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class OfObjectAdmin(ReadOnlyAdmin):
-    """Rows about a tracked object."""
+    """Shows rows that belong to a tracked object."""
 
     list_select_related = ("content_type",)
     search_fields = ("=object_id",)
-    exact_fields: ClassVar[Sequence[str]] = ()  # others that a search compares, each with an index
+    exact_fields: ClassVar[Sequence[str]] = ()  # further fields that a search compares as a whole, each with an index
     search_help_text = _("The name of an object, or its id")
 
     class Media:
@@ -94,7 +94,7 @@ class OfObjectAdmin(ReadOnlyAdmin):
         return ObjectsChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """With the object that the row is about: its name heads the page."""
+        """Return the row with its tracked object, whose name is the heading of the page."""
         row: Any = super().get_object(request, object_id, from_field)
         if row is not None:
             key = (row.content_type_id, row.object_id)
@@ -104,7 +104,7 @@ class OfObjectAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("object"))
     def tracked(self, row: Any) -> str | SafeString:
-        """The object by its name, linked to its page in the admin, or on the site."""
+        """Return the name of the object, linked to its page in the admin or on the site."""
         obj = row.tracked_object
         if obj is None:
             return str(row.object_label)
@@ -117,9 +117,9 @@ class OfObjectAdmin(ReadOnlyAdmin):
         return str(row.content_type.name)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """Find rows by the id of their object, or by what else they have exactly, each by an index.
+        """Find rows by the id of their object, by ``exact_fields``, or by the name of their object, all with indexes.
 
-        Also by name, for models whose own admin can be searched, among the objects that it shows to the user.
+        The name is searched for in models whose own admin has a search, among the objects that it shows to the user.
         """
         term = search_term.strip()
         if not term:
@@ -154,12 +154,12 @@ class OfObjectAdmin(ReadOnlyAdmin):
         try:
             url = str(tracking_url()) if tracking_url else ""
         except NoReverseMatch:
-            return ""  # a draft without a slug, for one
+            return ""  # such as for a draft without a slug
         return url if _is_link(url) else ""
 
 
 def _is_link(url: str) -> bool:
-    """Whether it leads to a page; ``javascript:`` and the like would run with the rights of who clicks."""
+    """Return whether ``url`` is safe to link; ``javascript:`` would run with the rights of the user."""
     try:
         return urlsplit(url).scheme in {"", "http", "https"}
     except ValueError:
@@ -167,5 +167,8 @@ def _is_link(url: str) -> bool:
 
 
 def tracked() -> list[type[Model]]:
-    """The models whose objects have rows: those with the mixin, each under the name its views are counted by."""
+    """Return the models that rows can belong to.
+
+    A view of an object of multi-table inheritance belongs to its topmost parent with the mixin.
+    """
     return list(dict.fromkeys(map(tracked_model, tracked_models())))

@@ -1,4 +1,4 @@
-"""The log of views."""
+"""The admin of the log of views."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from djinsight import database
 from djinsight.admin.base import ModelFilter, OfObjectAdmin
 from djinsight.models import PageViewLog
 
-URLS = 20_000  # views whose URLs a search compares: 20 ms
+URLS = 20_000  # newest views whose URLs a search compares, in 20 ms
 
 
 @admin.register(PageViewLog)
 class PageViewLogAdmin(OfObjectAdmin):
+    """Shows logged views."""
+
     list_display = ("tracked", "model_name", "timestamp", "is_unique", "url", "referrer", "visitor", "ip_address")
-    list_display_links = ("timestamp",)  # the object's name leads to the object
+    list_display_links = ("timestamp",)  # the name of the object links to the object
     list_filter = (ModelFilter, "timestamp", "is_unique")
     exact_fields = ("view_id", "visitor")
-    search_help_text = _("The name of an object, its id, a view id, a visitor, or how a URL of a recent view begins")
+    search_help_text = _("The name of an object, its id, a view id, a visitor, or the beginning of a recent view's URL")
     ordering = ("-timestamp", "-pk")
-    # Sorting a large log by a column without an index would read all of it.
+    # A sort of a large log by a column without an index would read all of it.
     sortable_by = ("timestamp",)
     fields = ("tracked", "content_type", "object_id", "view_id", *list_display[2:], "user_agent")
     readonly_fields = ("tracked",)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """Find a URL by how it begins, among the newest ``URLS`` views; everything else by an index.
+        """Find views by the beginning of their URL, among the newest ``URLS`` views, or by an index.
 
-        An index of all URLs would be as long as the log.
+        URLs have no index, because it would be as large as the log.
         """
         term = search_term.strip()
         if not term.startswith("/") and "://" not in term:

@@ -1,4 +1,4 @@
-"""Totals and daily summaries."""
+"""The admin of totals and daily summaries."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _OF_DAY: list[Any] = [metric.name for metric in COUNTS]
 
 @admin.register(PageViewStatistics)
 class PageViewStatisticsAdmin(OfObjectAdmin):
+    """Shows the totals of each object."""
+
     list_display = ("tracked", "model_name", *_TOTALS)
-    list_display_links = ("total_views",)  # the object's name leads to the object
+    list_display_links = ("total_views",)  # the name of the object links to the object
     list_filter = (ModelFilter, "last_viewed_at")
     ordering = ("-total_views", "-pk")
-    # Sorting by a column without an index would read all of them.
+    # A sort by a column without an index would read all rows.
     sortable_by = ("total_views",)
     fields = ("tracked", "content_type", "object_id", *_TOTALS)
     readonly_fields = ("tracked",)
@@ -28,8 +30,10 @@ class PageViewStatisticsAdmin(OfObjectAdmin):
 
 @admin.register(PageViewSummary)
 class PageViewSummaryAdmin(OfObjectAdmin):
+    """Shows the views of each object by day."""
+
     list_display = ("tracked", "model_name", "date", *_OF_DAY)
-    list_display_links = ("date",)  # the object's name leads to the object
+    list_display_links = ("date",)  # the name of the object links to the object
     list_filter = (ModelFilter, "date")
     ordering = ("-date", "-total_views", "-pk")
     sortable_by = ("date",)

@@ -1,1 +1,1 @@
-"""Finding out why a site does not count, or does not show, a view."""
+"""The doctor: finds out why a site does not count a view, or does not show it."""

@@ -1,4 +1,4 @@
-"""Findings: what the doctor saw, each one sentence, and one that says what to do."""
+"""Findings: the results of the doctor's checks, each with a sentence on the state and one on the remedy."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     FINE = "ok"
-    ADVICE = "advice"  # it works, and could lose views one day
+    ADVICE = "advice"  # the site works, but could lose views one day
     PROBLEM = "PROBLEM"  # views are not counted, not shown or not kept
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``code`` is stable."""
+    """The result of one check.
+
+    Attributes:
+        level: How serious it is.
+        code: A stable name of the kind of finding, such as ``redis``.
+        text: A sentence that says how things are.
+        cure: A sentence that says what to do; ``""`` if nothing is to be done.
+    """
 
     level: Level
     code: str
@@ -28,12 +35,15 @@ class Finding:
 
 
 def fine(code: str, text: str) -> Finding:
+    """Return the finding that a check passed."""
     return Finding(Level.FINE, code, text)
 
 
 def advice(code: str, text: str, cure: str) -> Finding:
+    """Return the finding of something that could lose views one day."""
     return Finding(Level.ADVICE, code, text, cure)
 
 
 def problem(code: str, text: str, cure: str) -> Finding:
+    """Return the finding of something that keeps views from being counted, shown or kept."""
     return Finding(Level.PROBLEM, code, text, cure)

@@ -1,4 +1,4 @@
-"""What is in Redis: keys by their kind, the memory they take, and what the counters say."""
+"""The inventory: the keys in Redis by kind, the memory that they take, and the values of the counters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {
     "refused": "refusals",
     "events": "stream of pending views",
     "pending": "sums of pending views",
-    "deleted": "deleted objects whose statistics are to go",
+    "deleted": "deleted objects whose statistics are still to be deleted",
     "meta": "state of the stream",
     "shed": "views counted while the stream was full",
 }
@@ -42,7 +42,7 @@ _TAG = re.compile(r"\{\d+\}:")
 
 @dataclass(slots=True)
 class Kind:
-    """The keys of one kind and their memory."""
+    """The number of keys of one kind, and their memory in bytes."""
 
     keys: int = 0
     bytes: int = 0
@@ -50,19 +50,23 @@ class Kind:
 
 @dataclass(slots=True)
 class Inventory:
-    """All keys below our prefix, or the first ``keys`` of them where ``complete`` is False."""
+    """All keys below the site's prefix, or the first ``keys`` of them if ``complete`` is False."""
 
     keys: int = 0
     complete: bool = True
     pending: int = 0  # stream entries
-    shed: int = 0  # views that wait without their detail
+    shed: int = 0  # pending views whose detail was dropped
     kinds: dict[str, Kind] = field(default_factory=dict)
     views: dict[ObjectRef, int] = field(default_factory=dict)
-    older_views: dict[tuple[str, str], int] = field(default_factory=dict)  # by model ("" for none) and primary key
+    older_views: dict[tuple[str, str], int] = field(default_factory=dict)  # by model ("" if unnamed) and primary key
 
 
 def take(limit: int) -> Inventory:
-    """Look at all keys, at most ``limit``, a thousand at a time. Raises redis.RedisError."""
+    """Return the inventory of at most ``limit`` keys, read a thousand at a time.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
     found = Inventory()
     for shard in servers.shards():
         for names in servers.scan(shard):
@@ -71,7 +75,7 @@ def take(limit: int) -> Inventory:
             _add(found, shard, names[:room])
             if not found.complete:
                 break
-    # Version 0.1 counted each view with and without the model.
+    # Version 0.1 counted each view twice, with the model and without it.
     for label, pk in [each for each in found.older_views if each[0]]:
         if found.older_views.get(("", pk)) == found.older_views[label, pk]:
             del found.older_views["", pk]
@@ -79,14 +83,18 @@ def take(limit: int) -> Inventory:
         client, keys = connections.sync_client(shard), Keys(shard)
         found.pending += client.xlen(keys.events)
         counts = (kept.partition(b":")[0] for kept in client.hvals(keys.shed))
-        found.shed += sum(int(views) for views in counts if views.isdigit())  # persist drops what is no number
+        found.shed += sum(int(views) for views in counts if views.isdigit())  # persist drops other values
     return found
 
 
 def delete_all() -> int:
-    """Delete all keys of the kinds that are listed here below our prefix, and return how many.
+    """Delete all keys of the known kinds below the site's prefix, and return how many.
 
-    Keys of other programs that begin like ours stay. Raises redis.RedisError or ForeignDataSet.
+    Keys of other programs with the same prefix stay.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data belongs to another site, so nothing was deleted.
     """
     for shard in range(conf.redis_shards):
         sites.check(shard)
@@ -110,7 +118,7 @@ def _add(found: Inventory, shard: int, names: Sequence[str]) -> None:
     counters: list[str] = []
     for name, size in zip(names, sizes, strict=True):
         if size is None:
-            continue  # it expired meanwhile
+            continue  # the key has expired since the scan
         key = of_older.get(name)
         label = OLDER[key.kind] if key else _kind(name)
         kind = found.kinds.setdefault(label, Kind())
@@ -131,7 +139,7 @@ def _add(found: Inventory, shard: int, names: Sequence[str]) -> None:
 
 
 def _add_counter(found: Inventory, name: str, views: int) -> None:
-    with suppress(InvalidRef):  # somebody else's key
+    with suppress(InvalidRef):  # a key of another program
         found.views[ObjectRef.parse(_below(name).removeprefix("counter:"))] = views
 
 
@@ -141,5 +149,5 @@ def _kind(name: str) -> str:
 
 
 def _below(name: str) -> str:
-    """A name without our prefix and the tag of its shard."""
+    """Return the name of a key without the site's prefix and the hash tag of its shard."""
     return _TAG.sub("", name[len(conf.redis_key_prefix) :], count=1)

@@ -1,4 +1,4 @@
-"""The HTML of a page, as far as the doctor looks at it."""
+"""Markup: the parts of a page's HTML that the doctor checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 @dataclass
 class Markup:
-    """Trackers, script and policies of one page, as the server sent it."""
+    """The trackers, the script and the policies in the HTML of one page, before any JavaScript runs."""
 
     trackers: set[str] = field(default_factory=set)  # refs
     script: dict[str, str] | None = None  # the attributes of its script element
@@ -17,7 +17,7 @@ class Markup:
 
 
 def read(text: str) -> Markup:
-    """Return what ``text`` holds. Never raises: browsers take any text for HTML, too."""
+    """Return the relevant markup of a page. Never raises, because any string is HTML, as in browsers."""
     reader = _Reader()
     reader.feed(text)
     return reader.found

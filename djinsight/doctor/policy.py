@@ -1,6 +1,6 @@
-"""Content-Security-Policy: whether the policies of a page let its script load and connect.
+"""Content-Security-Policy: check if the policies of a page let its script load and connect.
 
-After https://www.w3.org/TR/CSP3/, for the two directives that matter here. Hashes are not looked at.
+Follows https://www.w3.org/TR/CSP3/ for the directives of scripts and connections. Hashes are ignored.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ _SOURCE = re.compile(
     r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?P<host>\*|(?:\*\.)?[^:/*']+)(?::(?P<port>\d+|\*))?(?:/.*)?"
 )
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-# The scheme of a source, and those of the URLs that it lets pass.
+# The scheme of a source, and the schemes of the URLs that it permits.
 _SCHEMES = {"http": {"http", "https"}, "ws": {"ws", "wss", "http", "https"}, "wss": {"wss", "https"}}
-_ORIGINS = {"http": {"http", "https", "ws", "wss"}, "https": {"https", "wss"}}  # of a page, for 'self'
+# The scheme of a page, and the schemes of the URLs that 'self' permits.
+_ORIGINS = {"http": {"http", "https", "ws", "wss"}, "https": {"https", "wss"}}
 
 
 def forbids_connection(policies: Iterable[str], url: str, origin: str) -> bool:
@@ -33,14 +34,14 @@ def _allows(policy: str, names: tuple[str, ...], url: str, origin: str, nonce: s
     directives: dict[str, list[str]] = {}
     for part in policy.split(";"):
         name, *listed = part.split() or [""]
-        directives.setdefault(name.lower(), listed)  # the first of a name counts
+        directives.setdefault(name.lower(), listed)  # the first directive of a name applies
     sources = next((directives[name] for name in names if name in directives), None)
     if sources is None:
         return True
     if nonce and f"'nonce-{nonce}'" in sources:
         return True
     if "'strict-dynamic'" in sources:
-        return False  # of scripts, only those with the nonce
+        return False  # it permits only scripts with the nonce
     return any(_matches(source.lower(), url, origin) for source in sources)
 
 

@@ -1,8 +1,8 @@
-"""The probe: one view over a real socket, followed into the database and taken away again.
+"""The probe: one view over a real socket, followed into the database and deleted again.
 
-It is a view of an object that does not exist, of a model of this app: no number of a real object changes, and persist
-keeps no sums for objects that do not exist. What is left of it is a log row, which is deleted at the end; a probe
-that could not do so is cleared by the next one.
+The viewed object does not exist, and its model belongs to this app. So no number of a real object changes, and persist
+keeps no sums, because it skips objects that do not exist. Only a log row remains, which the probe deletes at its end.
+If a probe is killed before that, the next one deletes the row.
 """
 
 from __future__ import annotations
@@ -40,25 +40,28 @@ from djinsight.tracked.refs import ObjectRef
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 WITHIN = 5.0  # seconds a frame may take
-LOOK_EVERY = 0.1  # seconds between two looks into the database
+LOOK_EVERY = 0.1  # seconds between two queries for the log row
 TOKEN_AGE = 300  # seconds
 
 _MARK = "doctor-"
-_ELSEWHERE = 2  # views: more than the probe has
+_ELSEWHERE = 2  # views in the broadcast; more than the probe's one, so that pages accept it as newer
 _CURES = {
     "token": "Give this command the SECRET_KEY of the server.",
-    "expired": "Set the clocks of both machines.",
+    "expired": "Correct the clocks of both machines.",
     "disabled": "Set DJINSIGHT_ENABLE_TRACKING = True for the server.",
-    "unavailable": "Let the server reach Redis, as its log says.",
-    "busy": "Redis is too slow or full for the views that come in.",
+    "unavailable": "Make Redis reachable for the server, whose log has the error.",
+    "busy": "Look at the load and the memory of Redis, which is too slow or full for all the views.",
 }
 
 
 class Probe:
-    """One probe view. ``findings`` are what it met.
+    """Sends one probe view, and reports what becomes of it as ``findings``.
 
-    Without ``layer_delivers``, which is known of this process, it broadcasts nothing; without ``http_answers``, which
-    is known of the site, it sends nothing over HTTP.
+    Args:
+        site: The site to send it to.
+        wait: Seconds that a worker may take to write it.
+        layer_delivers: True if the channel layer of this process delivers. If not, the probe broadcasts nothing.
+        http_answers: True if the site's HTTP fallback works. If not, the probe sends nothing over HTTP.
     """
 
     def __init__(self, site: Site, wait: float, *, layer_delivers: bool = True, http_answers: bool = True) -> None:
@@ -70,6 +73,7 @@ class Probe:
         self.view_id = secrets.token_hex(16)
 
     def findings(self) -> Iterator[Finding]:
+        """Run the probe, and yield a finding for each step."""
         clear()
         try:
             began = time.monotonic()
@@ -78,7 +82,7 @@ class Probe:
                 counted = counted or (finding.code, finding.level) == ("counted", Level.FINE)
                 refused = refused or finding.code == "refused"
                 yield finding
-            if self.http_answers and not refused:  # else it would be said twice
+            if self.http_answers and not refused:  # a refusal over HTTP would be the same finding again
                 for finding in self._over_http():
                     counted = counted or finding.level is Level.FINE
                     yield finding
@@ -105,8 +109,8 @@ class Probe:
         except InvalidStatus as error:
             yield _refused(url, origin, error.response.status_code)
         except InvalidHandshake as error:
-            cure = "Let the web server pass WebSockets on to Daphne (Upgrade and Connection headers)."
-            yield problem("socket", f"{url} is no socket ({error}).", cure)
+            cure = "Make the web server pass WebSockets to Daphne (Upgrade and Connection headers)."
+            yield problem("socket", f"{url} is not a WebSocket ({error}).", cure)
         except TimeoutError:
             yield problem("socket", f"The socket {url} does not answer.", "Look at the server's log.")
         except WebSocketException as error:
@@ -115,7 +119,7 @@ class Probe:
             yield problem("site", f"Nothing listens at {url} ({error}).", "Start Daphne, or give --url.")
 
     def _headers(self) -> dict[str, str]:
-        """Return what was given for the site, and a session of the probe's own."""
+        """Return the headers that were given for the site, with the session cookie of a visitor of its own."""
         headers = dict(self.site.headers)
         cookie = f"{settings.SESSION_COOKIE_NAME}={secrets.token_hex(16)}"
         given = next((name for name in headers if name.lower() == "cookie"), "Cookie")
@@ -123,10 +127,13 @@ class Probe:
         return headers
 
     def _over_http(self) -> Iterator[Finding]:
-        """Send the view again, as a page does where sockets do not work. Its id is known, so it counts once."""
+        """Send the view again over HTTP, as a page does if sockets do not work.
+
+        Its id is the same, so it counts once.
+        """
         route = routes.route()
         if not route.works:
-            return  # a system check says so
+            return  # a system check reports this
         url = urljoin(self.site.url, route.path)
         began = time.monotonic()
         answer = ask(url, self.site, json.dumps(self._frame()).encode(), agent=BROWSER)
@@ -143,7 +150,7 @@ class Probe:
         else:
             reason = frame.get("reason")
             cure = _CURES.get(str(reason), "Look at the server's log.")
-            yield problem("refused", f"The server refused the probe view over HTTP: {reason}.", cure)
+            yield problem("refused", f"The server refused the probe view over HTTP ({reason}).", cure)
 
     def _frame(self) -> dict[str, str]:
         token = tokens.mint("view", self.ref, TOKEN_AGE)
@@ -156,7 +163,7 @@ class Probe:
         if first["type"] == "error":
             reason = first.get("reason")
             cure = _CURES.get(str(reason), "Look at the server's log.")
-            yield problem("refused", f"The server refused to show numbers: {reason}.", cure)
+            yield problem("refused", f"The server refused to send counters ({reason}).", cure)
             return
         began = time.monotonic()
         socket.send(json.dumps(self._frame()))
@@ -170,7 +177,7 @@ class Probe:
             if frame["type"] == "rejected":
                 reason = frame.get("reason")
                 cure = _CURES.get(str(reason), "Look at the server's log.")
-                yield problem("refused", f"The server refused the probe view: {reason}.", cure)
+                yield problem("refused", f"The server refused the probe view ({reason}).", cure)
                 return
         if "counted" not in times:
             text = f"The probe view was not acknowledged within {WITHIN:.0f} s."
@@ -178,15 +185,15 @@ class Probe:
             return
         yield fine("counted", f"A view is counted in {times['counted'] * 1000:.1f} ms.")
         if "counters" in times:
-            yield fine("push", f"Its number is pushed to open pages in {times['counters'] * 1000:.1f} ms.")
+            yield fine("push", f"The new number is pushed to open pages in {times['counters'] * 1000:.1f} ms.")
         else:
-            text = f"The view was counted, and its number was not pushed within {WITHIN:.0f} s."
+            text = f"The view was counted, but the new number was not pushed to open pages within {WITHIN:.0f} s."
             yield problem("push", text, "Look at the server's log.")
         if self.layer_delivers:
             yield from self._broadcast(socket)
 
     def _broadcast(self, socket: ClientConnection) -> Iterator[Finding]:
-        """Does the page get a number that this process broadcasts, as one that another server has counted?"""
+        """Check that the open page receives a broadcast of this process, as if another server had counted a view."""
         moment = days.now()
         began = time.monotonic()
         async_to_sync(_publish)(Snapshot(self.ref, _ELSEWHERE, 1, _ELSEWHERE, moment.ms, moment.ms, moment.number))
@@ -199,7 +206,7 @@ class Probe:
             yield problem("broadcast", text, cure)
         else:
             took = 1000 * (time.monotonic() - began)
-            yield fine("broadcast", f"A number that another process counts is pushed to them in {took:.1f} ms.")
+            yield fine("broadcast", f"A number that another process counts is pushed to open pages in {took:.1f} ms.")
 
     def _in_database(self, began: float) -> Iterator[Finding]:
         rows = PageViewLog.objects.filter(view_id=self.view_id, content_type=_content_type())
@@ -208,23 +215,26 @@ class Probe:
                 break
             time.sleep(LOOK_EVERY)
         else:
-            yield fine("database", f"It is in the database after {time.monotonic() - began:.1f} s.")
+            yield fine("database", f"The view is in the database after {time.monotonic() - began:.1f} s.")
             return
-        text = f"The view was not in the database after {self.wait:.0f} s:"
-        text += " no Celery worker runs, or no beat that gives it the task, or neither."
+        text = f"The view was not in the database after {self.wait:.0f} s,"
+        text += " because no Celery worker or no Celery beat is running."
         yield problem("worker", text, "Start both.")
-        persist()  # nobody else does, and the probe is not to stay behind
+        persist()  # no worker does it, and the probe must not stay in Redis
         if rows.exists():
-            yield fine("database", "This command wrote it, together with what was waiting.")
+            yield fine("database", "This command wrote the view itself, with all other pending views.")
         else:
-            text = "This command could not find its view in Redis either."
-            yield problem(
-                "redis_url", text, "Give this command and the server the same DJINSIGHT_REDIS_URL and prefix."
-            )
+            text = "This command did not find its view in Redis either."
+            cure = "Give this command and the server the same DJINSIGHT_REDIS_URL and DJINSIGHT_REDIS_KEY_PREFIX."
+            yield problem("redis_url", text, cure)
 
 
 def clear(ref: ObjectRef | None = None) -> None:
-    """Take away what probes left behind: this one's counters, and the log rows of all of them."""
+    """Delete what probes left behind.
+
+    Args:
+        ref: The object of this probe, whose counters are deleted. The log rows and keys of all probes always are.
+    """
     rows = PageViewLog.objects.filter(content_type=_content_type(), object_id__startswith=_MARK)
     try:
         for object_id, visitor in rows.values_list("object_id", "visitor"):
@@ -235,12 +245,12 @@ def clear(ref: ObjectRef | None = None) -> None:
         if ref is not None:
             loading.forget([ref])
     except (redis.RedisError, OSError, CountingUnavailable):
-        return  # Redis is down, as a finding says; the rows tell the next probe what to clear
+        return  # a finding reports that Redis is down; the rows stay, so that the next probe clears their keys
     rows.delete()
 
 
 def default_wait() -> float:
-    """How long a worker may take: three runs, and time to start one."""
+    """Return the seconds that a worker may take: three runs of persist, and time to start one."""
     return 3 * conf.persist_interval + 10
 
 
@@ -256,14 +266,14 @@ def _content_type() -> ContentType:
 
 def _refused(url: str, origin: str, status: int) -> Finding:
     if status == 401:
-        text = f"The socket {url} asks for a password (401): it cannot be looked at."
+        text = f"The socket {url} asks for a password (401), so it cannot be checked."
         return problem("unseen", text, f"{LET_IN}.")
     if status in {502, 503, 504}:
-        text = f"The socket {url} is not available ({status}), as in maintenance."
+        text = f"The socket {url} is not available ({status}), as during maintenance."
         return problem("unavailable", text, "Look at the log of the web server, and start Daphne.")
     if status == 403:
         cure = "Add the host of the site to ALLOWED_HOSTS, and give --url as browsers see it."
-        return problem("origin", f"The socket {url} was refused to pages of {origin} (403).", cure)
+        return problem("origin", f"The socket {url} refuses pages of {origin} (403).", cure)
     if status == 404:
         cure = "Serve the site with Daphne, with ASGI_APPLICATION as in asgi_example.py."
         return problem("socket", f"The socket {url} is not routed (404).", cure)
@@ -272,7 +282,7 @@ def _refused(url: str, origin: str, status: int) -> Finding:
 
 
 def _receive(socket: ClientConnection, *types: str) -> dict[str, Any]:
-    """The next frame of one of ``types``. Raises TimeoutError."""
+    """Return the next frame of one of ``types``, and skip others. Raises TimeoutError after ``WITHIN`` seconds."""
     until = time.monotonic() + WITHIN
     while (left := until - time.monotonic()) > 0:
         frame: dict[str, Any] = json.loads(socket.recv(timeout=left))

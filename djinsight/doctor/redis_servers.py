@@ -1,4 +1,4 @@
-"""Redis as the doctor sees it: is it there, is it the right one, does it take views, and does it keep them?"""
+"""Redis servers: check that each one answers, is this site's, accepts views, and keeps them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUTSIDE = (("ping",), ("exists", "{key}"), ("ttl", "{key}"), ("xlen", "{key}"),
 
 
 def examine() -> Iterator[Finding]:
-    """Look at each Redis."""
+    """Check each Redis server, and yield the findings."""
     for shard in servers.shards():
         yield from _server(shard, endpoints.parse(conf.redis_urls[shard]).place)
 
@@ -42,7 +42,7 @@ def _server(shard: int, where: str) -> Iterator[Finding]:
         yield problem("site", f"At {where} {error}.", error.hint)
         return
     except (redis.RedisError, OSError):
-        pass  # it refuses writes, which the next finding tells
+        pass  # it refuses writes, and the next finding says so
     yield from _takes_views(shard, where, client)
 
 
@@ -54,22 +54,22 @@ def _no_answer(where: str, error: BaseException, fault: Fault) -> Finding:
 
 
 def _state(where: str, client: Any) -> Iterator[Finding]:
-    """Report what the server says of itself."""
+    """Check the version and the settings that the server reports."""
     try:
         info = client.info()
     except (redis.RedisError, OSError) as error:
         yield fine("redis", f"Redis at {where} answers.")
-        text = f"What Redis at {where} says of its version and memory is unknown ({str(error).rstrip('.')})."
-        yield advice("info", text, "Give its user +info to have them checked.")
+        text = f"The version and the memory settings of Redis at {where} are unknown ({str(error).rstrip('.')})."
+        yield advice("info", text, "Give its user +info, so that this command can check them.")
         return
     version = str(info.get("redis_version", "0"))
     yield fine("redis", f"Redis {version} at {where} answers.")
     if _numbers(version) < OLDEST and info.get("server_name") != "valkey":
-        yield problem("version", f"Redis at {where} is version {version}.", "Use 6.2 or later, or Valkey.")
+        yield problem("version", f"Redis at {where} is version {version}.", "Use Redis 6.2 or later, or Valkey.")
     yield from _keeps(where, str(info.get("maxmemory_policy", "")), bool(info.get("maxmemory")))
     if info.get("aof_enabled") == 0:
         cure = "Set appendonly yes and appendfsync everysec."
-        text = f"Redis at {where} has no append-only file: a crash loses the views that are not persisted yet."
+        text = f"Redis at {where} has no append-only file, so a crash loses the views that are not persisted yet."
         yield advice("appendonly", text, cure)
 
 
@@ -79,13 +79,13 @@ def _keeps(where: str, policy: str, limited: bool) -> Iterator[Finding]:
     text = f"Redis at {where} may delete keys when its memory is full (maxmemory-policy {policy})"
     if policy.startswith("allkeys") and limited:
         cure = "Set maxmemory-policy noeviction."
-        yield problem("eviction", f"{text}, views that are not persisted yet among them.", cure)
+        yield problem("eviction", f"{text}, including views that are not persisted yet.", cure)
     else:
         yield advice("eviction", f"{text}.", "Set maxmemory-policy noeviction before you set maxmemory.")
 
 
 def _takes_views(shard: int, where: str, client: Any) -> Iterator[Finding]:
-    """Does it take the commands that counting needs?"""
+    """Check that the server accepts all commands that counting needs."""
     keys = Keys(shard).of_trial()
     errors: dict[str, str] = {}
     for name, *arguments in _OUTSIDE:
@@ -111,7 +111,7 @@ def _takes_views(shard: int, where: str, client: Any) -> Iterator[Finding]:
 
 
 def _is_denied(text: str) -> bool:
-    # In a script the words differ by the version of Redis.
+    # Errors inside of a script have other words, which differ between versions of Redis.
     return faults.fault_of(text) is Fault.PERMISSION or "no permission" in text or "can't run this command" in text
 
 

@@ -1,4 +1,4 @@
-"""Services as this process sees them: settings, tables, the channel layer and the schedule."""
+"""Services: check settings, tables, the channel layer and the schedule from within this process."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from djinsight.conf import conf
 from djinsight.doctor.findings import Finding, advice, fine, problem
 
 LAYER_WITHIN = 5.0  # seconds
-NAMED = 3  # missing tables; of the others, how many
+NAMED = 3  # missing tables that a finding names; it counts the others
 
 _NEEDED = {"djinsight", "contenttypes", "django_celery_beat"}
-# Warnings where some pages get no numbers, or are not counted: the channel layer, and the URLs of the fallback.
+# Warnings after which some pages get no numbers or are not counted: the channel layer, and the URLs of the fallback.
 _SERIOUS = {"djinsight.W001", "djinsight.W005"}
 
 
 def settings() -> Iterator[Finding]:
-    """What the system checks say, and whether anything is tracked at all."""
+    """Report the messages of the system checks, and tracking that is off."""
     for message in checks.run_checks(tags=["djinsight"]):
         kind = problem if message.level >= checks.ERROR or message.id in _SERIOUS else advice
         yield kind(message.id or "check", message.msg, message.hint or "")
     if not conf.enable_tracking:
-        yield problem("tracking", "Tracking is off: no view is counted.", "Set DJINSIGHT_ENABLE_TRACKING = True.")
+        yield problem("tracking", "Tracking is off, so no view is counted.", "Set DJINSIGHT_ENABLE_TRACKING = True.")
 
 
 def tables() -> Iterator[Finding]:
-    """Are the tables there, and are they of this version?"""
+    """Check that all tables exist and are of this version."""
     alias = database.alias()
     try:
         for message in checks.run_checks(tags=[checks.Tags.database], databases=[alias]):
@@ -50,7 +50,7 @@ def tables() -> Iterator[Finding]:
         missing = _missing_tables()
     except DatabaseError as error:
         text = f"The database does not answer ({type(error).__name__}: {error})."
-        yield problem("database", text, "Start it, or correct DATABASES.")
+        yield problem("database", text, "Start the database, or correct DATABASES.")
         return
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
@@ -61,7 +61,7 @@ def tables() -> Iterator[Finding]:
 
 
 def _missing_tables() -> list[str]:
-    """Of djinsight, and of the apps it reads; each where a router has it."""
+    """Return the missing tables of djinsight and of the apps that it reads, in the database that the router names."""
     by_alias: dict[str, set[str]] = {}
     for model in apps.get_models():
         if model._meta.app_label in _NEEDED:
@@ -75,19 +75,19 @@ def _missing_tables() -> list[str]:
 
 
 def channel_layer() -> Iterator[Finding]:
-    """Does a message to a group come back?"""
+    """Check that a message to a group of the channel layer comes back."""
     try:
         layer = get_channel_layer()
         if layer is None or isinstance(layer, InMemoryChannelLayer):
-            return  # a system check says so; what a process sends to itself says nothing of others
+            return  # a system check reports this; a message within one process would prove nothing
         async_to_sync(_send_and_receive)(layer)
     except (InvalidChannelLayerError, ImportError):
-        return  # the same
+        return  # a system check reports this
     except (redis.RedisError, OSError, TimeoutError) as error:
-        text = f"The channel layer does not deliver ({type(error).__name__}): open pages get no numbers."
+        text = f"The channel layer does not deliver ({type(error).__name__}), so open pages get no numbers."
         yield problem("channel_layer", text, 'Correct the hosts of CHANNEL_LAYERS["default"]["CONFIG"].')
         return
-    yield fine("channel_layer", "The channel layer delivers.")
+    yield fine("channel_layer", "The channel layer delivers messages.")
 
 
 async def _send_and_receive(layer: object) -> None:
@@ -100,7 +100,7 @@ async def _send_and_receive(layer: object) -> None:
 
 
 def celery() -> Iterator[Finding]:
-    """Has this process the site's Celery app? Without it none of the site's settings for Celery are read."""
+    """Check that this process has the site's Celery app, without which the site's Celery settings are not read."""
     named = sorted(name for name in dir(django_settings) if name.startswith("CELERY_"))
     if has_celery_app() or not (named or apps.is_installed("django_celery_beat")):
         return
@@ -108,18 +108,18 @@ def celery() -> Iterator[Finding]:
     package = module.partition(".")[0] if "." in module else "mysite"
     text = "This process has Celery's default app"
     text += f", which does not read {named[0]} and the like" if named else ", which reads no settings of the site"
-    text += ": tasks that Django sends do not reach your workers."
+    text += ", so tasks that Django sends do not reach your workers."
     cure = f'Import the app that {package}/celery.py makes in {package}/__init__.py: "from .celery import app".'
     yield advice("celery", text, cure)
 
 
 def has_celery_app() -> bool:
-    """Return whether somebody has made a Celery app in this process."""
+    """Return whether this process has a Celery app other than Celery's default one."""
     return bool(current_app.main != "default")
 
 
 def _beat() -> Iterator[Finding]:
-    """Does the scheduler of beat read the tables that the tasks are in?"""
+    """Check that the scheduler of beat reads the tables of the periodic tasks."""
     scheduler = str(current_app.conf.beat_scheduler)
     own = {entry.get("task") for entry in current_app.conf.beat_schedule.values()}
     if "django_celery_beat" not in scheduler and "djinsight.persist" not in own:
@@ -129,15 +129,15 @@ def _beat() -> Iterator[Finding]:
 
 
 def schedule() -> Iterator[Finding]:
-    """With django_celery_beat: is the task that writes views scheduled?"""
+    """Check that django_celery_beat, if it is installed, schedules the task that writes views."""
     yield from celery()
     if not apps.is_installed("django_celery_beat"):
         return
-    if has_celery_app():  # else its settings are not known
+    if has_celery_app():  # without it, the site's Celery settings are unknown
         yield from _beat()
     tasks = apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(task="djinsight.persist")
     if not tasks.exists():
         yield problem("schedule", "The task djinsight.persist is not scheduled.", "Run python manage.py migrate.")
     elif not tasks.filter(enabled=True).exists():
-        text = "The periodic task djinsight.persist is disabled: no view gets into the database."
+        text = "The periodic task djinsight.persist is disabled, so no view is written to the database."
         yield problem("schedule", text, "Enable it in the admin.")

@@ -1,4 +1,4 @@
-"""The site as a browser sees it: its pages, the script, the HTTP fallback."""
+"""The site as a browser sees it: its script, its HTTP fallback and its pages."""
 
 from __future__ import annotations
 
@@ -25,30 +25,37 @@ from djinsight.pages import fallback as routes
 from djinsight.tracked.refs import ObjectRef
 
 WITHIN = 10.0  # seconds an answer may take
-MAX_PAGE = 4_000_000  # bytes of a page that are read
-CRAWLER = "Python-urllib/3 djinsight-doctor"  # its views would not count
-LOCAL = [".localhost", "127.0.0.1", "[::1]"]  # what Django takes for ALLOWED_HOSTS under DEBUG, where it is empty
+MAX_PAGE = 4_000_000  # bytes read of a page
+CRAWLER = "Python-urllib/3 djinsight-doctor"  # a crawler's user agent, so that its views do not count
+LOCAL = [".localhost", "127.0.0.1", "[::1]"]  # Django's ALLOWED_HOSTS under DEBUG, if the setting is empty
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site at ``url``, as ``http://example.org/``. ``headers`` are sent to it, and to nobody else."""
+    """The site to check.
+
+    Attributes:
+        url: Its address, such as ``http://example.org/``.
+        headers: Sent with each request to this origin, and to no other.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def origin(self) -> str:
+        """The origin of its pages, such as ``http://example.org``."""
         return origin_of(self.url)
 
     @property
     def socket_url(self) -> str:
+        """The URL of its socket, such as ``ws://example.org/ws/djinsight/``."""
         secure = "wss" if self.origin.startswith("https:") else "ws"
         return secure + urljoin(self.origin, get_script_prefix() + SOCKET_PATH)[len(urlsplit(self.url).scheme) :]
 
 
 def script(site: Site) -> Iterator[Finding]:
-    """Is djinsight.js there?"""
+    """Check that the site serves djinsight.js."""
     url = urljoin(site.url, static("djinsight/djinsight.js"))
     answer = ask(url, site)
     if isinstance(answer, str):
@@ -58,24 +65,25 @@ def script(site: Site) -> Iterator[Finding]:
     elif obstacle := obstacles.of(answer, f"The script at {url}"):
         yield obstacle
     else:
-        cure = "Run python manage.py collectstatic, and let the web server serve STATIC_URL."
+        cure = "Run python manage.py collectstatic, and make the web server serve STATIC_URL."
         if settings.DEBUG:
-            cure = "Let asgi.py serve the static files while you develop, as asgi_example.py does."
-        yield problem("script", f"The script is not there: {url} answers {answer.status}.", cure)
+            cure = "Make asgi.py serve the static files during development, as asgi_example.py does."
+        yield problem("script", f"There is no script at {url}, which answers {answer.status}.", cure)
 
 
 def fallback(site: Site) -> Iterator[Finding]:
-    """Is the HTTP fallback routed, and does it take what pages of this origin send?
+    """Check that the HTTP fallback is routed, and that it accepts requests from pages of this origin.
 
-    Asked for the numbers of no object: a bad view, or another method, would be refused, in the log and in the admin.
+    The request asks for the counters of no objects. A bad view or another method would be refused, and each refusal
+    appears in the log and in the admin.
     """
     route = routes.route(routes.COUNTERS)
     if not route.works:
-        return  # a system check says so
+        return  # a system check reports this
     url = urljoin(site.url, route.path)
     answer = ask(url, site, body=b'{"tokens": []}')
     if isinstance(answer, str):
-        return  # said already
+        return  # the finding of the script reports this
     frame = frame_of(answer)
     if frame is None:
         yield not_ours(answer, url)
@@ -85,12 +93,12 @@ def fallback(site: Site) -> Iterator[Finding]:
         cure = f"Add its host to ALLOWED_HOSTS, or {site.origin} to CSRF_TRUSTED_ORIGINS."
         yield problem("origin", f"{url} refuses the origin {site.origin}.", cure)
     else:
-        text = f"The HTTP fallback at {url} refuses the question: {frame.get('reason')}."
+        text = f"The HTTP fallback at {url} refuses to send counters ({frame.get('reason')})."
         yield problem("urls", text, "Look at the server's log.")
 
 
 def frame_of(answer: Answer) -> dict[str, Any] | None:
-    """Return the frame that our view answered with, None if something else answered."""
+    """Return the frame in the answer of djinsight's HTTP fallback, or None if something else answered."""
     try:
         frame = json.loads(answer.text)
     except ValueError:
@@ -99,22 +107,26 @@ def frame_of(answer: Answer) -> dict[str, Any] | None:
 
 
 def not_ours(answer: Answer, url: str) -> Finding:
-    """Return who answered ``url`` in place of our view."""
+    """Return the finding for an answer from ``url`` that does not come from djinsight's HTTP fallback."""
     name = f"The HTTP fallback at {url}"
     if answer.status == 400:
         return problem("origin", f"{name} is refused by Django (400).", "Add the host of --url to ALLOWED_HOSTS.")
     if answer.status not in {403, 429} and (obstacle := obstacles.of(answer, name)):
         return obstacle
-    cure = "Let the web server pass that path to Django, and restart Django with the URLs of this command."
+    cure = "Make the web server pass this path to Django, and restart Django, so that it has the URLs of this command."
     if answer.status == 403:
-        cure = (
-            "Look at what asks for permission, or a CSRF token, before djinsight.urls: a middleware, or another view."
-        )
+        cure = "Find the middleware or view that asks for a permission or a CSRF token before djinsight.urls is asked."
     return problem("urls", f"{name} is answered by something else ({answer.status}).", cure)
 
 
 def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
-    """Does the object's own page have its tracker?"""
+    """Check that the page of ``ref`` has its tracker.
+
+    Args:
+        site: The site that serves it.
+        ref: The object.
+        path: The path or URL of its page, ``""`` if it has none.
+    """
     if not path:
         yield problem("page", f"{ref} has no page.", "Give its model a get_tracking_url() or get_absolute_url().")
         return
@@ -127,7 +139,8 @@ def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
         yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url().")
         return
     if elsewhere and not (urlsplit(url).scheme in {"http", "https"} and is_own(host)):
-        text = f"The page of {ref} at {url} is not of {site.origin} and its host is not in ALLOWED_HOSTS: not opened."
+        text = f"The page of {ref} at {url} was not opened, because it is not at {site.origin} and its host is not in "
+        text += "ALLOWED_HOSTS."
         yield problem("page", text, "Correct its get_tracking_url() or get_absolute_url(), or give --url.")
         return
     name = f"The page of {ref} at {url}"
@@ -143,14 +156,14 @@ def page(site: Site, ref: ObjectRef, path: str) -> Iterator[Finding]:
         yield problem("page", f"{name} fails ({answer.status}).", "Look at the server's log.")
     elif answer.status != 200:
         cure = "Publish it, or correct its get_tracking_url() or get_absolute_url()."
-        cure += " If it is a page of another of your sites, give --url of that one."
+        cure += " If the page belongs to another of your sites, give the --url of that site."
         yield problem("page", f"{name} answers {answer.status}.", cure)
     else:
         yield from _tracker(site, ref, answer, asked, name, origin_of(url))
 
 
 def is_own(host: str) -> bool:
-    """Return whether ``host`` (with or without a port) is one of the site's, by ``ALLOWED_HOSTS``."""
+    """Return whether ``ALLOWED_HOSTS`` has ``host``, which may include a port."""
     allowed = settings.ALLOWED_HOSTS or (LOCAL if settings.DEBUG else [])
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
@@ -163,49 +176,51 @@ def _tracker(site: Site, ref: ObjectRef, answer: Answer, asked: str, name: str, 
         yield from _script_of_page(found, answer, name, origin)
     elif found.trackers:
         others = ", ".join(sorted(found.trackers)[:3])
-        cure = "Give the tag the object: {% page_view_tracker obj=... %}."
-        yield problem("tracker", f"{name} counts views of {others}, not its own.", cure)
+        cure = "Give the tag the object, as in {% page_view_tracker obj=... %}."
+        yield problem("tracker", f"{name} counts views of {others}, not of its own object.", cure)
     elif signing_in := obstacles.signing_in(answer, asked, found, name):
         yield signing_in
     elif urlsplit(answer.url).path != urlsplit(asked).path:
-        cure = "Let get_tracking_url() give the address of the page itself, or put the tracker there."
+        cure = "Make get_tracking_url() return the address of the page itself, or add the tracker to the other page."
         yield problem("tracker", f"{name} redirects to {answer.url}, which has no tracker.", cure)
     else:
-        cure = "Put {% load djinsight_tags %}{% page_view_tracker %} in its template."
-        cure += " If JavaScript brings it later, look for data-djinsight-view in a browser: this command runs none."
+        cure = "Put {% load djinsight_tags %}{% page_view_tracker %} into its template."
+        cure += " This command runs no JavaScript: if a script adds it, look for data-djinsight-view in a browser."
         yield problem("tracker", f"{name} has no tracker.", cure)
 
 
 def _script_of_page(found: Markup, answer: Answer, name: str, origin: str) -> Iterator[Finding]:
-    """Has the page the script, too, and do its policies let it work?"""
+    """Check that the page has the script and the fallback's URL, and that its policies permit script and socket."""
     if found.script is None:
-        cure = "Put {% djinsight_script %} before what is cached, or let the page be rendered anew."
-        yield problem("script", f"{name} has a tracker and no script.", cure)
+        cure = "Put {% djinsight_script %} before the cached part of its template, or clear the page from the cache."
+        yield problem("script", f"{name} has a tracker but no script.", cure)
         return
     if not found.script.get("data-djinsight-http") and routes.route().works:
-        cure = (
-            'Add path("djinsight/", include("djinsight.urls")) to the URLs of its host, before what takes every path.'
-        )
-        yield problem("urls", f"{name} knows no HTTP fallback.", cure)
+        cure = 'Add path("djinsight/", include("djinsight.urls")) to the URLs of its host, before a catch-all pattern.'
+        yield problem("urls", f"{name} does not know the HTTP fallback.", cure)
     policies = [*answer.policies, *found.policies]
     src = urljoin(origin, found.script.get("src", ""))
     if policy.forbids_script(policies, src, origin, found.script.get("nonce", "")):
-        cure = "Add its origin, or 'self', to script-src; or let Django's or django-csp's middleware make the nonce."
+        cure = "Add its origin, or 'self', to script-src, or use the nonce of Django's or django-csp's middleware."
         yield problem("policy", f"The Content-Security-Policy of {name[0].lower()}{name[1:]} forbids {src}.", cure)
     socket = "ws" + urljoin(origin, found.script["data-djinsight-socket"])[4:]
     if policy.forbids_connection(policies, socket, origin):
-        text = f"The Content-Security-Policy of {name[0].lower()}{name[1:]} forbids to connect to {socket}."
+        text = f"The Content-Security-Policy of {name[0].lower()}{name[1:]} forbids a connection to {socket}."
         yield problem("policy", text, "Add 'self' to connect-src.")
 
 
 def origin_of(url: str) -> str:
-    """``https://example.org`` of ``https://example.org/page/``. Raises ValueError for what is no URL."""
+    """Return the origin of a URL: ``https://example.org`` for ``https://example.org/page/``.
+
+    Raises:
+        ValueError: It is not a URL.
+    """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Follows a redirect to the same origin, or to the host that was asked for; another one is the answer itself."""
+    """Follows a redirect to the same origin, or to the host that was asked for; returns any other one as the answer."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         to, asked = urlsplit(newurl), urlsplit(req.full_url)
@@ -217,10 +232,14 @@ class _SameOrigin(HTTPRedirectHandler):
 
 
 def ask(url: str, site: Site, body: bytes | None = None, host: str = "", agent: str = CRAWLER) -> Answer | str:
-    """Return the answer to one request as a page of this site sends it, or why there is none.
+    """Send one request as a page of this site does, and return the answer, or why there is none.
 
     Args:
-        host: the name that the site is asked by, if it is another one than that in ``url``.
+        url: The address.
+        site: The site whose origin the request has. Its headers are added if ``url`` has the same origin.
+        body: The body of a POST request; None for GET.
+        host: The Host header, if it differs from the host in ``url``.
+        agent: The user agent.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         return f"expected http or https but got {url!r}"
@@ -244,7 +263,7 @@ def ask(url: str, site: Site, body: bytes | None = None, host: str = "", agent: 
 def _read(status: int, answer: Any) -> Answer:
     text = answer.read(MAX_PAGE).decode(errors="replace")
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    # Several policies, in headers of their own or after commas, hold together.
+    # Policies in several headers, or separated by commas in one, all apply.
     named = answer.headers.get_all("Content-Security-Policy", [])
     policies = tuple(each for header in named for each in header.split(","))
     return Answer(status, text, answer.url, headers, policies)

@@ -1,13 +1,13 @@
-// Announcements: a number in a live region is seen to move at once, and read out every ten seconds at most.
+// Announcements: a number in a live region changes on the screen at once, and is read out every ten seconds at most.
 
 const EVERY = 10000; // ms
 const TWIN = "data-djinsight-read";
-const readers = new WeakMap(); // element -> what is read in place of it
+const readers = new WeakMap(); // element -> its twin, which screen readers read in place of it, and its state
 
-// Call `set`, which gives `element` its `text`, and have the text read out in `region`.
+// Call `set`, which gives `element` its `text`, and let screen readers read the text out in `region`.
 export function announce(element, region, text, set) {
   const beside = element.nextElementSibling;
-  // A library has put back a copy of the page, with what we had added to it.
+  // A library has put back a copy of the page, including the twins that this script had added.
   const copied = !readers.has(element) && beside && beside.hasAttribute(TWIN) && beside;
   if (!copied && !readers.has(element) && region.getAttribute("aria-live") === "off") return set();
   const cell = element.localName === "td";
@@ -18,7 +18,7 @@ export function announce(element, region, text, set) {
   }
   set();
   reader.text = text;
-  if (cell) return; // nothing can stand beside it in its row
+  if (cell) return; // a table row has no place for a twin
   const wait = reader.at + EVERY - performance.now();
   if (wait <= 0) say(element, reader);
   else reader.timer ||= setTimeout(say, wait, element, reader);
@@ -33,7 +33,7 @@ function say(element, reader) {
   if (reader.twin.textContent !== reader.text) reader.twin.textContent = reader.text;
 }
 
-// Return an element that only screen readers see. Set by script, its style is none that a page's policy forbids.
+// Return an element that only screen readers see. Its style is set by script, so a page's policy does not forbid it.
 function makeTwin(element) {
   const twin = document.createElement("span");
   const live = element.getAttribute("aria-live");

@@ -1,6 +1,6 @@
-// Formats of numbers: the server says with each element how its text was made. Those of times are in times.js.
+// Number formats: the server sends with each element how it formatted the number. times.js has the formats of times.
 
-// Write digits in groups, as Django does: "3:," is the size of the groups and their separator, "3,2:," an Indian one.
+// Write digits in groups, as Django does. "3:," is the size of the groups and their separator; "3,2:," is Indian.
 export function group(digits, format) {
   const [sizes, separator] = format.split(/:([^]*)/);
   const left = sizes.split(",");

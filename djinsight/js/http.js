@@ -1,15 +1,15 @@
-// HTTP: views and numbers of a page whose socket does not work.
+// The HTTP fallback: views and numbers of a page whose socket does not work.
 
 import { heed, refuse } from "./supervise.js";
 
-const MAX_REFS = 100; // objects of a question, of the server
-const ANSWERED = 20000; // ms until a request without an answer is given up, beyond the time for a view's answer
+const MAX_REFS = 100; // objects in one request, the limit of the server
+const ANSWERED = 20000; // ms until an unanswered request is given up, in addition to the time for a view's answer
 
-const dead = new Set(); // tokens of no use any more
+const dead = new Set(); // tokens that the server accepts no more
 let poll;
-let misses = 0; // questions in a row without an answer
+let misses = 0; // requests in a row without an answer
 
-// Return ms to wait before try number `tries`: seconds that double, up to a minute, and spread.
+// Return the ms to wait before retry number `tries`: exponential back-off with jitter, up to about a minute.
 export const backOff = (tries) => Math.min(60, 2 ** tries) * (500 + Math.random() * 1000);
 
 function request(core, path, body) {
@@ -18,7 +18,7 @@ function request(core, path, body) {
     .then((frame) => (frame.type ? frame : Promise.reject(frame)));
 }
 
-// Send a view, which is sent again until an answer comes.
+// Send a view, and retry until an answer comes.
 export function post(core, view) {
   if (!core.config.djinsightHttp) return;
   view.tries = (view.tries || 0) + 1;
@@ -37,7 +37,7 @@ export function post(core, view) {
   );
 }
 
-// Ask for the numbers, now or `later`, and then every so often.
+// Ask for the numbers, now or `later`, and then once in each refresh interval.
 export function ask(core, later) {
   const elements = document.querySelectorAll("[data-djinsight-refresh]");
   const every = [...elements].map(({ dataset }) => +dataset.djinsightRefresh).filter((seconds) => seconds > 0);

@@ -1,8 +1,8 @@
 // djinsight: sends this page's view, and keeps its numbers live, over one WebSocket.
 //
-// Configured by data attributes on its script element and on the elements that the template tags render.
-// No dependencies, no inline code. Public: window.djinsight, "djinsight:counters" events on document, and the
-// connection state as data-djinsight-state on the document element: connecting, live, polling, refused, paused or closed.
+// Configured by data attributes on its script element and on the elements that the template tags render. It has no
+// dependencies and no inline code. Public are window.djinsight, "djinsight:counters" events on document, and
+// data-djinsight-state on the document element: connecting, live, polling, refused, paused or closed.
 
 import { counters } from "./numbers.js";
 import { all, awake, config, configure, core, setState } from "./page.js";
@@ -10,14 +10,14 @@ import { scan } from "./scan.js";
 import { disconnect } from "./socket.js";
 import { dropOld, seen } from "./views.js";
 
-// Not a name: an element with such an id would have it already.
+// A symbol, because an element with an id would already define a property of that name.
 const STARTED = Symbol.for("djinsight");
 
 let scanning, root, left;
 
 function lives({ type, persisted }) {
   if (type === "pagehide" || !awake()) return leave();
-  if (persisted) seen.clear(); // back from the cache: a new view, with a new id
+  if (persisted) seen.clear(); // a return from the back/forward cache is a new view with a new id
   if (type === "online") disconnect();
   left = core.failures = 0;
   core.views.forEach((view) => (view.sent = type === "online" ? 0 : Date.now()));
@@ -25,10 +25,10 @@ function lives({ type, persisted }) {
 }
 
 function leave() {
-  if (left) return; // hidden before it is unloaded
+  if (left) return; // a page is hidden before it is unloaded
   left = 1;
   dropOld();
-  // The same id as over the socket: whichever comes first is counted.
+  // The frame has the same id as over the socket, so the view counts once.
   const url = config.djinsightHttp;
   if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${core.origin + url}record-view/${core.query}`, frame));
   disconnect();
@@ -37,14 +37,14 @@ function leave() {
 }
 
 function scanSoon() {
-  // document.open() takes the listeners away, and not the observer.
+  // document.open() removes the listeners, but not the observer.
   if (root !== document.documentElement) listen();
   scanning =
     scanning ||
     setTimeout(() => {
       scanning = 0;
       scan();
-    }, 50 + all("stat").length / 4); // a scan costs some 10 us an element, in a page that may change all the time
+    }, 50 + all("stat").length / 4); // a scan takes about 10 us an element, and a page may change all the time
 }
 
 function listen() {
@@ -54,7 +54,7 @@ function listen() {
   try {
     window.navigation.addEventListener("currententrychange", scanSoon);
   } catch (error) {
-    // an older browser, or a name of the site's own
+    // an older browser, or a site that uses this name itself
   }
 }
 
@@ -63,7 +63,7 @@ else {
   document[STARTED] = scanSoon;
   configure();
   if (!window.hasOwnProperty("djinsight")) window.djinsight = { scan, counters };
-  // Attributes, as some change the page's elements in place of replacing them.
+  // Attributes are observed, too, because some libraries change elements instead of replacing them.
   const attributeFilter = ["data-djinsight-view", "data-djinsight-watch"];
   new MutationObserver(scanSoon).observe(document, { childList: true, subtree: true, attributeFilter });
   listen();

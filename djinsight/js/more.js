@@ -1,4 +1,4 @@
-// The second file: loaded by pages that stay open, or show more than totals, and by those whose connection fails.
+// The second file, for pages that stay open, show more than totals, or have a connection that fails.
 
 import { announce } from "./announce.js";
 import { show } from "./periods.js";

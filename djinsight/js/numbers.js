@@ -1,4 +1,4 @@
-// Numbers: the newest of each, from counters and from what was rendered, and the elements that show it.
+// Numbers: the newest value of each, from counters and from rendered elements, and the elements that show it.
 
 import { group } from "./format.js";
 import { withMore } from "./loader.js";
@@ -6,11 +6,12 @@ import { all, config, core } from "./page.js";
 import { write } from "./text.js";
 
 export const counters = (core.counters = new Map()); // ref -> newest counter
-const known = (core.known = {}); // "ref stat" -> [order, value], the newest
+const known = (core.known = {}); // "ref stat" -> [order, value] of the newest value
 
-let newer; // set when something new is learnt
+let newer; // set by learn if a value was newer
 
-// A total is newer if it is greater: it never goes down on a screen. Today's number may, and has an order by its day.
+// Return the newest value. A total is newer if it is greater, so it never goes down on a screen. Today's number may go
+// down at midnight, so its order begins with its day.
 function learn(ref, stat, value, order = value) {
   const place = `${ref} ${stat}`;
   known[place] = known[place] || [-1];
@@ -33,7 +34,7 @@ export function apply(list) {
   if (changed.length) document.dispatchEvent(new CustomEvent("djinsight:counters", { detail: changed }));
 }
 
-// Twice, as one element may know more than another before it.
+// First learn from all elements, then show, because a later element may have a newer number than an earlier one.
 export const showAll = (core.showAll = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
 
 function learnElement({ dataset: data }) {
@@ -42,7 +43,7 @@ function learnElement({ dataset: data }) {
 
 function show(element) {
   const data = element.dataset;
-  // A bar of a chart, a number of a period, a time
+  // A bar of a chart, a number of a period, or a time.
   if (data.djinsightDay || /week|month|_at$/.test(data.djinsightStat)) withMore((more) => more && more.show(element, core));
   else put(element, learnElement(element));
 }
@@ -50,7 +51,7 @@ function show(element) {
 const put = (core.put = (element, value) => {
   const data = element.dataset;
   const digits = (text) => group(text.replace(/\D/g, ""), data.djinsightFormat || config.djinsightNumber || ":");
-  // A template of the site may show the number in another form, which stays until the number is another one.
+  // A template of the site may format the number in its own way. Its text stays until the number changes.
   if (value >= 0) write(element, digits(`${value}`), digits, value == data.djinsightValue);
 });
 

@@ -1,24 +1,25 @@
-// The page: the script element that configures us, the state that is shown, and what all modules share.
+// The page: the script element with the configuration, the connection state, and the state that all modules share.
 
 export let script; // the script element whose data attributes are the configuration
 export let config = {};
 
-// What the second file works with, too. It is a bundle of its own, and shares no variables with the first.
+// Shared with the second file, which is a bundle of its own and shares no variables with the first.
 export const core = {
-  views: new Map(), // id -> view that is not acknowledged
+  views: new Map(), // id -> view without an acknowledgement
   watched: new Map(), // ref -> token
-  failures: 0, // sockets in a row that brought nothing
-  origin: location.host && location.origin, // of all requests: a <base> may name another one
-  query: "?keep=0", // of every request of a page whose browser keeps no cookies, as each view would be of a new visitor
+  failures: 0, // sockets in a row without any message
+  origin: location.host && location.origin, // of all requests, because a <base> may name another one
+  query: "?keep=0", // of all requests if the browser keeps no cookies; otherwise each view would be of a new visitor
 };
 
 try {
   if (navigator.cookieEnabled && top.location.origin === location.origin) core.query = "";
 } catch (error) {
-  // in a page of another site
+  // framed in a page of another site
 }
 
-// Take the configuration of a script element. Code that jQuery evaluates runs in another one, code in a shadow tree in none.
+// Read the configuration of the script element. It is searched for if the code runs in another element, as code that
+// jQuery evaluates, or in none, as code in a shadow tree.
 export function configure() {
   const own = document.currentScript;
   script = own && own.dataset.djinsightSocket ? own : document.querySelector("script[data-djinsight-socket]");
@@ -27,7 +28,7 @@ export function configure() {
 }
 
 export const log = (what) => "djinsightDebug" in config && console.debug("djinsight:", what);
-export const awake = () => document.visibilityState === "visible"; // a page that is prerendered is hidden
+export const awake = () => document.visibilityState === "visible"; // a prerendered page is hidden
 export const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);
 
 export const setState = (core.setState = (name) => {
@@ -35,5 +36,5 @@ export const setState = (core.setState = (name) => {
   if (dataset.djinsightState !== name) log((dataset.djinsightState = name));
 });
 
-// The browser is asked, too, because a page from a cache was rendered for another visitor.
+// The browser is asked as well, because a cached page was rendered for another visitor.
 export const optedOut = () => "djinsightDnt" in config && (navigator.globalPrivacyControl || navigator.doNotTrack === "1");

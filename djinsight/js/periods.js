@@ -1,17 +1,17 @@
-// Periods: numbers of a week, of a month and of one day, and the times of views, which the page derives.
+// Periods: numbers of a week, of a month and of one day, and the times of views. The page derives them from counters.
 
 import { watchTexts } from "./restore.js";
 import { formatTime } from "./times.js";
 
 const BEGAN = {
-  // The first day of the period that a day is in; days are counted from 1970-01-01, a Thursday.
+  // The first day of the period that contains a day. Days are counted from 1970-01-01, a Thursday.
   views_week: (day) => day - ((day + 3) % 7),
   views_month: (day) => day + 1 - new Date(day * 864e5).getUTCDate(),
 };
-const known = new Map(); // place -> the newest of it
-const before = new WeakMap(); // element of a time -> the text that it had first
+const known = new Map(); // place -> its newest value
+const before = new WeakMap(); // element of a time -> its first text
 
-// Show in `element` the newest of `counter` and of what was rendered. `core` is what the first file lends.
+// Show in `element` the newest value of `counter` and of the rendered page. `core` is the state of the first file.
 export function show(element, core) {
   const { config, counters, known: totals, put, write } = core;
   const data = element.dataset;
@@ -20,7 +20,7 @@ export function show(element, core) {
   watchTexts(core);
   const at = [ref, stat, day].join();
   if (BEGAN[stat]) {
-    if (!data.djinsightTotal) return; // as in a template of the site: nothing tells what the period began with
+    if (!data.djinsightTotal) return; // a template of the site does not say what the total was when the period began
     const began = sinceBegan(at, BEGAN[stat], data, counter);
     const [total] = totals[`${ref} total_views`] || [0];
     put(element, began + Math.max(newest(ref, +data.djinsightTotal, +data.djinsightTotal), total));
@@ -32,31 +32,31 @@ export function show(element, core) {
   } else if (/_at$/.test(stat)) {
     const format = data.djinsightFormat ?? config.djinsightTime ?? "";
     for (const time of [element.getAttribute("datetime"), counter?.[stat]]) {
-      // The first view does not become later, nor the last one earlier.
+      // The first view never becomes later, and the last one never earlier.
       if (time) newest(at, Date.parse(time) * (stat[0] === "f" ? -1 : 1), time);
     }
     showTime(element, known.get(at)?.value, (time) => formatTime(time, format), write);
   }
 }
 
-// Return the newest value of a place, where `value` is one that is newer the greater its `order` is.
+// Return the newest value of a place after `value` was added. The value with the greatest `order` is the newest.
 function newest(at, order, value) {
   if (order === order && !(known.get(at)?.order >= order)) known.set(at, { order, value });
   return known.get(at)?.value;
 }
 
-// Return what a period's number was when the total was 0, as it were: with it, the total makes the number.
+// Return the difference between a period's number and the total, which is constant during the period.
 function sinceBegan(at, began, { djinsightBegan, djinsightValue, djinsightTotal }, counter) {
   const learn = (first, since) => {
     const has = known.get(at);
     if (!has || first > has.first || (first === has.first && since > has.since)) known.set(at, { first, since });
   };
-  const rendered = +djinsightBegan || 0; // a site's own template may not say
+  const rendered = +djinsightBegan || 0; // a template of the site may leave it out
   learn(rendered, djinsightValue - djinsightTotal);
   if (counter?.day) {
     const first = began(counter.day);
     known.get(at).first ||= first;
-    // Exact on the first day of a period. On a later one it is the least that the number can be.
+    // This is exact on the first day of a period. On a later day it is a lower bound.
     learn(first, counter.views_today - counter.total_views);
   }
   return known.get(at).since;
@@ -64,7 +64,7 @@ function sinceBegan(at, began, { djinsightBegan, djinsightValue, djinsightTotal 
 
 function showTime(element, time, format, write) {
   const text = time && format(time);
-  if (!text) return; // no view yet, or this browser does not know the zone
+  if (!text) return; // no view yet, or the browser does not know the time zone
   const rendered = element.getAttribute("datetime");
   const shown = element.textContent.trim();
   if (!before.has(element) && shown !== text) before.set(element, shown);

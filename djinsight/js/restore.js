@@ -1,8 +1,8 @@
-// Texts that something else changes: a library that puts back what was rendered earlier.
+// Restoring: show the numbers again after a library has put back texts that were rendered earlier.
 
 let watching;
 
-// Show the numbers again when a text of one is not what the script has written. New elements are seen anyway.
+// Show the numbers again when another script changes the text of one. scan() already finds new elements.
 export function watchTexts(core) {
   if (watching) return;
   watching = 1;
@@ -12,5 +12,5 @@ export function watchTexts(core) {
   };
   const observer = new MutationObserver((records) => records.some(isForeign) && core.showAll());
   observer.observe(document, { subtree: true, characterData: true });
-  setTimeout(core.showAll); // for what came before us
+  setTimeout(core.showAll); // for changes before the observer was there
 }

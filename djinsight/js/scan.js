@@ -1,4 +1,4 @@
-// Scanning: find the trackers and the numbers that are on the page now.
+// Scanning: find the trackers and numbers that are on the page now.
 
 import { all, awake, config, configure, core } from "./page.js";
 import { showAll } from "./numbers.js";

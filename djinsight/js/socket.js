@@ -1,21 +1,21 @@
-// The socket: one for all of the page's views and counters.
+// The socket: one connection for all views and counters of the page.
 
 import { withMore } from "./loader.js";
 import { apply } from "./numbers.js";
 import { awake, config, core, log, setState } from "./page.js";
 import { dropOld } from "./views.js";
 
-const MAX_SENT = 2048; // characters a frame, half of what the server takes
-const MAX_REFS = 100; // objects of a socket, of the server
+const MAX_SENT = 2048; // characters in a frame, half of the server's limit
+const MAX_REFS = 100; // objects of a socket, the limit of the server
 
 core.apply = apply;
 
-let subscribed; // ref -> token that this socket was asked with
+let subscribed; // ref -> token that was sent over this socket
 let reconnect;
 
 const isOpen = () => core.socket && core.socket.readyState === 1;
 
-// What keeps the connection alive, and goes another way where there is none, is in the second file.
+// The second file supervises the connection, and falls back to HTTP if there is none.
 const help = (frame) => withMore((more) => more && more.supervise(core, frame));
 
 export const sendView = (core.sendView = (view) => {
@@ -43,7 +43,7 @@ export function watch(gone) {
 
 function live() {
   core.heard = Date.now();
-  // After a failure nothing is live until something has come.
+  // After a failure the page is not live until a message has arrived.
   if (!core.failures && !core.doubt) setState("live");
 }
 
@@ -56,7 +56,7 @@ export function connect() {
   try {
     socket = core.socket = new WebSocket(new URL(config.djinsightSocket + core.query, location.href.replace(/^http/, "ws")));
   } catch (error) {
-    core.failures = 2; // not for this page, or not there at all
+    core.failures = 2; // WebSockets are forbidden to this page, or do not exist
     return help();
   }
   core.proven = 0;
@@ -76,7 +76,7 @@ export function connect() {
     live();
     receive(JSON.parse(data));
   };
-  // Where the page's policy forbids it there is an error and no close.
+  // If the page's policy forbids the socket, there is an error event and no close event.
   socket.onclose = socket.onerror = ({ code }) => core.socket === socket && core.lose(code, 1);
 }
 
@@ -95,7 +95,7 @@ function keepVisitor({ visitor, max_age }) {
   document.cookie = `${config.djinsightCookie}=${visitor};path=/;max-age=${max_age};samesite=lax${secure}`;
 }
 
-// The socket is of no use any more, which is so many failures in a row.
+// Give up this socket, add `failures` to those in a row, and connect again later unless `code` forbids it.
 core.lose = (code, failures) => {
   disconnect();
   core.failures += failures;
@@ -113,5 +113,5 @@ export function disconnect() {
   const { socket } = core;
   clearTimeout(reconnect);
   reconnect = core.socket = 0;
-  if (socket) socket.close(); // tells so later, when it is nobody's
+  if (socket) socket.close(); // its close event comes later, and is ignored
 }

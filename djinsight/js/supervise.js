@@ -1,20 +1,20 @@
-// Supervision: a connection is live if it is heard, and a view that gets no answer goes over HTTP.
+// Supervision: check that the connection brings messages, and send a view without an answer over HTTP.
 
 import { ask, backOff, post, stopAsking } from "./http.js";
 import { watchTexts } from "./restore.js";
 
-const SILENT = 45000; // ms; the server pings every 17 to 19 s
-const WITHIN = 10000; // ms for the first word on a socket, and for the answer to a view
-const SOON = 1000; // ms between two looks at a connection on which something waits
-const CALM = 5000; // ms between two looks at another one
+const SILENT = 45000; // ms without a message after which a socket is given up; the server pings every 17 to 19 s
+const WITHIN = 10000; // ms for the first message on a socket, and for the answer to a view
+const SOON = 1000; // ms between two checks while a view waits, or before the first message
+const CALM = 5000; // ms between two checks otherwise
 
 let timer;
-let refused; // the tokens that were on the page when the server refused one, or a page with them
-let refusedBy; // the socket on which it did
+let refused; // the tokens on the page when the server refused one, or closed the socket for good
+let refusedBy; // the socket on which it refused one
 
 const since = (time) => Math.abs(Date.now() - time);
 
-// Look after the connection of `core` from now on, and heed a `frame` that is no good news.
+// Supervise the connection of `core` from now on, and handle a `frame` that is not an acknowledgement.
 export function supervise(core, frame) {
   watchTexts(core);
   core.tick = core.tick || (() => look(core));
@@ -22,7 +22,7 @@ export function supervise(core, frame) {
   core.tick();
 }
 
-// Take an answer that is not a view's acknowledgement.
+// Handle an answer that rejects a view, a token or a frame.
 export function heed(core, { type, id, reason }) {
   const view = core.views.get(id);
   if (/^(token|expired|scope)$/.test(reason)) refuse(core);
@@ -50,7 +50,7 @@ function look(core) {
   if (core.socket && since(core.heard) >= (core.proven ? SILENT : WITHIN)) core.lose(0, core.proven ? 1 : 2);
   const { socket, views } = core;
   if (core.stopped) refused = refused || tokens();
-  // What the server said was about other tokens, or it has another key again.
+  // The page has other tokens now, which the server may accept.
   if (refused && [...tokens()].some((token) => !refused.has(token))) refused = core.denied = core.stopped = 0;
   if (socket && core.proven && socket !== refusedBy) core.denied = 0;
   core.dropOld();
@@ -64,7 +64,7 @@ function look(core) {
     else post(core, view);
   });
   if (isLost) {
-    // A view that is counted brings the numbers with it.
+    // If views wait, their answers are followed by a request for the numbers.
     if (!core.polling) ask(core, views.size);
     core.polling = 1;
     core.setState(core.denied ? "refused" : core.config.djinsightHttp ? "polling" : "closed");

@@ -1,21 +1,22 @@
-// Texts: write what an element says, once a change.
+// Texts: write the text of an element, once for each change.
 
 import { withMore } from "./loader.js";
 import { core } from "./page.js";
 
-const LIVE = "[aria-live],[role=status],output"; // what is read out when it changes
+const LIVE = "[aria-live],[role=status],output"; // live regions, which screen readers read out when they change
 
-const texts = (core.texts = new WeakMap()); // element -> the text that it was given last
+const texts = (core.texts = new WeakMap()); // element -> the text that was last written to it
 
-// Write `text`, unless it is there, or was rendered in another form. A text that something changed afterwards, as a
-// translator does, stays, too; but not one that is as we write it, and so is older: a library has put it back.
+// Write `text`, unless the element already has it, or was rendered with it in another form. A text that another program
+// changed later, such as a translator, stays. But if that text is in our form, a library has put back an older number,
+// and it is replaced.
 export const write = (core.write = (element, text, asWeDo, isRendered) => {
   const shown = element.textContent.trim();
   const last = texts.get(element);
   if (shown === text.trim() || (last === text && asWeDo(shown) !== shown) || (isRendered && last === undefined)) return;
   texts.set(element, text);
   const set = () => {
-    // The text node that is there, so that what has wrapped it keeps it.
+    // Set the existing text node, so that elements which another program wrapped around it stay.
     (document.createTreeWalker(element, 4).nextNode() || element).textContent = text;
   };
   const region = element.closest(LIVE);

@@ -1,9 +1,9 @@
-// Times: Django's date formats, with the names that the server sent along.
+// Times: Django's date formats, with the names of months and days that the server sends with the format.
 
-const NAMES = { b: 12, E: 12, F: 12, M: 12, N: 12, D: 7, l: 7, a: 2, A: 2, P: 4 }; // how many each letter takes
-const parsed = new Map(); // format -> what was made of it
+const NAMES = { b: 12, E: 12, F: 12, M: 12, N: 12, D: 7, l: 7, a: 2, A: 2, P: 4 }; // number of names for each letter
+const parsed = new Map(); // format -> its parsed form
 
-// Return `iso` as Django would write it, undefined if this browser cannot tell.
+// Return the time `iso` as Django would write it, or undefined if this browser does not know the time zone.
 export function formatTime(iso, format) {
   if (!parsed.has(format)) parsed.set(format, parse(format));
   const known = parsed.get(format);
@@ -17,7 +17,7 @@ export function formatTime(iso, format) {
     if (literal !== undefined) return literal;
     const local = { date: new Date(ms + offset * 1000), ms, offset, names: names[letter] };
     if ("eITOZ".includes(letter)) {
-      if (isTwice(ms, offset, offsetOf)) return ""; // Django does not say which of the two
+      if (isTwice(ms, offset, offsetOf)) return ""; // Django leaves it out for an ambiguous time
       if (letter === "O") return hoursOf(offset, "");
       if (letter === "Z") return offset;
       missing ||= !zone;
@@ -39,7 +39,7 @@ function parse(format) {
   return offsetOf && { form, names, offsetOf, zones };
 }
 
-// Return a function that tells the seconds east of UTC at a time, undefined if this browser does not know `zone`.
+// Return a function from a time to the seconds east of UTC, or undefined if this browser does not know `zone`.
 function offsets(zone) {
   if (zone && zone == +zone) return () => +zone;
   const two = "2-digit";
@@ -59,7 +59,7 @@ function offsets(zone) {
   };
 }
 
-// Return if the clocks show this time twice, as they do in the hour after summer time ends.
+// Return whether the clocks show this time twice, as in the hour after summer time ends.
 function isTwice(ms, offset, offsetOf) {
   return [-864e5, 864e5].some((away) => {
     const other = offsetOf(ms + away);
@@ -80,7 +80,7 @@ function hoursOf(offset, colon) {
   return (offset < 0 ? "-" : "+") + pad(Math.floor(minutes / 60)) + colon + pad(minutes % 60);
 }
 
-// Return the Thursday of the week of `date`: it is in the year that the week belongs to.
+// Return the Thursday of the week of `date`, which is in the year that the week belongs to.
 function thursday(date) {
   return new Date(+date + (3 - ((date.getUTCDay() + 6) % 7)) * 864e5);
 }
@@ -90,7 +90,7 @@ function shortTime(local) {
   return hour12(local) + (minutes ? `:${pad(minutes)}` : "");
 }
 
-// The letters of Django's date filter, but those of the zone.
+// The letters of Django's date filter, except those of the time zone.
 const LETTERS = {
   a: half,
   A: half,

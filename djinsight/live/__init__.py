@@ -1,1 +1,1 @@
-"""Counters pushed to open pages."""
+"""Live push: open pages receive new counters over WebSockets."""

@@ -1,4 +1,4 @@
-"""Eager tasks: a coroutine runs at once, and becomes a task only if it has to wait."""
+"""Eager tasks: run a coroutine at once, and make a task only if it has to wait."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 
 logger = logging.getLogger("djinsight.live")
 
-_tasks: set[asyncio.Task[None]] = set()  # the loop keeps only weak references
+_tasks: set[asyncio.Task[None]] = set()  # strong references, because the event loop keeps only weak ones
 
 
 def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     """Run ``coroutine`` until it waits, and return a task for the rest, or None if it has ended.
 
-    Daphne takes a frame without waiting. A task and a loop iteration for each frame would be a tenth of a view's cost.
+    Daphne accepts a frame without waiting. A task and a loop iteration for each frame would add a tenth to the time
+    that a view takes.
     """
     if sys.version_info >= (3, 12):
         task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
@@ -33,7 +34,7 @@ def keep(task: asyncio.Task[None]) -> asyncio.Task[None]:
     return task
 
 
-# Python 3.11 has no eager tasks: what follows goes with it.
+# Python 3.11 has no eager tasks. Remove the rest of this module with its support.
 
 
 def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -42,14 +43,14 @@ def _start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     except StopIteration:
         return None
     except Exception:
-        logger.exception("a frame could not be sent")
+        logger.exception("A frame could not be sent, and is lost. The traceback tells why.")
         return None
     return keep(asyncio.get_running_loop().create_task(_go_on(coroutine, awaited)))
 
 
 @types.coroutine
 def _go_on(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """Run the rest of ``coroutine``, which waits for ``awaited``."""
+    """Run the rest of ``coroutine``, which is waiting for ``awaited``."""
     while True:
         try:
             sent = yield awaited

@@ -1,6 +1,6 @@
-"""The hub: one a process and event loop. It owns one channel of the layer and fans out to the sockets behind it.
+"""The hub: fans counters out to the sockets of one process and event loop, and owns their one channel of the layer.
 
-What this process counts it has at once; what others count comes by the channel.
+Counters of this process reach the hub directly. Counters of other processes arrive over the channel.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
 
-REREAD_EVERY = 30.0  # seconds: what pub/sub lost is on every page by then
-REREAD_AT_ONCE = 500  # objects a round trip
-BEAT_EVERY = 2.0  # seconds between looks at who is to be pinged
-PING_AT_ONCE = 25  # sockets: about 1 ms under Daphne
+REREAD_EVERY = 30.0  # seconds until every page has an update that pub/sub lost
+REREAD_AT_ONCE = 500  # objects in one round trip
+BEAT_EVERY = 2.0  # seconds between two checks of which sockets need a ping
+PING_AT_ONCE = 25  # sockets in one loop iteration: about 1 ms under Daphne
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
-CLOSE_WITHIN = 5.0  # seconds for what is being counted and broadcast when the hub closes
+CLOSE_WITHIN = 5.0  # seconds to finish counting and broadcasting when the hub closes
 
 
 class Hub:
-    """Knows who watches what. N sockets on an object cost one encoding an update, all of them one subscription."""
+    """Knows which sockets watch which objects, and sends them the counters that change.
+
+    However many sockets watch an object, an update is encoded once. All sockets share one subscription.
+    """
 
     def __init__(self) -> None:
         self.publisher = Publisher()
@@ -44,29 +47,32 @@ class Hub:
         self.sockets: set[Socket] = set()
         self.topics: dict[str, Topic] = {}  # by the names of their refs
         self._group = Membership()
-        self._corrected: set[str] = set()  # objects whose numbers are to be read with the next beat, larger or not
-        self._changed = asyncio.Event()  # something to join or to leave for, or somebody who waits
+        self._corrected: set[str] = set()  # objects to read again with the next beat, even if the numbers are smaller
+        self._changed = asyncio.Event()  # set if the group must be joined or left, or if a socket waits for counters
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
-        self._parts: Iterator[None] = iter(())  # what is left of a flush
-        self._next_flush: asyncio.Handle | None = None  # or the next part of one
+        self._parts: Iterator[None] = iter(())  # the rest of the current flush
+        self._next_flush: asyncio.Handle | None = None  # the next flush, or the next part of the current one
         self._flushed_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
     def join(self, socket: Socket) -> None:
-        """Take in an accepted socket."""
+        """Register an accepted socket, and start the hub's tasks with the first one."""
         self.sockets.add(socket)
         if not self._tasks:
             loops = (self._keep_up, self._receive, self._beat, self._reread)
             self._tasks = [asyncio.ensure_future(self._forever(each)) for each in loops]
 
     def leave(self, socket: Socket) -> None:
-        """Forget a socket that is gone."""
+        """Remove a socket that is gone, with its subscriptions."""
         self.sockets.discard(socket)
         self.unsubscribe(socket, list(socket.refs))
 
     def subscribe(self, socket: Socket, refs: Iterable[ObjectRef]) -> None:
-        """Send ``socket`` the counters of ``refs``: those known here at once, the others when they are read."""
+        """Subscribe ``socket`` to ``refs``, and send it their current counters.
+
+        Counters that the hub already has are sent at once. The others are sent when they have been read from Redis.
+        """
         known: dict[ObjectRef, str] = {}
         for ref in refs:
             socket.refs.add(ref)
@@ -98,16 +104,20 @@ class Hub:
                     self._changed.set()
 
     async def settle(self) -> None:
-        """Wait until what was counted is loaded and broadcast: for loops that end, as others go on for ever."""
+        """Wait until all counted views are loaded and broadcast, at most ``CLOSE_WITHIN`` seconds.
+
+        Callers whose event loop is about to end need this, because the tasks of an ended loop never finish.
+        """
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.recorder.aclose()
                 await self.publisher.flush()
         except TimeoutError:
-            logger.warning("the event loop ends before everything was broadcast")
+            text = "The event loop ends before all counters were broadcast. Open pages read them within %d s."
+            logger.warning(text, REREAD_EVERY)
 
     async def aclose(self) -> None:
-        """Finish what is being counted and broadcast, and stop."""
+        """Finish counting and broadcasting, then stop the hub's tasks."""
         await self.settle()
         if self._next_flush is not None:
             self._next_flush.cancel()
@@ -115,33 +125,34 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            # Bounded: a layer that is being read unsubscribes when it is cancelled, and waits for Redis.
+            # Bounded, because a cancelled read of the layer unsubscribes first, and waits for Redis.
             await asyncio.wait(self._tasks, timeout=CLOSE_WITHIN)
         self._tasks = []
 
     async def _forever(self, step: Any) -> None:
-        """Run a step again and again; an error is said and the step tried again."""
-        # Not only cancelled at the end: redis-py can swallow a cancellation that meets it halfway.
+        """Run ``step`` until the hub closes; log its errors and retry."""
+        # A flag besides the cancellation, because redis-py can swallow a CancelledError in the middle of a call.
         state = f"the hub's {step.__name__.strip('_')}"
         while not self._closing:
             try:
                 await step()
                 states.over(state)
             except ForeignDataSet:
-                await asyncio.sleep(sites.REFUSED_FOR)  # it is in the log once
+                await asyncio.sleep(sites.REFUSED_FOR)  # sites logs this error once
             except (redis.RedisError, OSError, CountingUnavailable) as error:
-                states.failing(logger, state, "Redis does not answer the hub: %r", error)
+                text = "Redis does not answer (%r). Open pages may get no new counters until then. Check that it runs."
+                states.failing(logger, state, text, error)
                 await asyncio.sleep(RETRY_AFTER)
             except Exception:
-                text = "the hub failed and goes on"
+                text = "The hub failed, and retries. Open pages may get counters late. The traceback tells why."
                 states.failing(logger, f"{state}, by a fault", text, level=logging.ERROR, exc_info=True)
                 await asyncio.sleep(RETRY_AFTER)
 
     async def _keep_up(self) -> None:
-        """Join the group or leave it, then answer who waits.
+        """Join or leave the group as needed, then answer the sockets that wait for counters.
 
-        Joined before read: no update falls between the two. Where it cannot be joined they are answered all the same:
-        what others count meanwhile comes with the next reread.
+        The hub joins before it reads, so that no update falls between the two. If it cannot join, it answers anyway:
+        the next reread brings the updates of other processes.
         """
         await self._changed.wait()
         self._changed.clear()
@@ -160,7 +171,7 @@ class Hub:
     async def _join_or_leave(self) -> None:
         if self._group.is_elsewhere():
             for topic in self.topics.values():
-                topic.waiting |= topic.sockets  # what was counted meanwhile went to the other group
+                topic.waiting |= topic.sockets  # updates since the move went to the other group
             await self._group.move()
         elif self.topics:
             await self._group.join()
@@ -173,22 +184,22 @@ class Hub:
             await self._answer(waiting[start : start + REREAD_AT_ONCE])
         unread = sum(bool(topic.waiting) for topic in waiting)
         if unread:
-            raise CountingUnavailable(f"{unread} objects that pages wait for could not be read")
+            raise CountingUnavailable(f"the counters of {unread} objects that pages wait for could not be read")
 
     async def _answer(self, topics: list[Topic]) -> None:
-        """Read ``topics`` and send them to those who wait for them, in one frame a socket.
+        """Read ``topics`` and send each waiting socket its counters in one frame.
 
-        Who waits for one that could not be read goes on waiting.
+        A socket goes on waiting for a topic that could not be read.
         """
         await self._read(topics)
         answers: dict[Socket, list[Topic]] = {}
         for topic in topics:
             if topic.snapshot is None or not topic.waiting:
-                continue  # not read, or nobody waits any longer: those that came since have a topic of their own
+                continue  # not read, or no socket waits any longer; sockets that came since have a topic of their own
             for socket in topic.waiting:
                 answers.setdefault(socket, []).append(topic)
             if topic.waiting == topic.sockets:
-                self._dirty.pop(topic.ref, None)  # everybody has it with the answer
+                self._dirty.pop(topic.ref, None)  # this answer brings it to every subscriber
             topic.waiting.clear()
         for _ in pushed(answers):
             await asyncio.sleep(0)
@@ -201,7 +212,7 @@ class Hub:
                 self._update(topic, snapshot)
 
     async def _receive(self) -> None:
-        """Take what the layer brings; what is none of this version's is dropped, and holds up nothing."""
+        """Apply the next message of the layer; drop a message of another version or program."""
         try:
             message = await self._group.receive()
             if message is None:
@@ -209,8 +220,8 @@ class Hub:
             kind = broadcasts.kind(message)
             names = broadcasts.names(message) if kind == broadcasts.CORRECTED else []
             counters = broadcasts.counters(message) if kind == broadcasts.TYPE else []
-        except (ValueError, TypeError, LookupError) as error:  # of the layer, where it cannot read the bytes
-            text = "A message of the channel layer was dropped: %s. Its numbers come within %d s."
+        except (ValueError, TypeError, LookupError) as error:  # also raised by the layer if it cannot decode the bytes
+            text = "A message of the channel layer was dropped (%s). Open pages get its counters within %d s."
             states.failing(logger, "messages of others", text, error, REREAD_EVERY)
             return
         if kind == broadcasts.MOVED:
@@ -225,7 +236,7 @@ class Hub:
                 self._update(topic, Snapshot._make((topic.ref, *fields[1:-1], tuple(fields[-1]))))
 
     async def _correct(self, names: Iterable[str]) -> None:
-        """Take what Redis has of objects that were corrected, though it may be less."""
+        """Read corrected objects again, and accept numbers that are smaller than before."""
         topics = [self.topics[name] for name in names if name in self.topics]
         snapshots = await live_numbers.aread([topic.ref for topic in topics])
         for topic in topics:
@@ -245,20 +256,20 @@ class Hub:
         if self._group.is_elsewhere():
             self._changed.set()
         if self._corrected:
-            # Once more: a broadcast from before the correction may have come after it.
+            # Read again, because a broadcast from before the correction may have arrived after it.
             corrected, self._corrected = self._corrected, set()
             await self._correct(corrected)
         loop, pinged = asyncio.get_running_loop(), 0
         now = loop.time()
         for socket in list(self.sockets):
             pinged += socket.beat(now)
-            if pinged == PING_AT_ONCE:  # a view is not to wait until thousands are pinged
+            if pinged == PING_AT_ONCE:  # so that a view need not wait until thousands of sockets are pinged
                 pinged = 0
                 await asyncio.sleep(0)
                 now = loop.time()
 
     def _counted(self, snapshots: Sequence[Snapshot]) -> None:
-        """What was counted here: to the pages of this process at once, to those of others through Redis."""
+        """Send counters of this process to its own pages at once, and to other processes through Redis."""
         for snapshot in snapshots:
             topic = self.topics.get(snapshot.ref)
             if topic is not None:
@@ -267,7 +278,7 @@ class Hub:
 
     def _update(self, topic: Topic, snapshot: Snapshot) -> None:
         if self.topics.get(topic.ref) is not topic:
-            return  # read for sockets that are gone; those that came since have a topic of their own
+            return  # its sockets are gone; sockets that came since have a topic of their own
         if not topic.update(snapshot):
             return
         self._dirty[topic.ref] = topic
@@ -279,7 +290,7 @@ class Hub:
         self._next_flush = loop.call_at(max(loop.time(), self._flushed_at + conf.push_interval), self._flush)
 
     def _flush(self) -> None:
-        """Send every socket the counters that changed, in one frame."""
+        """Send every socket its changed counters in one frame."""
         self._flushed_at = asyncio.get_running_loop().time()
         dirty, self._dirty = self._dirty, {}
         changed: dict[Socket, list[Topic]] = {}
@@ -291,7 +302,7 @@ class Hub:
         self._go_on()
 
     def _go_on(self) -> None:
-        """The next part of a flush; after the last one, the next flush where there is something newer."""
+        """Send the next part of a flush; after the last part, schedule a flush if counters changed meanwhile."""
         self._next_flush = None
         for _ in self._parts:
             self._next_flush = asyncio.get_running_loop().call_soon(self._go_on)
@@ -304,10 +315,10 @@ _hubs: PerLoop[Hub] = PerLoop(Hub, Hub.aclose)
 
 
 def get() -> Hub:
-    """The hub of the running event loop."""
+    """Return the hub of the running event loop."""
     return _hubs.get()
 
 
 async def aclose() -> None:
-    """Close this loop's hub; the next ``get`` makes a new one."""
+    """Close this loop's hub; the next ``get`` makes another one."""
     await _hubs.aclose()

@@ -1,4 +1,4 @@
-"""Membership: a hub's one channel of the layer, and its place in the group of the site."""
+"""Membership: the one channel of a hub, and its membership in the site's group."""
 
 from __future__ import annotations
 
@@ -12,26 +12,35 @@ from djinsight.live import broadcasts
 from djinsight.live.publisher import channel_layer
 
 JOIN_WITHIN = 5.0  # seconds one join or leave may take
-NO_CHANNEL_YET = 0.05  # seconds between two looks for a channel
+NO_CHANNEL_YET = 0.05  # seconds between two checks for a channel
 
 
 class Membership:
-    """The hub's channel, and the group that it has joined while anything is watched. Raises what the layer raises."""
+    """The hub's channel, which is in the site's group while any object is watched.
+
+    Errors of the channel layer pass through.
+    """
 
     def __init__(self) -> None:
         self.joined = False
-        self._site = ""  # whose group that is
+        self._site = ""  # the id of the site whose group it joined
         self._channel = ""
         self._layer: Any = None
 
     def is_elsewhere(self) -> bool:
-        """Return whether Redis lost its data, so that this site has had another id since this hub joined."""
+        """Return whether this site has got another id since the hub joined, because Redis lost its data."""
         return self.joined and self._site != sites.known()
 
     async def join(self) -> None:
-        """Join the group of the site. Raises redis.RedisError, OSError or ForeignDataSet."""
+        """Join the site's group.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+            OSError: It cannot be reached, or takes longer than ``JOIN_WITHIN`` seconds.
+            ForeignDataSet: The data in Redis belongs to another site.
+        """
         if not self._channel:
-            # This one for good: where two loops of a process ask for it at once, each may be given another.
+            # Kept for good, because two event loops that ask for the layer at once may each get another one.
             self._layer = channel_layer()
             self._channel = await _within(self._layer.new_channel("djinsight."))
         site = await sites.acurrent()
@@ -40,16 +49,16 @@ class Membership:
 
     async def leave(self) -> None:
         """Leave the group."""
-        self.joined = False  # first: a socket that subscribes meanwhile waits until it is joined again
+        self.joined = False  # set first, so that a socket that subscribes now waits until the group is joined again
         await _within(self._layer.group_discard(group_name(self._site), self._channel))
 
     async def move(self) -> None:
-        """Leave the group of an id that this site has no more, and tell the other hubs there to do so as well."""
+        """Leave the group of the site's former id, and tell the other hubs in it to leave it, too."""
         await self.leave()
         await _within(self._layer.group_send(group_name(self._site), broadcasts.moved()))
 
     async def receive(self) -> Any:
-        """Wait for the next message; None if there is no channel yet."""
+        """Return the next message, or None after a short wait if there is no channel yet."""
         if not self._channel:
             await asyncio.sleep(NO_CHANNEL_YET)
             return None

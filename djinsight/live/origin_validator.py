@@ -1,4 +1,4 @@
-"""The origin validator: an ASGI application around the sockets that lets in only pages of this site."""
+"""The origin validator: ASGI middleware that accepts sockets of this site's pages only."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 class OriginValidator:
     """Refuses a handshake from a page of another site with 403, before a socket opens.
 
-    In place of Channels' ``AllowedHostsOriginValidator``, which looks at neither scheme nor port, takes everything with
-    ``ALLOWED_HOSTS = ["*"]``, and fails on an origin that is no URL.
+    It replaces Channels' ``AllowedHostsOriginValidator``, which checks neither scheme nor port, accepts every origin
+    with ``ALLOWED_HOSTS = ["*"]``, and fails if an origin is not a URL.
     """
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Pass a permitted handshake on to the application, and refuse another one."""
         if permitted(Handshake(scope)):
             await self.application(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""The sending side of push: new snapshots to every process, at most ten a second of each object."""
+"""The publisher: broadcasts new snapshots to every process, at most ten a second for each object."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
 
-MAX_PENDING = 10_000  # objects; past it the longest waiting is dropped, and the hub's reread heals it
-MAX_TOGETHER = broadcasts.MAX_COUNTERS  # objects a broadcast
-TOGETHER_WITHIN = 0.02  # seconds, or the interval where it is shorter: objects whose turns differ by less go together
+MAX_PENDING = 10_000  # objects; past it the one that waits longest is dropped, and the hubs' next reread replaces it
+MAX_TOGETHER = broadcasts.MAX_COUNTERS  # objects in one broadcast
+TOGETHER_WITHIN = 0.02  # seconds: broadcasts less apart are sent as one; DJINSIGHT_PUSH_INTERVAL if that is shorter
 SEND_WITHIN = 2.0  # seconds a broadcast may take
 
 
 class Publisher:
     """Broadcasts an object's newest snapshot at once, then at most every ``DJINSIGHT_PUSH_INTERVAL``.
 
-    The last value is always sent (conflation): what is dropped has been overtaken. All objects that are due go in one
-    message, which every process with sockets reads: a message for each, to a group of its own, takes 150 us, more than
-    twice the counting of a view, and to read of an object that nobody there watches 0.5 us.
+    The last value is always sent; only values that a newer one replaces are dropped (conflation). All objects that are
+    due go into one message, which every process with sockets reads. A message for each object, to a group of its own,
+    would take 150 us, more than twice the time to count a view. Reading a counter that no socket watches takes 0.5 us.
     """
 
     def __init__(self) -> None:
         self._due: dict[ObjectRef, Snapshot] = {}
-        self._held: dict[ObjectRef, Snapshot] = {}  # of objects that rest
-        self._resting: set[ObjectRef] = set()  # broadcast less than an interval ago
-        self._rests: deque[tuple[float, Sequence[ObjectRef]]] = deque()  # when that was, the oldest first
+        self._held: dict[ObjectRef, Snapshot] = {}  # newer snapshots of resting objects
+        self._resting: set[ObjectRef] = set()  # objects that were broadcast less than an interval ago
+        self._rests: deque[tuple[float, Sequence[ObjectRef]]] = deque()  # when they were broadcast, oldest first
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def publish(self, snapshots: Sequence[Snapshot]) -> None:
-        """Broadcast ``snapshots``, soon."""
+        """Queue ``snapshots`` for the next broadcast, and return without waiting."""
         self._wake(asyncio.get_running_loop().time())
         for snapshot in snapshots:
             ref = snapshot.ref
@@ -60,12 +60,12 @@ class Publisher:
             self._task = asyncio.ensure_future(self._run())
 
     async def flush(self) -> None:
-        """Wait until everything is broadcast."""
+        """Wait until all queued snapshots are broadcast."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
     def _wake(self, now: float) -> None:
-        """What has rested for an interval is due where there is something newer."""
+        """End the rest of objects after an interval; those with a newer snapshot become due."""
         while self._rests and now - self._rests[0][0] >= conf.push_interval:
             rested = self._rests.popleft()[1]
             self._resting.difference_update(rested)
@@ -74,7 +74,7 @@ class Publisher:
                     self._due[ref] = self._held.pop(ref)
 
     def _ready_at(self) -> float:
-        """When the next broadcast may go."""
+        """Return when the next broadcast may be sent, in seconds of the event loop's clock."""
         if not self._rests:
             return 0.0
         first, last = self._rests[0][0], self._rests[-1][0]
@@ -92,7 +92,7 @@ class Publisher:
                     await self._wait(wait)
                 self._wake(loop.time())
         except Exception:
-            text = "broadcasting stopped; it starts again with the next view"
+            text = "Broadcasting stopped, and starts again with the next view. The traceback tells why."
             states.failing(logger, "broadcasting, by a fault", text, level=logging.ERROR, exc_info=True)
             self._due.clear()
             self._held.clear()
@@ -116,24 +116,26 @@ class Publisher:
                 group = group_name(await sites.acurrent())
                 await channel_layer().group_send(group, broadcasts.message(counters))
         except ForeignDataSet as error:
-            logger.debug("%d counters were not broadcast: %s", len(refs), error)  # it is in the log once
+            logger.debug("%d counters were not broadcast: %s", len(refs), error)  # sites logs this error once
         except (redis.RedisError, OSError) as error:
-            # TimeoutError is an OSError. Every page reads these numbers again within 30 s.
-            text = "%d counters were not broadcast, Redis does not answer: %r"
+            # TimeoutError is an OSError. The hubs read these numbers again within 30 s.
+            text = "%d counters were not broadcast, because Redis does not answer (%r). Open pages get them within "
+            text += "30 s after it is back. Check that it runs."
             states.failing(logger, "broadcasting", text, len(refs), error)
         else:
             states.over("broadcasting")
 
 
 def correct(refs: Sequence[ObjectRef]) -> None:
-    """Have every process read the counters of ``refs`` again, though they may have become smaller. For workers.
+    """Make every process read the counters of ``refs`` again, even if they became smaller. For sync code.
 
-    Logs a warning if the layer does not answer: pages that are opened from then on show the right numbers anyway.
+    Logs a warning if the layer does not answer. Pages that are opened later show the right numbers anyway.
     """
     try:
         async_to_sync(_correct)(refs)
     except (redis.RedisError, OSError, CountingUnavailable) as error:
-        logger.warning("open pages do not hear of a correction, Redis does not answer: %r", error)
+        text = "Open pages keep the numbers from before a correction, because Redis does not answer (%r). Reload them."
+        logger.warning(text, error)
 
 
 async def _correct(refs: Sequence[ObjectRef]) -> None:
@@ -145,7 +147,12 @@ async def _correct(refs: Sequence[ObjectRef]) -> None:
 
 
 def channel_layer() -> Any:
-    """The default channel layer. Raises ImproperlyConfigured where there is none."""
+    """Return the default channel layer.
+
+    Raises:
+        redis.ConnectionError: ``DJINSIGHT_TESTING`` is on.
+        ImproperlyConfigured: ``CHANNEL_LAYERS`` has no default layer.
+    """
     if conf.testing:
         raise redis.ConnectionError("DJINSIGHT_TESTING is on: nothing is broadcast")
     layer = get_channel_layer()

@@ -1,4 +1,4 @@
-"""One client's socket: what waits to be sent, and whether the client is still there."""
+"""Sockets: the outgoing queue of one client, and the check that the client is still there."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
 
-MAX_IN_FLIGHT = 32  # views a socket that are not acknowledged yet; past it a view is refused as busy
-MAX_SUBSCRIPTIONS = 100  # objects a socket; past it a subscribe is refused
-MAX_ERRORS = 100  # unreadable frames a socket; then it is closed
-MAX_WAITING = 256  # frames that wait for a client that does not read; then it is closed
-FRAME_BURST = 2.0  # seconds of frames at their rate that a client may save up
-MAX_UNREAD = 1024 * 1024  # bytes sent that the client has not read for sure; then what comes waits
-PING_EVERY = 17.0  # seconds, or MAX_UNREAD / 2; answered before Daphne would ping by itself, after 20 s of silence
+MAX_IN_FLIGHT = 32  # unacknowledged views of a socket; further views are rejected as busy
+MAX_SUBSCRIPTIONS = 100  # objects of a socket; further ones are rejected
+MAX_ERRORS = 100  # unreadable frames of a socket; past it the socket is closed
+MAX_WAITING = 256  # frames queued for a client that does not read; past it the socket is closed
+FRAME_BURST = 2.0  # seconds of frames at the rate limit that a client may send at once
+MAX_UNREAD = 1024 * 1024  # bytes sent without proof that the client has read them; past it frames are queued
+PING_EVERY = 17.0  # seconds, or MAX_UNREAD / 2 bytes; before Daphne's own ping, which follows 20 s of silence
 PONG_WITHIN = 20.0  # seconds
 CLOSE_WITHIN = 5.0  # seconds a close may take
-LINGER = 2.0  # seconds until a socket that is closed is over, also where the server does not say so
+LINGER = 2.0  # seconds until the task of a closed socket is cancelled, in case the server reports no disconnect
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Socket:
-    """Sends frames one after the other and never waits for the client.
+    """Sends frames to one client in order, without making its callers wait.
 
-    While a frame is on its way, acknowledgements queue, and of each counter only the newest is kept. The same while
-    the client may not have read ``MAX_UNREAD`` bytes: a server that applies no back-pressure, as Daphne, would keep
-    them for it without a bound. What it has read is known by its pongs, whose numbers cannot be guessed.
+    While a frame is being sent, other frames queue, and only the newest value of each counter is kept. Frames also
+    queue while ``MAX_UNREAD`` bytes may be unread, because a server without back-pressure, such as Daphne, would buffer
+    them without a bound. Pongs carry unguessable numbers, so they prove how much the client has read.
     """
 
     __slots__ = (
@@ -67,22 +67,22 @@ class Socket:
         self.in_flight = 0
         self.errors = 0
         self.closed = False
-        self.ends_at = inf  # in the loop's time: when a token that it watches with expires
+        self.ends_at = inf  # when the first of its watch tokens expires, in seconds of the event loop's clock
         self._send = send
         self._owner = owner
         self._sending: asyncio.Task[None] | None = None
         self._waiting: deque[str] = deque()
         self._counters: dict[ObjectRef, str] = {}
-        # A token bucket in one number: the moment up to which frames are paid for, each at its cost in seconds.
+        # A token bucket as one number: the time up to which the rate limit is used up. Each frame adds its cost.
         self._frame_cost = 0.0 if conf.rate_socket is None else 1 / conf.rate_socket
         self._paid = now
         self._ping = 0  # the number that the last ping asked for
         self._sent = self._sent_before_ping = self._read = 0  # bytes
         self._awaiting_pong = False
-        self._since = now  # when the last ping was sent, or its pong came
+        self._since = now  # when the last ping was sent, or when its pong arrived
 
     def write(self, frame: str) -> None:
-        """Send ``frame`` after those that wait."""
+        """Send ``frame``, after the frames that are queued; close the socket if too many are."""
         if self.closed:
             return
         if self._sending is not None or self._is_full():
@@ -93,7 +93,12 @@ class Socket:
             self._start(frame)
 
     def push(self, counters: Mapping[ObjectRef, str], frame: str) -> None:
-        """Send changed counters: ``frame``, or newer ones in its place where the client is slow."""
+        """Send changed counters: ``frame`` at once, or the newest values later if the client is slow.
+
+        Args:
+            counters: The JSON of each counter by its ref.
+            frame: A ``counters`` frame of all of them.
+        """
         if self.closed:
             return
         if self._sending is not None or self._is_full():
@@ -102,9 +107,9 @@ class Socket:
             self._start(frame)
 
     def beat(self, now: float) -> bool:
-        """Ping the client, or close where it did not answer, or may not watch any longer. Called every few seconds.
+        """Ping the client if it is time, and return whether it was pinged. The hub calls this every few seconds.
 
-        Returns whether it was pinged.
+        Closes the socket if a ping was not answered in time, or if a watch token has expired.
         """
         if now >= self.ends_at:
             self.close(CloseCode.EXPIRED)
@@ -116,14 +121,14 @@ class Socket:
         return False
 
     def took(self, now: float) -> None:
-        """A frame came in. Closes where there are too many a second."""
+        """Note that a frame arrived; close the socket if it exceeds the rate limit."""
         self._paid = max(self._paid, now) + self._frame_cost
         if self._paid > now + FRAME_BURST:
             refusals.count(Reason.RATE)
             self.close(CloseCode.FLOOD)
 
     def pong(self, n: int, now: float) -> None:
-        """The client answered ping ``n``."""
+        """Note that the client answered ping ``n``, and send what waited for it."""
         if self._awaiting_pong and n == self._ping:
             self._awaiting_pong = False
             self._since = now
@@ -132,7 +137,7 @@ class Socket:
                 self._start(frame)
 
     def close(self, code: CloseCode) -> None:
-        """Close with ``code``, also where the client does not read."""
+        """Close the socket with ``code``, even if the client does not read."""
         if not self.closed:
             self.closed = True
             self._waiting.clear()
@@ -159,8 +164,8 @@ class Socket:
                 self._sent += len(frame)  # frames are ASCII
                 frame = self._next()
         except (OSError, RuntimeError) as error:
-            # uvicorn raises where the client is gone; the receive loop hears of it as a disconnect.
-            logger.debug("a frame could not be sent: %s", error)
+            # uvicorn raises if the client is gone; the receive loop then gets a disconnect message.
+            logger.debug("A frame could not be sent: %s. The socket is treated as closed.", error)
             self.closed = True
         finally:
             self._sending = None
@@ -184,10 +189,10 @@ class Socket:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self._send({"type": "websocket.close", "code": int(code)})
         except (OSError, RuntimeError, TimeoutError) as error:
-            logger.debug("a socket could not be closed: %s", error)
+            logger.debug("A socket could not be closed: %s. Its task is cancelled.", error)
         if self._sending is not None:
             self._sending.cancel()
         if self._owner is not None:
-            # It takes what the client still sends, up to the end of the connection.
+            # The owner reads and drops what the client still sends, until the connection ends.
             await asyncio.wait([self._owner], timeout=LINGER)
             self._owner.cancel()

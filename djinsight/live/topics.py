@@ -1,4 +1,4 @@
-"""Topics: the watched objects, and the sending of their counters to those who watch."""
+"""Topics: watched objects, and how their counters are sent to the sockets that watch them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from djinsight.live import frames
 from djinsight.live.sockets import Socket
 from djinsight.tracked.refs import ObjectRef
 
-SEND_AT_ONCE = 25  # sockets: about 0.5 ms under Daphne
+SEND_AT_ONCE = 25  # sockets in one loop iteration: about 0.5 ms under Daphne
 
 
 @dataclass(slots=True)
 class Topic:
-    """One watched object: who watches it, and its newest snapshot."""
+    """One watched object: the sockets that watch it, and its newest snapshot."""
 
     ref: ObjectRef
     sockets: set[Socket] = field(default_factory=set)
-    waiting: set[Socket] = field(default_factory=set)  # subscribed, not answered yet
+    waiting: set[Socket] = field(default_factory=set)  # subscribed, but not answered yet
     snapshot: Snapshot | None = None
     _counter: str = ""
 
     @property
     def counter(self) -> str:
-        """The snapshot as an element of a frame, made when it is first sent."""
+        """The snapshot as JSON, encoded when it is first sent; ``""`` without a snapshot."""
         if not self._counter and self.snapshot is not None:
             self._counter = frames.counter(self.snapshot)
         return self._counter
 
     def update(self, snapshot: Snapshot) -> bool:
-        """Take the numbers of ``snapshot`` that are newer, and return if there are any."""
+        """Keep the numbers of ``snapshot`` that are newer, and return whether there are any."""
         known = newest(self.snapshot, snapshot)
         if known == self.snapshot:
             return False
@@ -40,10 +40,10 @@ class Topic:
 
 
 def pushed(changed: Mapping[Socket, list[Topic]]) -> Iterator[None]:
-    """Send each socket the newest counters of its topics, in one frame; frames that are equal are encoded once.
+    """Send each socket the newest counters of its topics in one frame, and encode equal frames once.
 
-    Yields after each ``SEND_AT_ONCE`` sockets, for the event loop to have a turn: an acknowledgement is not to wait
-    until thousands have the number.
+    Yields after each ``SEND_AT_ONCE`` sockets. The caller lets the event loop run then, so that an acknowledgement need
+    not wait until thousands of sockets have the number.
     """
     encoded: dict[tuple[int, ...], tuple[dict[ObjectRef, str], str]] = {}
     for n, (socket, topics) in enumerate(changed.items(), 1):
@@ -55,5 +55,5 @@ def pushed(changed: Mapping[Socket, list[Topic]]) -> Iterator[None]:
                 encoded[key] = counters, frames.counters(counters.values())
             socket.push(*encoded[key])
         if n % SEND_AT_ONCE == 0:
-            encoded.clear()  # there may be newer ones by then
+            encoded.clear()  # the counters may change before the next part
             yield

@@ -1,4 +1,4 @@
-"""Commands that work in batches: what they take for options, and how they stop and fail."""
+"""Commands that work in batches: their options, and how they stop and fail."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 
 T = TypeVar("T")
 
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it: 128 + SIGINT
+INTERRUPTED = 130  # exit status after Ctrl-C, as in shells: 128 + SIGINT
 
 
 class BatchCommand(BaseCommand):
-    """A command that ends with its batch on Ctrl-C, and says in one line what it could not reach.
+    """A command that ends after its current batch on Ctrl-C, and reports an unreachable service in one line.
 
-    A batch is a transaction, so that a command that is killed at any moment has done whole batches too.
+    A batch is a transaction, so a command that is killed has also done whole batches only.
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command, and turn errors of Redis and the database into a CommandError of one line."""
         try:
             return super().execute(*args, **options)
         except ForeignDataSet as error:
@@ -37,9 +38,12 @@ class BatchCommand(BaseCommand):
             raise CommandError(f"The database does not answer, or refuses: {error}") from error
 
     def until_interrupted(self, batches: Iterable[T]) -> Iterator[T]:
-        """``batches``, until Ctrl-C: then no next one is begun. A second Ctrl-C ends at once.
+        """Yield from ``batches`` until Ctrl-C, which ends the command after the current batch.
 
-        Raises CommandError with exit status 130 after what was begun is done.
+        A second Ctrl-C ends it at once.
+
+        Raises:
+            CommandError: After Ctrl-C, with exit status 130.
         """
         interrupted = False
 
@@ -49,29 +53,33 @@ class BatchCommand(BaseCommand):
             signal.signal(signal.SIGINT, before)
 
         if threading.current_thread() is not threading.main_thread():
-            yield from batches  # signals are the main thread's
+            yield from batches  # only the main thread receives signals
             return
         before = signal.signal(signal.SIGINT, stop)
         try:
             for batch in batches:
                 yield batch
                 if interrupted:
-                    raise CommandError("Interrupted; what was begun is done.", returncode=INTERRUPTED)
+                    raise CommandError("Interrupted after the current batch.", returncode=INTERRUPTED)
         finally:
             signal.signal(signal.SIGINT, before)
 
     def confirm(self, question: str, yes: bool) -> None:
-        """Ask, unless ``yes``. Raises CommandError where the answer is no, or nobody is there to give it."""
+        """Ask the user for confirmation, unless ``yes``.
+
+        Raises:
+            CommandError: The answer is no, or there is no terminal to ask at.
+        """
         if yes:
             return
         if not sys.stdin.isatty():
-            raise CommandError("Nobody is there to ask: give --yes.")
+            raise CommandError("Expected a terminal to ask for confirmation, or --yes.")
         if input(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
-            raise CommandError("Nothing was deleted.")
+            raise CommandError("Nothing was changed.")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """The type of an option that takes a whole number from ``low`` to ``high``."""
+    """Return an argparse type for whole numbers from ``low`` to ``high``."""
 
     def number(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:

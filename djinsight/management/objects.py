@@ -1,4 +1,4 @@
-"""The object that a command is about, by its ref."""
+"""Objects: read the refs in a command's arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from djinsight.tracked.refs import ObjectRef
 
 
 def ref(text: str) -> ObjectRef:
-    """Read an argument like ``blog.article:5``."""
+    """Parse an argument like ``blog.article:5``; an argparse type."""
     try:
         return ObjectRef.parse(text)
     except InvalidRef as error:
@@ -20,7 +20,11 @@ def ref(text: str) -> ObjectRef:
 
 
 def expect(*refs: ObjectRef) -> None:
-    """Raise CommandError if one of ``refs`` does not exist."""
+    """Check that the objects of ``refs`` exist.
+
+    Raises:
+        CommandError: One of them does not.
+    """
     known = {each for _, group in objects.by_model(refs) for each in group}
     for each in (*(each for each in refs if each not in known), *objects.missing(refs)):
         raise CommandError(f"There is no {each}.")

@@ -1,4 +1,4 @@
-"""How far a command is: a bar on a terminal, plain lines in a pipe."""
+"""Progress of a command: a bar on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ WIDTH = 30  # characters of the bar
 
 
 class Progress:
-    """Counts up to ``total`` and shows it on ``stream``: a bar that moves, or a line for each tenth of the way."""
+    """Counts up to ``total``, and shows a bar on a terminal or a line for each tenth on another ``stream``.
+
+    Args:
+        stream: The command's output.
+        unit: The plural name of what is counted.
+        total: The expected number.
+    """
 
     def __init__(self, stream: Any, unit: str, total: int) -> None:
         self.done = 0
@@ -19,6 +25,7 @@ class Progress:
         self._shown = 0
 
     def add(self, number: int) -> None:
+        """Add to the number that is done, and show it."""
         self.done += number
         if self._moves:
             self._stream.write(f"\r{self._bar()} {self}", ending="")
@@ -28,12 +35,12 @@ class Progress:
             self._stream.write(str(self))
 
     def close(self) -> None:
-        """End the bar's line; what is written next begins a new one."""
+        """End the line of the bar, so that the next output starts on a line of its own."""
         if self._moves and self.done:
             self._stream.write("")
 
     def __str__(self) -> str:
-        # What comes in meanwhile is done too.
+        # More than the expected total is done if views arrive during the run.
         return f"{self.done:,} of {max(self.done, self.total):,} {self._unit}"
 
     def _bar(self) -> str:

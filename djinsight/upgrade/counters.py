@@ -1,4 +1,4 @@
-"""Counters of the older layout: the views that no record is left of, added to the totals."""
+"""Counters of the older layout: add their views to the totals, except those that are imported already."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ from djinsight.upgrade.taken import Counts
 
 @dataclass(slots=True)
 class Counted:
-    """What counters added to the totals, and how many keys were left alone."""
+    """The views that counters added to the totals, and the number of keys whose object is unknown."""
 
     views: int = 0
     unknown: int = 0
 
 
 def take(shard: int, keys: Sequence[OlderKey], model: str = "") -> Counted:
-    """Raise the totals by what the counters under ``keys`` have and nobody has taken in yet.
+    """Raise the totals by the views of counters that are not imported yet.
 
-    ``model`` is for keys that name none: they are sums over all models, of which the others are already taken in.
+    A counter without a model is a sum over all models. Counters with a model have to be imported before it.
+
+    Args:
+        shard: The Redis server that has the keys.
+        keys: The keys of the counters.
+        model: The model of keys that name none, such as "blog.article"; ``""`` to find it by the primary key.
     """
     values = _read(shard, keys)
     refs = resolve(list(values), model)
@@ -46,18 +51,18 @@ def take(shard: int, keys: Sequence[OlderKey], model: str = "") -> Counted:
             at = 0 if key.kind is Kind.COUNTER else 1
             ref = refs.get(key)
             if not key.label and value <= bare.get(key.pk, (0, 0))[at]:
-                continue  # all of it is taken in, with its model
+                continue  # all of its views are imported, from counters with a model
             if ref is None:
                 unknown += 1
                 continue
             known = before.get(ref, (0, 0))[at] if key.label else bare.get(key.pk, (0, 0))[at]
-            if key.shared:  # under the name that is ours now
+            if key.shared:  # this version counts on under the same name
                 known = max(known, total.get(ref, (0, 0))[at])
             counts = list(more.get(ref, (0, 0)))
             counts[at] += max(0, value - known)
             more[ref] = counts[0], counts[1]
         _add(more)
-    # Also where nothing was added: a run before this one may have ended before it came here.
+    # Also if nothing was added, because an earlier run may have ended before this line.
     loading.load(list(more))
     return Counted(sum(views for views, _ in more.values()), unknown)
 
@@ -79,7 +84,7 @@ def _totals(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Counts]:
 
 
 def _sums(pks: Sequence[str]) -> dict[str, Counts]:
-    """What is taken in of the objects with these primary keys, of all models together."""
+    """Return the imported views by primary key, added up over all models."""
     rows = database.rows(OlderViews).filter(object_id__in=pks).order_by().values_list("object_id")
     found = rows.annotate(Sum("total_views"), Sum("unique_views"))
     return {pk: (total, unique) for pk, total, unique in found}

@@ -1,14 +1,14 @@
-"""The older layout: the keys that djinsight 0.x has left in Redis, told apart from ours.
+"""The older layout: recognise the keys that djinsight 0.x left in Redis.
 
-Under its prefix, ``djinsight:pageview:`` where the site had not set another one, it kept
+Under its prefix, by default ``djinsight:pageview:``, version 0.x kept
 
-- ``<uuid>``, a text: one view as a JSON object of ``content_type`` ("blog.article"), ``object_id`` (up to 0.1:
-  ``page_id``), ``url``, ``referrer``, ``user_agent``, ``ip_address``, ``session_key``, ``timestamp`` (Unix s) and
+- ``<uuid>``, a string: a record of one view, a JSON object of ``content_type`` ("blog.article"), ``object_id`` (up to
+  0.1: ``page_id``), ``url``, ``referrer``, ``user_agent``, ``ip_address``, ``session_key``, ``timestamp`` (Unix s) and
   ``is_unique``. It expired after a week, or was deleted when a worker had written it to the database;
-- ``counter:<model>:<pk>`` and ``unique_counter:<model>:<pk>``, integers that never expire: all views, those of the
-  records included. Up to 0.1 also ``counter:<pk>`` and ``unique_counter:<pk>``, the sum over all models;
+- ``counter:<model>:<pk>`` and ``unique_counter:<model>:<pk>``, integers that never expire: the number of all views,
+  including those with a record. Up to 0.1 also ``counter:<pk>`` and ``unique_counter:<pk>``, the sum over all models;
 - ``session:<session key>:page:<model>:<pk>``, up to 0.1 ``session:<session key>:page:<pk>``: a mark that this session
-  has seen the object, which expired after a week.
+  has seen the object. It expired after a week.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from djinsight.counting.calls import MAX_SEEN
 from djinsight.counting.keys import Keys, shard_of
 from djinsight.tracked.refs import ObjectRef
 
-PREFIX = "pageview:"  # what the older package put behind our prefix
+PREFIX = "pageview:"  # the older default prefix was ours, followed by this
 
 _LABEL = r"(?:(?P<label>[a-z_][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*):)?"
 _SHAPE = re.compile(
@@ -38,7 +38,7 @@ _SHAPE = re.compile(
 
 
 class Kind(StrEnum):
-    """What a key of the older layout holds."""
+    """The kind of data under a key of the older layout."""
 
     RECORD = "record"
     COUNTER = "counter"
@@ -48,19 +48,28 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OlderKey:
-    """One key, read. ``label`` is ``""`` where it names no model, ``pk`` and ``label`` are ``""`` for a record."""
+    """One parsed key of the older layout.
+
+    Attributes:
+        name: The whole key.
+        kind: The kind of its data.
+        label: The model, such as ``blog.article``; ``""`` if the key names none, as records do.
+        pk: The primary key of the object, ``""`` for a record.
+        session: The session key of a mark, else ``""``.
+        shared: True if a key of this version could have the same name, as for a counter with its model under the
+            same prefix.
+    """
 
     name: str
     kind: Kind
     label: str = ""
     pk: str = ""
     session: str = ""
-    # Under the prefix that is ours now, a counter with its model has the same name in both layouts.
     shared: bool = False
 
 
 def parse(name: str) -> OlderKey | None:
-    """Read a key below our prefix; None where it is none of the older layout."""
+    """Parse the name of a key; return None if it is no key of the older layout below our prefix."""
     if not name.startswith(conf.redis_key_prefix):
         return None
     found = _SHAPE.fullmatch(name, len(conf.redis_key_prefix))
@@ -76,10 +85,10 @@ def parse(name: str) -> OlderKey | None:
 
 
 def among(shard: int, names: Sequence[str]) -> list[OlderKey]:
-    """Those of ``names`` that are of the older layout."""
+    """Return the keys in ``names`` that are of the older layout."""
     keys = [key for key in map(parse, names) if key is not None]
     shared = [key for key in keys if key.shared]
-    # Beside a counter of ours there is always the hash of when its object was viewed.
+    # Beside a counter of this version there always is a viewed: key.
     viewed = servers.replies(
         shard, "exists", [(f"{conf.redis_key_prefix}viewed:{key.label}:{key.pk}",) for key in shared]
     )
@@ -88,7 +97,7 @@ def among(shard: int, names: Sequence[str]) -> list[OlderKey]:
 
 
 def with_counter(shard: int, refs: Iterable[ObjectRef]) -> set[ObjectRef]:
-    """Those of ``refs`` that have an older counter under the name that is ours now."""
+    """Return the objects in ``refs`` that have an older counter under a name that this version uses, too."""
     by_name = {f"{conf.redis_key_prefix}counter:{ref}": ref for ref in refs}
     names = [key.name for key in among(shard, list(by_name)) if key.shared]
     there = servers.replies(shard, "exists", [(name,) for name in names])
@@ -96,9 +105,9 @@ def with_counter(shard: int, refs: Iterable[ObjectRef]) -> set[ObjectRef]:
 
 
 def take_sessions(shard: int, marks: Sequence[tuple[OlderKey, ObjectRef]]) -> int:
-    """Let the visitors of these sessions be known, and delete the marks; returns how many.
+    """Turn the marks of sessions into known visitors, delete them, and return how many they were.
 
-    Whatever is done twice changes nothing: a mark never replaces what we know of the visitor ourselves.
+    A retry is safe, because a mark never replaces an entry of the visitor that exists.
     """
     lives = servers.replies(shard, "ttl", [(key.name,) for key, _ in marks])
     today = days.now()
@@ -117,5 +126,5 @@ def take_sessions(shard: int, marks: Sequence[tuple[OlderKey, ObjectRef]]) -> in
 
 
 def visitor_of(session_key: str) -> str:
-    """The visitor whose session it is, as a handshake with its cookie gives it."""
+    """Return the key of the visitor with this session, as computed for a handshake with its cookie."""
     return visitors.of_session(session_key)

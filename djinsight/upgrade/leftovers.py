@@ -1,9 +1,9 @@
-"""Taking in what djinsight 0.x has left in Redis: each view once, whatever happens in between.
+"""Leftovers: import the data of djinsight 0.x in Redis, each view exactly once, even after a crash.
 
-The layout is told in ``djinsight.upgrade.layout``. Records become log rows and sums. Counters tell of views that no
-record is left of: the total grows by what the counter has beyond the records, and the day of such views is not
-known. Marks of sessions let a visitor who comes back be known. Counters are left as they are, records and marks are
-deleted. The older package must have stopped by then.
+``djinsight.upgrade.layout`` describes that data. Records become log rows and sums. Counters also have views whose
+record is gone. The total grows by these views, but their days are unknown. With the marks of sessions, a visitor who
+returns is recognised. Records and marks are deleted after the import; counters stay as they are. The older package must
+not run any more.
 """
 
 from __future__ import annotations
@@ -19,24 +19,34 @@ from djinsight.upgrade.layout import Kind, OlderKey
 
 @dataclass(slots=True)
 class Taken:
-    """What was taken in, and what was left where it is."""
+    """How much was imported, and how much stays in Redis."""
 
-    records: int = 0  # views with their detail
-    views: int = 0  # views that only a counter knew of
-    sessions: int = 0  # marks of sessions
+    records: int = 0  # imported views with their detail
+    views: int = 0  # imported views that only a counter had
+    sessions: int = 0  # imported marks of sessions
     unreadable: int = 0  # records that cannot be read, or whose model is not tracked
-    unknown: int = 0  # counters and marks whose object does not exist, or whose model is not known
+    unknown: int = 0  # counters and marks whose object does not exist, or whose model is unknown
 
     def add(self, other: Taken) -> None:
+        """Add the numbers of ``other`` to these."""
         for field in fields(Taken):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
 def take_in(limit: int, model: str = "") -> Iterator[Taken]:
-    """Take everything in, at most ``limit`` keys a transaction; yields what each step did.
+    """Import all leftovers, and yield the numbers of each transaction.
 
-    ``model`` ("blog.article") is whose objects the counters without a model are about, where several could be meant.
-    Raises redis.RedisError, CountingUnavailable and django.db.Error, between two steps.
+    After an error the import can be started again. It goes on after the last transaction.
+
+    Args:
+        limit: The most keys in one transaction.
+        model: The model of counters that name none, such as "blog.article". It is needed if several models have an
+            object with the primary key.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        CountingUnavailable: Redis has the data of another site, or counters could not be loaded.
+        django.db.Error: The database does not answer.
     """
     for shard in servers.shards():
         sites.check(shard)
@@ -55,7 +65,10 @@ def take_in(limit: int, model: str = "") -> Iterator[Taken]:
 
 
 def _take_the_rest(shard: int, limit: int, model: str) -> Iterator[Taken]:
-    """Counters and marks: the records are in by now. Counters without a model come last: they are sums of others."""
+    """Import counters and marks, after all records.
+
+    Counters without a model come last, because they are sums of the others.
+    """
     bare: dict[str, OlderKey] = {}
     for names in servers.scan(shard):
         keys = layout.among(shard, names)

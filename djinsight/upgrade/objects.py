@@ -1,4 +1,4 @@
-"""Which object a key of the older layout is about."""
+"""Objects: find the object that a key of the older layout belongs to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from djinsight.upgrade.layout import OlderKey
 
 
 def ref_of(label: str, pk: str) -> ObjectRef | None:
-    """The object that ``label`` and ``pk`` name, None where the model is not installed or has not the mixin."""
+    """Return the object that ``label`` and ``pk`` name, or None if its model is not installed or not tracked."""
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
@@ -30,16 +30,18 @@ def ref_of(label: str, pk: str) -> ObjectRef | None:
 
 
 def tracked_labels() -> list[str]:
-    """The models with the mixin whose primary keys are whole numbers, as those of the older layout all were."""
+    """Return the labels of tracked models with integer primary keys, which the older layout required."""
     models = set(map(tracked_model, tracked_models()))
     return sorted(model._meta.label_lower for model in models if _has_number(model))
 
 
 def resolve(keys: Sequence[OlderKey], model: str = "") -> dict[OlderKey, ObjectRef]:
-    """The existing object of each key that has one.
+    """Return the object of each key, and leave out keys whose object does not exist or is ambiguous.
 
-    A key that names no model is about the one object with its primary key: of ``model`` where that is given, else of
-    all tracked models; where several have one, the key is left out.
+    Args:
+        keys: The keys.
+        model: The model of keys that name none. If it is ``""``, such a key belongs to the only tracked object with its
+            primary key. If objects of several models have it, the key is left out.
     """
     labels = [model] if model else tracked_labels()
     candidates = {

@@ -1,4 +1,4 @@
-"""Records of the older layout: one key a view, written to the log."""
+"""Records of the older layout: write them to the log. Each record is one key with one view."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ from djinsight.upgrade.objects import ref_of
 
 
 def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
-    """Write the records under ``keys`` and delete them; returns how many, and how many cannot be read and stay.
+    """Write the records under ``keys`` to the log, and delete them from Redis.
 
-    The views are written together with the names of their keys, and those names are forgotten once the keys are
-    deleted: who comes after a crash in between finds the names, and whoever comes at the same time waits.
+    The transaction that writes the views also writes the names of their keys. After the keys are deleted, these names
+    are deleted, too. So the next run after a crash finds the names of records that are written already. A run at the
+    same time waits for the lock.
+
+    Returns:
+        The number of records that were written, and the number of records that cannot be read, which stay.
     """
     names = [key.name for key in keys]
     with database.write():
@@ -40,13 +44,17 @@ def take(shard: int, keys: Sequence[OlderKey]) -> tuple[int, int]:
         database.rows(OlderRecord).bulk_create([OlderRecord(key=name) for name in entries], batch_size=conf.batch_size)
     delete_taken()
     refs = {entry.ref for entry in entries.values()}
-    # Loading makes a counter ours: one that is still to be taken in is loaded when that is done.
+    # Loading replaces a shared counter. One that is still to be imported is loaded after its import.
     loading.load(list(refs - layout.with_counter(shard, refs)))
     return len(entries), len(read) - len(entries)
 
 
 def delete_taken() -> None:
-    """Delete what is in the log from Redis, then forget the names. Raises redis.RedisError."""
+    """Delete the records that are in the log from Redis, then forget their names.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
     while rows := dict(database.rows(OlderRecord).values_list("pk", "key")[: conf.batch_size]):
         for shard in servers.shards():
             connections.sync_client(shard).delete(*rows.values())
@@ -62,13 +70,13 @@ def _write(entries: Sequence[Entry]) -> None:
         total, unique = counts.get(entry.ref, (0, 0))
         counts[entry.ref] = total + 1, unique + entry.unique
     taken.raise_by(counts)
-    # A record does not tell whether its visitor was new on that day; the log does.
+    # A record does not say if its visitor was new on that day, but the log does.
     for day in sorted({days.at(entry.ms).day for entry in entries}):
         summaries.write_day(day)
 
 
 def _read(name: str, value: bytes) -> Entry | None:
-    """The view in a record, None where it cannot be read or is about no tracked model."""
+    """Return the view in a record, or None if it cannot be read or its model is not tracked."""
     try:
         record = json.loads(value)
         ref = ref_of(str(record["content_type"]), str(int(record.get("object_id") or record["page_id"])))
@@ -84,7 +92,13 @@ def _read(name: str, value: bytes) -> Entry | None:
 
 
 def detail(view_id: str, record: Mapping[str, Any], ms: int) -> Detail:
-    """Who looked at what, as this package keeps it: the visitor hashed, the address truncated."""
+    """Return the detail of an older view as this version keeps it: visitor hashed, address truncated.
+
+    Args:
+        view_id: The id of the view.
+        record: The fields of the older view by name.
+        ms: When it was viewed, in Unix milliseconds.
+    """
     texts = {field: str(record.get(field) or "") for field in ("url", "referrer", "user_agent", "ip_address")}
     session = str(record.get("session_key") or "")
     visitor = visitors.of_the_past(

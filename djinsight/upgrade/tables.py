@@ -1,7 +1,10 @@
-"""Taking over the tables of djinsight 0.3 and 0.4, which have the names of ours and other columns.
+"""Tables: convert those of djinsight 0.3 and 0.4, which have the same names as ours but other columns.
 
-Three steps, each of which can be begun again: the older tables are set aside under other names and their migrations
-forgotten; ours are made by ``migrate``; the older rows are moved in batches, each in one transaction with its deletion.
+There are three steps, each of which can be started again:
+
+1. The older tables get other names, and their migrations are deleted from Django's list of applied ones.
+2. ``migrate`` makes our tables.
+3. The older rows are moved in batches, each in one transaction with its deletion.
 """
 
 from __future__ import annotations
@@ -25,11 +28,11 @@ from djinsight.tracked import content_types
 from djinsight.tracked.registry import tracked_model
 from djinsight.upgrade import records
 
-_apart = Apps()  # a registry of their own: migrations and the admin never hear of these models
+_apart = Apps()  # a separate registry, so that migrations and the admin do not see these models
 
 
 class Older(models.Model):
-    """A table of the older package, set aside."""
+    """A table of the older package, under its other name."""
 
     id = models.BigAutoField(primary_key=True)
     content_type_id = models.BigIntegerField()
@@ -43,6 +46,8 @@ class Older(models.Model):
 
 
 class OlderStatistics(Older):
+    """The totals of an object in the older package."""
+
     total_views = models.BigIntegerField()
     unique_views = models.BigIntegerField()
     first_viewed_at = models.DateTimeField(null=True)
@@ -53,6 +58,8 @@ class OlderStatistics(Older):
 
 
 class OlderSummary(Older):
+    """The views of an object on one day in the older package."""
+
     date = models.DateField()
     total_views = models.BigIntegerField()
     unique_views = models.BigIntegerField()
@@ -62,6 +69,8 @@ class OlderSummary(Older):
 
 
 class OlderEvent(Older):
+    """One view in the older package."""
+
     url = models.TextField()
     session_key = models.TextField()
     ip_address = models.GenericIPAddressField(null=True)
@@ -82,12 +91,12 @@ NAMES: dict[Any, str] = {
 
 
 def is_needed() -> bool:
-    """Whether the tables are those of the older package, or an upgrade has begun and not ended."""
-    return _has(NAMES[OlderEvent]) or bool(_set_aside())
+    """Return whether there are tables of the older package, or an upgrade that has not ended."""
+    return _has(NAMES[OlderEvent]) or bool(_renamed())
 
 
 def is_too_old() -> bool:
-    """Whether the tables are those of 0.1, which 0.4 knows how to migrate and we do not."""
+    """Return whether the tables are those of 0.1, which only 0.4 can migrate."""
     connection = connections[database.alias()]
     if not _has("djinsight_pageviewlog"):
         return False
@@ -96,13 +105,13 @@ def is_too_old() -> bool:
     return any(column.name == "page_id" for column in columns)
 
 
-def set_aside() -> None:
-    """Give the older tables other names, and forget that the migrations of the older package were applied."""
+def rename_older() -> None:
+    """Give the older tables other names, and delete the migrations of the older package from the applied ones."""
     connection = connections[database.alias()]
     quote = connection.ops.quote_name
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for model, name in NAMES.items():
-            # Indexes keep their names when a table is renamed, and ours have some of these.
+            # Copied, because a renamed table keeps its indexes, and some of ours have the same names.
             kept = model._meta.db_table
             cursor.execute(f"CREATE TABLE {quote(kept)} AS SELECT * FROM {quote(name)}")
             cursor.execute(f"CREATE UNIQUE INDEX {quote(f'{kept}_pk')} ON {quote(kept)} ({quote('id')})")
@@ -111,11 +120,15 @@ def set_aside() -> None:
 
 
 def upgrade() -> Iterator[int]:
-    """Do what is left to do; yields how many rows each batch moved. Raises django.db.Error between two batches."""
-    if not _set_aside():
-        set_aside()
+    """Do the remaining steps, and yield how many rows each batch moved.
+
+    Raises:
+        django.db.Error: The database does not answer. The upgrade can be started again.
+    """
+    if not _renamed():
+        rename_older()
     call_command("migrate", "djinsight", database=database.alias(), verbosity=0, interactive=False)
-    for model in _set_aside():
+    for model in _renamed():
         while moved := _move(model):
             yield moved
         with connections[database.alias()].cursor() as cursor:
@@ -123,7 +136,7 @@ def upgrade() -> Iterator[int]:
 
 
 def rows() -> int:
-    """How many rows are to be moved."""
+    """Return the number of rows that are still to be moved."""
     names = {model: model._meta.db_table if _has(model._meta.db_table) else name for model, name in NAMES.items()}
     connection = connections[database.alias()]
     total = 0
@@ -139,7 +152,7 @@ def _has(table: str) -> bool:
     return table in connections[database.alias()].introspection.table_names()
 
 
-def _set_aside() -> list[Any]:
+def _renamed() -> list[Any]:
     there = set(connections[database.alias()].introspection.table_names())
     return [model for model in NAMES if model._meta.db_table in there]
 
@@ -155,7 +168,7 @@ def _move(model: Any) -> int:
 
 
 def _write_statistics(batch: Sequence[Any]) -> None:
-    """Totals, and how much of them is older: counters in Redis have these views too."""
+    """Add to the totals, and note the imported views, because counters in Redis have these views, too."""
     for row in batch:
         type_id, object_id = _target(row)
         found, _ = database.rows(PageViewStatistics).get_or_create(content_type_id=type_id, object_id=object_id)
@@ -213,7 +226,10 @@ _WRITE = {OlderStatistics: _write_statistics, OlderSummary: _write_summaries, Ol
 
 
 def _target(row: Any) -> tuple[int, str]:
-    """The object as we name it: a child of a multi-table inheritance by its topmost parent with the mixin."""
+    """Return the content type and object id for a row.
+
+    An object of multi-table inheritance has those of its topmost parent with the mixin.
+    """
     model = content_types.manager().get_for_id(row.content_type_id).model_class()
     if model is None:
         return row.content_type_id, str(row.object_id)

@@ -1,4 +1,4 @@
-"""How many older views of each object are taken in: read and raised inside the transaction that has the cursors."""
+"""Imported views: how many older views of each object are imported. Used in transactions that lock the cursors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Counts = tuple[int, int]  # total and unique views
 
 
 def of_refs(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Counts]:
-    """What is taken in of each of ``refs``; those of which nothing is are left out."""
+    """Return the imported views by object; objects without any are left out."""
     by_key, where = rows_of(refs)
     rows = (
         database.rows(OlderViews)
@@ -25,7 +25,7 @@ def of_refs(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Counts]:
 
 
 def raise_by(counts: Mapping[ObjectRef, Counts]) -> None:
-    """Note that so many more are taken in."""
+    """Add ``counts`` to the numbers of imported views."""
     types = ids_of(counts)
     by_key, where = rows_of(counts)
     rows = {by_key[row.content_type_id, row.object_id]: row for row in database.rows(OlderViews).filter(where)}

@@ -1,1 +1,1 @@
-"""Views in Wagtail's admin: a side panel in the page editor and a report. Install the app ``djinsight.wagtail``."""
+"""The app ``djinsight.wagtail``: a side panel in Wagtail's page editor, and a report of the most viewed pages."""

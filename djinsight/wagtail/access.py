@@ -1,4 +1,4 @@
-"""Who may see numbers in Wagtail's admin."""
+"""Access: the permissions to see numbers in Wagtail's admin, and Wagtail's page model and policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from djinsight.pages.permission import may_see_statistics
 
 
 def page_model() -> Any:
-    """Return Wagtail's page model, or the one that the project has in its place (from Wagtail 8.0 on)."""
+    """Return Wagtail's page model; from Wagtail 8.0 on, the model that the project has configured instead."""
     if VERSION < (8, 0):
         from wagtail.models import Page
 
@@ -21,7 +21,7 @@ def page_model() -> Any:
 
 
 def page_policy() -> Any:
-    """Return Wagtail's policy: who may do what with which pages."""
+    """Return Wagtail's permission policy for pages."""
     from wagtail import permissions
 
     if VERSION < (8, 0):
@@ -30,5 +30,5 @@ def page_policy() -> Any:
 
 
 def may_see_report(user: Any) -> bool:
-    """Return whether ``user`` may see views, and may explore any page."""
+    """Return whether ``user`` may see views and may explore at least one page."""
     return may_see_statistics(user) and page_policy().explorable_root_instance(user) is not None

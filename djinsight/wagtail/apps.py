@@ -1,3 +1,5 @@
+"""The app's configuration."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
@@ -9,6 +11,8 @@ OLDEST = (7, 4)
 
 
 class DjinsightWagtailConfig(AppConfig):
+    """Configures the app, and refuses to start with a Wagtail older than ``OLDEST``."""
+
     name = "djinsight.wagtail"
     label = "djinsight_wagtail"
     verbose_name = _("Page views in Wagtail")
@@ -18,8 +22,9 @@ class DjinsightWagtailConfig(AppConfig):
 
         if wagtail.VERSION < OLDEST:
             raise ImproperlyConfigured(
-                f"djinsight.wagtail expects Wagtail {'.'.join(map(str, OLDEST))} or later, not {wagtail.__version__}."
-                " Upgrade Wagtail, or take djinsight.wagtail out of INSTALLED_APPS: the mixin and the tags need it not."
+                f"djinsight.wagtail expected Wagtail {'.'.join(map(str, OLDEST))} or later but got "
+                f"{wagtail.__version__}. Upgrade Wagtail, or remove djinsight.wagtail from INSTALLED_APPS. The mixin "
+                "and the template tags work without it."
             )
         from djinsight.wagtail.checks import check_editors
 

@@ -1,4 +1,4 @@
-"""System checks."""
+"""System checks of the app."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from djinsight.wagtail.panel import ViewsPanelMixin
 
 
 def check_editors(**kwargs: Any) -> list[checks.CheckMessage]:
-    """W010: the editor of a page type with the mixin is a view set's own, and shows no views."""
+    """Warn (W010) of page types with the mixin whose view set has an editor without the side panel."""
     if VERSION < (8, 0):
-        return []  # there are no such view sets
+        return []  # before 8.0 Wagtail has no view sets for pages
     from wagtail.admin.viewsets.pages import page_viewset_registry
 
-    import_module("wagtail.admin.urls")  # view sets are registered when it is loaded
-    hint = "Let its edit_view_class inherit from djinsight.wagtail.panel.ViewsPanelMixin, before EditView."
+    import_module("wagtail.admin.urls")  # Wagtail registers view sets when this module is imported
+    hint = "Make its edit_view_class inherit from djinsight.wagtail.panel.ViewsPanelMixin before EditView."
     return [
         checks.Warning(f"The editor of {model._meta.label} shows no views.", hint, model, "djinsight.W010")
         for model in tracked_page_types()

@@ -1,7 +1,7 @@
-"""Wagtail 7.4: the page editor with the side panel, in place of the one that is about to answer.
+"""The editor hook for Wagtail 7.4: answers with an editor that has the side panel.
 
-Wagtail before 8.0 has no setting for the editor's view. Its hook ``before_edit_page`` may answer the request itself, so
-a subclass of the view does, with the panel.
+Before 8.0, Wagtail has no setting for the view of the page editor. But its hook ``before_edit_page`` may answer the
+request. Here it does so with a subclass of the requested view that adds the panel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from djinsight.tracked.registry import is_tracked
 from djinsight.wagtail.panel import ViewsPanelMixin
 
 HOOK = "before_edit_page"
-LAST = 10_000  # the order of a hook: what other apps do before, or answer, comes first
+LAST = 10_000  # the order of this hook, so that hooks of other apps run, or answer, before it
 
 
 def edit_with_views(request: HttpRequest, page: Any) -> HttpResponse | None:
@@ -31,7 +31,7 @@ def edit_with_views(request: HttpRequest, page: Any) -> HttpResponse | None:
 
 
 class _HooksHaveRun:
-    """For an editor inside of the hook: the hooks before it have run already, in the outer one."""
+    """Skips ``HOOK`` in the editor that answers inside of it, because the outer editor has run all hooks."""
 
     def run_hook(self, hook_name: str, *args: Any, **kwargs: Any) -> HttpResponse | None:
         if hook_name == HOOK:
@@ -40,7 +40,7 @@ class _HooksHaveRun:
         return response
 
 
-@lru_cache(maxsize=64)  # an editor, and the one that takes a revision back; a site may have more
+@lru_cache(maxsize=64)  # Wagtail has two such views, to edit a page and to revert it; a site may have more
 def _with_panel(view_class: Any) -> Any:
     return type(
         view_class.__name__, (_HooksHaveRun, ViewsPanelMixin, view_class), {"__module__": view_class.__module__}

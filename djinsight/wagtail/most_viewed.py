@@ -1,4 +1,4 @@
-"""Pages ranked by their views, from the side of the statistics: the numbers of all other pages are never looked at."""
+"""The most viewed pages: rank pages by the rows of their statistics, without reading pages that were never viewed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wagtail.models import AbstractPage, get_page_models
 from djinsight.models import PageViewStatistics, PageViewSummary
 from djinsight.tracked.registry import is_tracked_model, tracked_model
 
-CHUNK = 500  # pages fetched at once
+CHUNK = 500  # pages in one query
 
 
 def tracked_page_types() -> list[type[Any]]:
-    """The page types with the mixin, those that are counted under the primary key of their page."""
+    """Return the page types with the mixin whose views are counted by the primary key of the page."""
     return [
         model
         for model in get_page_models()
@@ -27,14 +27,21 @@ def tracked_page_types() -> list[type[Any]]:
 
 
 def rank(pages: QuerySet[Any], since: date | None = None) -> QuerySet[Any, Any]:
-    """The viewed among ``pages``, most viewed first, as dicts of ``object_id`` and ``views``; for all time also
-    ``visitors`` and ``last_viewed_at``.
+    """Return the viewed pages among ``pages``, the most viewed first.
 
-    ``since`` is the first day that counts, in the site's time zone; None for all time. The rows are found by their
-    type, and of each the page by its key: what it costs grows with the viewed pages, not with the pages.
+    The database finds the rows by their content type, and the page of each row by its key. So the cost grows with the
+    number of viewed pages, not with the number of all pages.
+
+    Args:
+        pages: The pages to rank.
+        since: The first day to count, in the site's time zone; None for all time.
+
+    Returns:
+        A queryset of dicts with ``object_id`` and ``views``; for all time also with ``visitors`` and
+        ``last_viewed_at``.
     """
     counted = ContentType.objects.get_for_models(*set(map(tracked_model, tracked_page_types()))).values()
-    # The ids in rows of these types are primary keys of pages.
+    # The object ids in rows of these types are primary keys of pages.
     page = Exists(pages.order_by().filter(pk=Cast(OuterRef("object_id"), pages.model._meta.pk)))
     if since is None:
         totals = PageViewStatistics.objects.filter(page, content_type__in=counted)
@@ -45,9 +52,13 @@ def rank(pages: QuerySet[Any], since: date | None = None) -> QuerySet[Any, Any]:
 
 
 def pages_of(ranked: Sequence[dict[str, Any]], pages: Any) -> Iterator[Any]:
-    """Of ``pages``, those that ``rank`` found, specific, in its order, each with its dict as ``ranked``.
+    """Yield the specific pages of a ranking in its order, each with its dict as the attribute ``ranked``.
 
-    Fetched by ``CHUNK``, in a query for each page type.
+    Pages are fetched ``CHUNK`` at a time, with one query for each page type.
+
+    Args:
+        ranked: The dicts that ``rank`` found.
+        pages: A queryset of pages, which decides the prefetched data.
     """
     for start in range(0, len(ranked), CHUNK):
         part = ranked[start : start + CHUNK]
@@ -55,6 +66,6 @@ def pages_of(ranked: Sequence[dict[str, Any]], pages: Any) -> Iterator[Any]:
         by_id = {str(page.pk): page for page in found}
         for row in part:
             page = by_id.get(row["object_id"])
-            if page is not None:  # else it was deleted a moment ago
+            if page is not None:  # it may have been deleted since the ranking
                 page.ranked = row
                 yield page

@@ -1,4 +1,4 @@
-"""The views of a page in its editor: a side panel, and the edit view that has it."""
+"""The side panel with the views of a page, and the edit views that show it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from djinsight.tracked.registry import is_tracked
 
 
 class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]
-    """All numbers of the page, live, and a chart of the month: what ``page_analytics_widget`` shows."""
+    """Shows all numbers of the page, live, and a chart of the month, by the tag ``page_analytics_widget``."""
 
     class SidePanelToggle(BaseSidePanel.SidePanelToggle):  # type: ignore[misc]
         aria_label = _("Toggle views")
@@ -31,12 +31,12 @@ class ViewsSidePanel(BaseSidePanel):  # type: ignore[misc]
 
 
 class ViewsPanelMixin:
-    """For the edit views of pages: adds the side panel for pages with the mixin, for users who may see views."""
+    """Adds the side panel to an edit view, for pages with the mixin and users with the permission to see views."""
 
     def get_side_panels(self) -> MediaContainer:
         panels = super().get_side_panels()  # type: ignore[misc]
         view: Any = self
-        # After a save in the background the editor takes only what that save can have changed.
+        # After a save in the background, the editor updates only the panels that the save can have changed.
         partial = view.expects_json_response or view.hydrate_create_view
         if not partial and is_tracked(view.page) and may_see_statistics(view.request.user):
             panels.append(ViewsSidePanel(view.page, view.request))
@@ -44,4 +44,4 @@ class ViewsPanelMixin:
 
 
 class ViewsEditView(ViewsPanelMixin, EditView):  # type: ignore[misc]
-    """The editor of pages whose type has no view set of its own."""
+    """The editor of page types without a view set of their own."""

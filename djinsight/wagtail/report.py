@@ -1,4 +1,4 @@
-"""The report "Most viewed pages"."""
+"""The report "Most viewed pages" in Wagtail's admin."""
 
 from __future__ import annotations
 
@@ -27,20 +27,22 @@ from djinsight.wagtail.most_viewed import pages_of, rank, tracked_page_types
 
 PERIODS = (("7", _("Last 7 days")), ("30", _("Last 30 days")))
 ALL_TIME_ONLY = ("ranked.visitors", "ranked.last_viewed_at")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets run
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of cells that spreadsheets run as formulas
 
 
 def page_types(request: HttpRequest) -> QuerySet[ContentType]:
+    """Return the content types of tracked page types, the choices of a filter."""
     types = ContentType.objects.get_for_models(*tracked_page_types()).values()
     return ContentType.objects.filter(pk__in=[each.pk for each in types]).order_by("model")
 
 
 def sites() -> list[tuple[str, str]]:
+    """Return the choices of sites: the tree path of the root page, and the site's name."""
     return [(site.root_page.path, str(site)) for site in Site.objects.select_related("root_page")]
 
 
 class MostViewedFilterSet(WagtailFilterSet):  # type: ignore[misc]
-    """Which pages, and the views of which time."""
+    """The filters of the report: a period, a page type and a site."""
 
     period = django_filters.ChoiceFilter(
         label=_("Period"),
@@ -69,18 +71,18 @@ class MostViewedFilterSet(WagtailFilterSet):  # type: ignore[misc]
             del self.filters["site"]
 
     def leave(self, pages: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """The period chooses among the views, not among the pages."""
+        """Return all pages, because the period selects views and not pages."""
         return pages
 
 
 class PagesPaginator(WagtailPaginator):  # type: ignore[misc]
-    """Calls what it counts pages, and not rows of statistics."""
+    """Names its items pages, although it counts rows of statistics."""
 
     model = page_model()
 
 
 class MostViewedPagesView(ReportView):  # type: ignore[misc]
-    """The pages that the user may explore, ranked by what is persisted of their views."""
+    """Lists the pages that the user may explore, ranked by their persisted views."""
 
     page_title = _("Most viewed pages")
     header_icon = "view"
@@ -114,7 +116,7 @@ class MostViewedPagesView(ReportView):  # type: ignore[misc]
 
     @cached_property
     def since(self) -> date | None:
-        """The first day of the chosen period, which ends today; None for all time."""
+        """Return the first day of the chosen period, which ends today; None for all time."""
         chosen = self.filters.is_valid() and self.filters.form.cleaned_data["period"]
         return days.now().day - timedelta(days=int(chosen) - 1) if chosen else None
 
@@ -135,7 +137,10 @@ class MostViewedPagesView(ReportView):  # type: ignore[misc]
 
     @cached_property
     def list_export(self) -> list[str]:
-        """Visitors of a period are not known: those of its days can be the same people."""
+        """Return the columns of an export.
+
+        The visitors of a period are unknown, because the visitors of its days can be the same people.
+        """
         return [name for name in self.export_headings if self.since is None or name not in ALL_TIME_ONLY]
 
     def get_filtered_queryset(self) -> QuerySet[Any, Any]:
@@ -149,6 +154,6 @@ class MostViewedPagesView(ReportView):  # type: ignore[misc]
 
     @property
     def listed(self) -> Any:
-        """Pages with what Wagtail's listing columns ask of each."""
+        """The queryset of pages with the data that Wagtail's listing columns read."""
         pages = page_model().objects.defer_streamfields().prefetch_related("sites_rooted_here")
         return pages.prefetch_workflow_states().annotate_site_root_state().annotate_approved_schedule()

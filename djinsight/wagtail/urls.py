@@ -1,3 +1,5 @@
+"""The URLs of the report, below Wagtail's ``reports/``."""
+
 from django.urls import path
 
 from djinsight.wagtail.report import MostViewedPagesView

@@ -1,4 +1,4 @@
-"""Wagtail 8.0 and later: the view set of pages whose editor has the side panel."""
+"""View sets, for Wagtail 8.0 and later: the view set of pages whose editor has the side panel."""
 
 from __future__ import annotations
 

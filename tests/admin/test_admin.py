@@ -35,7 +35,7 @@ TABLES = (PageViewStatistics, PageViewSummary, PageViewLog, DataLoss, DeadLetter
 
 @pytest.fixture
 def rows(db: None) -> dict[str, Any]:
-    """Statistics of an article, of a product, and of an object that is gone."""
+    """Make rows of every table, for an article, a product, and an object that does not exist."""
     article = Article.objects.create(title="Bread without kneading")
     product = Product.objects.create(id=uuid.UUID(int=7), name="Dutch oven")
     article_type, product_type = ContentType.objects.get_for_models(Article, Product).values()
@@ -99,9 +99,9 @@ def test_rows_name_and_link_their_object(model: Any, rows: Any, admin_client: An
     page = admin_client.get(url_of(model)).content.decode()
     article, product = rows["article"], rows["product"]
     assert f'<a href="/admin/blog/article/{article.pk}/change/">Bread without kneading</a>' in page
-    assert "Dutch oven" in page  # has no page in the admin, nor on the site
+    assert "Dutch oven" in page  # not linked, as it has no page in the admin or on the site
     assert f"{product.pk}/change" not in page
-    assert "article 999999" in page  # gone
+    assert "article 999999" in page  # the object that does not exist
 
 
 HEADINGS = {
@@ -111,7 +111,7 @@ HEADINGS = {
         "Dutch oven (product {uuid}), March 1, 2026",
         "article 999999, March 1, 2026",
     },
-    # In the site's time zone, as its fields below
+    # The times are in the site's time zone, like the fields of the page.
     PageViewLog: {
         "Bread without kneading (article {pk}), March 1, 2026, 1 p.m.",
         "Dutch oven (product {uuid}), March 1, 2026, 1 p.m.",
@@ -131,7 +131,7 @@ HEADINGS = {
 def test_a_page_is_headed_by_what_it_is_about(
     model: Any, rows: Any, admin_client: Any, django_assert_max_num_queries: Any
 ) -> None:
-    """And so is its way back, and its history. That takes no second look for the object."""
+    """The heading and the breadcrumb name the object, without another query for it."""
     DataLoss.objects.create(kind=DataLoss.Kind.SHED, shard=0)
     said = set()
     for row in model.objects.filter(timestamp=NOON) if model is PageViewLog else model.objects.all():
@@ -160,7 +160,7 @@ def test_a_row_that_says_nothing_yet(model: Any) -> None:
 
 @pytest.mark.parametrize("model", TABLES)
 def test_each_row_leads_to_its_page(model: Any, rows: Any, admin_client: Any) -> None:
-    """Not from within the link of another page."""
+    """The link to a row's page is not inside of another link."""
     row = model.objects.first()
     page = admin_client.get(url_of(model)).content.decode()
     links = re.findall(rf'<a href="{url_of(model, row.pk)}[^>]*>(.*?)</a>', page)
@@ -223,7 +223,7 @@ def test_hostile_text_is_inert(rows: Any, admin_client: Any) -> None:
 
 
 def test_a_long_log_is_not_counted(rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every count stops at a bound, and the queries of a page are few and stay as many."""
+    """Every count has a limit, and a page takes at most ten queries."""
     monkeypatch.setattr(base, "COUNT_TO", 20)
     with CaptureQueriesContext(connection) as captured:
         page = admin_client.get(url_of(PageViewLog), {"_facets": "True"})
@@ -285,7 +285,7 @@ def test_only_pages_are_linked(
 
 
 def test_an_object_whose_page_has_no_address(rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A draft without a slug, for one: it is there by its name, and so are the others."""
+    """An object without an address, such as a draft without a slug, is shown by its name, without a link."""
     monkeypatch.setattr(Product, "get_absolute_url", lambda product: reverse("no-such-page"), raising=False)
     page = admin_client.get(url_of(PageViewStatistics)).content.decode()
     assert "Dutch oven" in page
@@ -305,7 +305,7 @@ def test_search_finds_by_name_what_the_user_may_see(
     assert shown(client, PageViewStatistics, q="kneading") == set()
 
 
-# The pages of a list, by what is asked for, and the tables that have it.
+# The queries of a list page, by the kind of search or filter.
 ASKED: dict[str, dict[str, str]] = {
     "all": {},
     "by the id of an object": {"q": "999999"},
@@ -323,22 +323,22 @@ EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN", "mysql": "EX
 
 
 def queries_of(queries: Any, table: str) -> list[str]:
-    """The captured queries of ``table``."""
+    """Return the captured queries of ``table``."""
     quoted = connection.ops.quote_name(table)
     return [sql for sql in (query["sql"] for query in queries) if f"FROM {quoted}" in sql and sql.startswith("SELECT")]
 
 
 def plans(queries: list[str]) -> list[str]:
-    """The plans of ``queries``, as the database makes them for tables that are large."""
+    """Return the plans of ``queries``, as the database makes them for large tables."""
     found = []
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # A small table is read and sorted as a whole.
+            # By default PostgreSQL reads and sorts a small table as a whole.
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
         for sql in queries:
             cursor.execute(f"{EXPLAIN[connection.vendor]} {sql}")
             if connection.vendor == "mysql":
-                # MariaDB reads a small table as a whole: what it would take for a large one are its possible keys.
+                # MariaDB reads a small table as a whole. Its possible keys are those that it would use for a large one.
                 names = [column[0] for column in cursor.description]
                 found += [str(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
             else:
@@ -351,7 +351,7 @@ def plans(queries: list[str]) -> list[str]:
 def test_lists_and_searches_use_indexes(
     model: Any, asked: dict[str, str], rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No table is read as a whole, and none is sorted as a whole to show its first page."""
+    """No list page reads or sorts a whole table."""
     monkeypatch.setattr(log, "URLS", 5)
     table = model._meta.db_table
     with CaptureQueriesContext(connection) as captured:
@@ -365,7 +365,7 @@ def test_lists_and_searches_use_indexes(
         if connection.vendor == "mysql" and f"'{table}'" in plan and "q" in asked:
             assert "'possible_keys': 'djinsight" in plan or "'key': 'djinsight_log_time'" in plan, plan
         for line in plan.splitlines():
-            if f"SCAN {table}" in line:  # SQLite walks an index in order; a condition has to search one
+            if f"SCAN {table}" in line:  # SQLite may walk an index in order, but a search has to use one
                 assert "USING" in line, plan
                 assert "INDEX" in line, plan
                 assert "q" not in asked or "COVERING INDEX djinsight_log_time" in line, plan
@@ -378,6 +378,6 @@ def test_lists_and_searches_use_indexes(
 def test_a_url_is_looked_for_among_the_newest_views(
     rows: Any, admin_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "URLS", 5)  # those of the product are the newest
+    monkeypatch.setattr(log, "URLS", 5)  # the newest views are of the product
     assert shown(admin_client, PageViewLog, q="/product/") == {str(rows["product"].pk)}
     assert shown(admin_client, PageViewLog, q="/article/") == set()

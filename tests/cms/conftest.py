@@ -1,4 +1,4 @@
-"""A Wagtail site with a blog. ``tests/wagtail/test_wagtail.py`` runs these tests, under ``tests.wagtail_settings``."""
+"""Fixtures of a Wagtail site. ``tests/wagtail/test_wagtail.py`` runs these tests under ``tests.wagtail_settings``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def home(db: None) -> Any:
 
 @pytest.fixture
 def add(home: Any) -> Callable[..., Any]:
-    """Adds a published page: ``page = add("Title", NewsPage, under=other)``."""
+    """Return a function that adds a published page: ``page = add("Title", NewsPage, under=other)``."""
     from tests.cms.models import BlogPage
 
     def add(title: str, model: Any = BlogPage, under: Any = None, **fields: Any) -> Any:
@@ -46,7 +46,7 @@ def blog_page(add: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def editor(home: Any, django_user_model: Any) -> Callable[..., Any]:
-    """Makes an editor: ``user = editor(section, sees_views=True)`` may edit what is below ``section``."""
+    """Return a function that makes a user who may edit pages below a section: ``editor(section, sees_views=True)``."""
     from django.contrib.auth.models import Group, Permission
     from wagtail.models import GroupPagePermission
 

@@ -1,4 +1,4 @@
-"""The editor's form, as a browser sends it."""
+"""The form of Wagtail's page editor, as a browser sends it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def form_data(editor: Any) -> dict[str, Any]:
-    """What the browser would send of the editor's form."""
+    """Return the data that a browser would send of the form in the response ``editor``."""
     form = editor.context["form"]
     data = {"comments-TOTAL_FORMS": 0, "comments-INITIAL_FORMS": 0}
     for field in form:

@@ -12,18 +12,18 @@ class BlogPage(Page, PageViewStatisticsMixin):
 
 
 class NewsPage(BlogPage):
-    """Counted as the blog page that it is."""
+    """A page whose views are counted under its parent model, the blog page."""
 
     source = models.CharField(max_length=100, blank=True)
 
 
 class EventPage(PageViewStatisticsMixin, Page):
-    """The mixin first."""
+    """A page type with the mixin as its first base."""
 
     template = "cms/blog_page.html"
 
 
 class PlainPage(Page):
-    """Not counted."""
+    """A page type without the mixin."""
 
     template = "cms/blog_page.html"

@@ -1,4 +1,4 @@
-"""Pages that wagtail-cache keeps: a tracker does not stop it, and views of a kept page count."""
+"""Pages in wagtail-cache: a tracker does not keep a page from the cache, and views of a cached page count."""
 
 from __future__ import annotations
 

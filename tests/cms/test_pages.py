@@ -1,4 +1,4 @@
-"""Pages of a CMS: served, previewed, copied, moved, revised. Their numbers are of the page and of nothing else."""
+"""Wagtail pages that are served, previewed, copied, moved and revised: the numbers belong to the page alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def serve(client: Any, page: Any) -> str:
 
 
 def views_of(page: Any) -> int:
-    """What a new reader of the page finds."""
+    """Return the total views of a page that is read again."""
     return int(type(page).objects.get(pk=page.pk).total_views)
 
 
@@ -50,7 +50,7 @@ def test_a_served_page_counts(client: Any, blog_page: Any) -> None:
 
 @pytest.mark.parametrize("model", [BlogPage, NewsPage, EventPage])
 def test_a_view_is_of_the_page(model: Any, add: Add) -> None:
-    """Also where the mixin is first among the bases, and of a type that inherits it."""
+    """Views count with the mixin as first or last base, and for a type that inherits it."""
     page = add("A page", model)
     count_views(ObjectRef.of(page), 3, visitors=2)
     assert (page.total_views, page.unique_views) == (3, 2)
@@ -63,7 +63,7 @@ def test_a_view_is_of_the_page(model: Any, add: Add) -> None:
     ("model", "name"), [(BlogPage, "cms.blogpage"), (NewsPage, "cms.blogpage"), (EventPage, "cms.eventpage")]
 )
 def test_the_ref_of_a_page(model: Any, name: str, add: Add, django_assert_num_queries: Any) -> None:
-    """The same however the page was read, and without reading it."""
+    """A page read as ``Page`` or as its specific type has the same ref, without a query."""
     page = add("A page", model)
     for same in (page, Page.objects.get(pk=page.pk), Page.objects.specific().get(pk=page.pk)):
         with django_assert_num_queries(0):
@@ -71,7 +71,7 @@ def test_the_ref_of_a_page(model: Any, name: str, add: Add, django_assert_num_qu
 
 
 def test_plain_pages_in_a_template(blog_page: Any, add: Add, client: Any, django_assert_num_queries: Any) -> None:
-    """What ``get_children`` brings: the numbers are those of the specific pages, which are not fetched."""
+    """Plain pages, as from ``get_children``, show the numbers of their specific pages without fetching these."""
     children = [add(f"Part {n}", model, under=blog_page) for n, model in enumerate((NewsPage, BlogPage, EventPage))]
     add("Not counted", PlainPage, under=blog_page)
     for n, child in enumerate(children, 1):
@@ -104,7 +104,7 @@ def test_a_preview_does_not_count(query: str, client: Any, admin_user: Any, blog
 
 
 def test_address_and_name(blog_page: Any, add: Add) -> None:
-    """A page of a CMS has a ``url`` and a ``title``."""
+    """The address and name come from the page's ``url`` and ``title``."""
     child = add("Part 1", EventPage, under=blog_page)
     assert child.get_tracking_url() == "/bread-without-kneading/part-1/"
     assert child.get_display_name() == "Part 1"
@@ -124,7 +124,7 @@ def test_ranked_pages(blog_page: Any, add: Add) -> None:
 
 
 def test_ranked_are_only_pages_that_everybody_may_see(blog_page: Any, add: Add) -> None:
-    """Neither unpublished pages nor private ones, nor what is below those; the specific pages too."""
+    """Unpublished pages, private pages and pages below a private one are left out, unless a queryset has them."""
     private, hidden = add("Private", NewsPage), add("Unpublished")
     below = add("Below a private page", NewsPage, under=private)
     PageViewRestriction.objects.create(page=private, restriction_type=PageViewRestriction.LOGIN)
@@ -136,7 +136,7 @@ def test_ranked_are_only_pages_that_everybody_may_see(blog_page: Any, add: Add) 
     assert NewsPage.most_viewed() == []
     tag = "{% load djinsight_tags %}{% most_viewed 'cms.blogpage' as found %}{{ found.0.title }} of {{ found|length }}"
     assert Template(tag).render(Context()) == "Bread without kneading of 1"
-    assert len(BlogPage.most_viewed(queryset=BlogPage.objects.all())) == 4  # it was asked for
+    assert len(BlogPage.most_viewed(queryset=BlogPage.objects.all())) == 4  # the queryset asks for all pages
     found = BlogPage.most_viewed(queryset=BlogPage.objects.live().specific())
     assert {type(each) for each in found} == {BlogPage, NewsPage}
     with pytest.raises(ValueError, match=r"but got one of wagtailcore\.Page"):
@@ -144,19 +144,19 @@ def test_ranked_are_only_pages_that_everybody_may_see(blog_page: Any, add: Add) 
 
 
 def test_the_page_of_a_template_of_a_block(blog_page: Any) -> None:
-    """Wagtail calls it ``self``, too."""
+    """Wagtail also names the page ``self`` in the context."""
     html = Template("{% load djinsight_tags %}{% total_views_stat %}").render(Context({"self": blog_page}))
     assert f'data-djinsight-ref="cms.blogpage:{blog_page.pk}"' in html
 
 
 def test_a_deleted_page_takes_its_numbers_along(blog_page: Any, add: Add, redis_client: Any) -> None:
-    """And those of the pages below it, however it was read."""
+    """The numbers of the pages below it are deleted, too, even if it was read as a plain ``Page``."""
     child = add("Part 1", NewsPage, under=blog_page)
     kept = add("Another")
     for page in (blog_page, child, kept):
         count_views(ObjectRef.of(page), 2)
     persist()
-    live_numbers.read(map(ObjectRef.of, (blog_page, child, kept)))  # as a page that shows them does
+    live_numbers.read(map(ObjectRef.of, (blog_page, child, kept)))  # as the tags of a page do
     with TestCase.captureOnCommitCallbacks(execute=True):
         Page.objects.get(pk=blog_page.pk).delete()
     assert [row.object_id for row in PageViewStatistics.objects.all()] == [str(kept.pk)]
@@ -170,7 +170,7 @@ def test_a_page_that_is_not_saved() -> None:
 
 
 def test_a_stale_revision_resets_nothing(blog_page: Any) -> None:
-    """A revision of before the views is published after them."""
+    """A revision from before the views is published after them."""
     blog_page.intro = "A first sentence"
     revision = blog_page.save_revision()
     assert not {"total_views", "last_viewed_at"} & revision.content.keys()

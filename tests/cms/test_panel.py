@@ -1,4 +1,4 @@
-"""The side panel of the page editor: the numbers of a page, for those who may see them."""
+"""The side panel of the page editor: the numbers of a page, for users with the permission to see them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def edit(client: Any, page: Any) -> str:
 
 
 def numbers(html: str) -> dict[str, str]:
-    """What the panel says, by statistic; the chart repeats today's."""
+    """Return the numbers in the panel by statistic, without those of the chart."""
     found = re.findall(r'class="djinsight-stat-value"[^>]* data-djinsight-stat="(\w+)"[^>]*>([^<]*)<', html)
     assert len(found) == len(dict(found))
     return dict(found)
@@ -38,7 +38,7 @@ def numbers(html: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("model", [BlogPage, NewsPage, EventPage])
 def test_the_numbers_of_a_page(model: Any, client: Any, admin_user: Any, add: Make) -> None:
-    """Persisted and pending."""
+    """The panel shows persisted and pending views."""
     page = add("A page", model)
     count_views(ObjectRef.of(page), 1200, visitors=3)
     persist()
@@ -97,7 +97,7 @@ def test_permission(
 
 
 def test_no_editor_no_numbers(client: Any, editor: Make, blog_page: Any, add: Make) -> None:
-    """A page that the user may not edit."""
+    """A user who may not edit the page does not see its panel."""
     client.force_login(editor(add("Another section", PlainPage)))
     response = client.get(f"/cms-admin/pages/{blog_page.pk}/edit/", follow=True)
     assert PANEL not in response.content.decode()
@@ -116,7 +116,7 @@ def test_a_page_that_is_not_saved_yet(client: Any, admin_user: Any, home: Any) -
 
 
 def test_with_redis_down(client: Any, admin_user: Any, blog_page: Any, settings: Any) -> None:
-    """The persisted numbers."""
+    """The panel shows the persisted numbers."""
     count_views(ObjectRef.of(blog_page), 5)
     persist()
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
@@ -132,10 +132,10 @@ def test_the_permission_can_be_given_to_groups(client: Any, admin_user: Any, db:
 
 
 def test_a_view_set_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One with an editor of its own shows no panel, and the check says how to get it."""
+    """The system check warns of a page type whose editor has no panel."""
     if VERSION < (8, 0):
         assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
-        return  # no page type has an editor of its own
+        return  # before 8.0, no page type has an editor of its own
     from wagtail.admin.viewsets.pages import PageViewSet, page_viewset_registry
 
     assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
@@ -148,7 +148,7 @@ def test_a_view_set_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hooks_of_the_site_run_once(client: Any, admin_user: Any, blog_page: Any) -> None:
-    """The editor of Wagtail 7.4 has the panel by such a hook."""
+    """Wagtail 7.4 adds the panel in such a hook, which must not run the site's hooks a second time."""
     client.force_login(admin_user)
     runs: list[str] = []
 
@@ -170,7 +170,7 @@ def test_a_page_is_saved(client: Any, admin_user: Any, blog_page: Any) -> None:
     client.force_login(admin_user)
     data = form_data(client.get(f"/cms-admin/pages/{blog_page.pk}/edit/"))
     response = client.post(f"/cms-admin/pages/{blog_page.pk}/edit/", {**data, "title": "", "action-publish": "1"})
-    assert PANEL in response.content.decode()  # the form again, with what is wrong
+    assert PANEL in response.content.decode()  # the form is shown again, with the errors
     response = client.post(f"/cms-admin/pages/{blog_page.pk}/edit/", {**data, "intro": "New", "action-publish": "1"})
     assert response.status_code == 302
     assert BlogPage.objects.get().intro == "New"

@@ -1,4 +1,4 @@
-"""The report of the most viewed pages: ranked, filtered, exported, and only of pages that the user may explore."""
+"""The report of the most viewed pages: ranking, filters, exports, and permissions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TITLE = re.compile(r'<span id="page_\d+_title">\s*(?:<svg.*?</svg>)?\s*(.*?)\s*<
 
 @pytest.fixture
 def pages(add: Make) -> dict[str, Any]:
-    """Three pages of two types, viewed 2, 3 and 1 times today; the last had many views forty days ago."""
+    """Five pages, three with 2, 3 and 1 views today; the third had 50 views forty days ago."""
     pages = {
         "Bread": add("Bread"),
         "Fair": add("Fair", EventPage),
@@ -48,7 +48,7 @@ def pages(add: Make) -> dict[str, Any]:
 
 
 def viewed_before(page: Any, ago: int, views: int) -> None:
-    """Add views of so many days ago to the tables."""
+    """Add views of ``ago`` days before today to the tables."""
     ref = ObjectRef.of(page)
     of = {
         "content_type": ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name),
@@ -82,7 +82,7 @@ def admin(client: Any, admin_user: Any) -> Any:
 
 @pytest.mark.parametrize("path", [URL, URL + "results/"])
 def test_the_most_viewed_come_first(path: str, admin: Any, pages: Any) -> None:
-    """Those that were never viewed are not in it, nor those whose type does not have the mixin."""
+    """The report leaves out pages that were never viewed, and page types without the mixin."""
     assert titles(admin, path=path) == ["Flood", "Fair", "Bread"]
 
 
@@ -109,7 +109,7 @@ def test_pages_are_counted(admin: Any, pages: Any) -> None:
     ],
 )
 def test_filters(query: str, expected: list[str], admin: Any, pages: Any) -> None:
-    """A choice that does not exist chooses nothing."""
+    """A choice that does not exist is ignored."""
     types = {each.model: each.pk for each in ContentType.objects.filter(app_label="cms")}
     assert titles(admin, query.format(**types)) == expected
 
@@ -198,7 +198,7 @@ def test_xlsx(admin: Any, pages: Any) -> None:
     ]
 
 
-# Who sees what
+# Permissions
 
 
 def test_only_pages_that_the_user_may_explore(client: Any, pages: Any, add: Make, editor: Make) -> None:
@@ -247,14 +247,14 @@ def test_nothing_viewed(admin: Any, blog_page: Any) -> None:
 
 
 def test_rows_whose_page_is_gone(admin: Any, blog_page: Any) -> None:
-    """Also such whose id is none of a page, left by hand."""
+    """Rows without a page are left out, also a row with an id that never was a page's."""
     viewed_before(blog_page, 1, 4)
     content_type = ContentType.objects.get_for_model(BlogPage)
     PageViewStatistics.objects.create(content_type=content_type, object_id="999999", total_views=9)
     assert titles(admin) == ["Bread without kneading"]
 
 
-# What it costs
+# Queries
 
 
 def test_many_rows_need_no_more_queries(admin: Any, add: Make) -> None:
@@ -274,7 +274,7 @@ def test_many_rows_need_no_more_queries(admin: Any, add: Make) -> None:
 
 @pytest.mark.parametrize("since", [None, date(2026, 1, 1)])
 def test_the_statistics_lead(since: date | None, home: Any) -> None:
-    """The page of each of their rows is found by its key: no table is read from end to end."""
+    """The page of each row is found by its key, so no table is read as a whole."""
     plan = rank(Page.objects.all(), since)[:50].explain()
     assert "SEARCH djinsight_pageview" in plan
     assert "USING INTEGER PRIMARY KEY (rowid=?)" in plan

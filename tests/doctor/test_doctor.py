@@ -1,4 +1,4 @@
-"""``djinsight_doctor``: a site where all is well, and one thing wrong after the other."""
+"""``djinsight_doctor``: a site in order, and sites with one fault each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Daphne = Callable[..., str]
 
 
 def doctor(host: str, *arguments: str) -> tuple[int, str]:
-    """Exit status and output."""
+    """Run the command; return its exit status and its output."""
     said = io.StringIO()
     try:
         call_command("djinsight_doctor", "--url", f"http://{host}/", *arguments, stdout=said)
@@ -73,8 +73,8 @@ def test_all_is_well(
         "is counted in",
         "is pushed to open pages in",
         "A view that is sent over HTTP is counted in",
-        "that another process counts is pushed to them in",
-        "is in the database after",
+        "that another process counts is pushed to open pages in",
+        "The view is in the database after",
         "has its tracker",
     ):
         assert sentence in said
@@ -94,12 +94,12 @@ def assert_nothing_is_left(redis_client: redis.Redis) -> None:
 def test_over_http_where_no_socket_opens(
     daphne: Daphne, worker: Process, beat: Process, article: Article, redis_client: redis.Redis
 ) -> None:
-    """The view goes the way that a page's would, and is followed into the database."""
+    """The probe sends its view over HTTP, as a page does, and follows it into the database."""
     status, said = doctor(daphne("without_sockets"), f"blog.article:{article.pk}")
     assert status == 1
-    assert "was refused to pages of" in said
+    assert "refuses pages of" in said
     assert "A view that is sent over HTTP is counted in" in said
-    assert "It is in the database after" in said
+    assert "The view is in the database after" in said
     assert said.endswith("1 problem found.")
     assert_nothing_is_left(redis_client)
 
@@ -109,14 +109,14 @@ def test_no_worker(daphne: Daphne, redis_client: redis.Redis, article: Article) 
     count_views(ObjectRef.of(article), 3)
     status, said = doctor(daphne(), "--wait", "1")
     assert status == 1
-    assert "The view was not in the database after 1 s: no Celery worker runs, or no beat" in said
+    assert "The view was not in the database after 1 s, because no Celery worker or no Celery beat" in said
     assert said.endswith("1 problem found.")
     assert PageViewLog.objects.count() == 3
     assert_nothing_is_left(redis_client)
 
 
 def test_what_a_probe_left_behind_is_cleared(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """A probe that was killed: its view is persisted like any other."""
+    """The view of a killed probe is persisted like any other, and the next probe deletes it."""
     left = ObjectRef("djinsight", "persistcursor", "doctor-0123")
     count_views(left, 1)
     probe.persist()
@@ -162,12 +162,12 @@ def test_script_and_fallback(application: str, script: list[str], urls: list[str
 
 
 def test_a_fallback_that_is_fine_refuses_nothing(transactional_db: None) -> None:
-    """Neither the admin's refusals nor the server's log tell of the doctor's question."""
+    """The doctor's request appears among no refusals of the admin, and not in the server's log."""
     process, host = processes.daphne()
     try:
         assert codes(site.fallback(site.Site(f"http://{host}/")), Level.FINE) == ["urls"]
     finally:
-        process.stop()  # which sends what it has refused
+        process.stop()  # at its end the server sends its refusals to Redis
     assert refusals.pending() == {}
     assert "Bad Request" not in process.output
     assert "Not Allowed" not in process.output
@@ -176,7 +176,7 @@ def test_a_fallback_that_is_fine_refuses_nothing(transactional_db: None) -> None
 def test_fallback_that_is_not_included(settings: Any) -> None:
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
     assert codes(services.settings()) == ["djinsight.W005"]
-    assert list(site.fallback(site.Site("http://127.0.0.1:1/"))) == []  # it is said once
+    assert list(site.fallback(site.Site("http://127.0.0.1:1/"))) == []  # not reported a second time
 
 
 def test_tracker(daphne: Daphne, article: Article) -> None:
@@ -200,7 +200,7 @@ def test_checks(settings: Any) -> None:
 
 
 def test_a_setting_that_cannot_work_is_all_that_is_said(transactional_db: None, settings: Any) -> None:
-    """Whatever comes next would stumble over it."""
+    """All further checks would fail because of it."""
     settings.DJINSIGHT_PUSH_INTERVAL = "a"
     status, said = doctor("127.0.0.1:1")
     assert status == 1
@@ -278,7 +278,7 @@ def test_server_with_another_channel_layer(daphne: Daphne, settings: Any) -> Non
     found = list(probe.Probe(where, 1).findings())
     assert "broadcast" in codes(iter(found))
     assert "push" in codes(iter(found), Level.FINE)
-    # It is said once that the layer of this process does not deliver.
+    # If the layer of this process is known not to deliver, the probe does not report it again.
     found = list(probe.Probe(where, 1, layer_delivers=False).findings())
     assert "broadcast" not in [each.code for each in found]
 
@@ -307,7 +307,7 @@ def test_channel_layer_down(settings: Any) -> None:
 def test_no_such_channel_layer(settings: Any) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChanelLayer"}}
     assert codes(services.settings()) == ["djinsight.E002"]
-    assert list(services.channel_layer()) == []  # it is said once
+    assert list(services.channel_layer()) == []  # not reported a second time
 
 
 def test_channel_layer() -> None:
@@ -371,7 +371,10 @@ def test_a_scheduler_that_does_not_read_the_tables(monkeypatch: pytest.MonkeyPat
 
 
 def celery_of(path: Path, *lines: str) -> list[str]:
-    """Return what the doctor says of Celery in a new process with this ``mysite/__init__.py`` and these settings."""
+    """Return the text and the cure of the finding on Celery in another process.
+
+    Its ``mysite/__init__.py`` has the first of ``lines``, its settings have the others.
+    """
     (path / "mysite").mkdir()
     (path / "mysite" / "__init__.py").write_text(lines[0])
     (path / "mysite" / "celery.py").write_text(
@@ -389,7 +392,7 @@ def celery_of(path: Path, *lines: str) -> list[str]:
 
 
 def test_a_celery_app_that_nobody_imports(tmp_path: Path) -> None:
-    """The cause is named, and not a setting that is set already."""
+    """The finding names the cause, not a setting that is already right."""
     text, cure = celery_of(tmp_path, "")
     assert text.startswith("advice  This process has Celery's default app, which does not read CELERY_")
     assert cure == 'Import the app that mysite/celery.py makes in mysite/__init__.py: "from .celery import app".\n'
@@ -400,7 +403,7 @@ def test_a_celery_app_that_is_imported(tmp_path: Path) -> None:
 
 
 def test_a_celery_app_with_settings_of_its_own(tmp_path: Path) -> None:
-    """Nothing in Django's settings, and django_celery_beat, whose tables somebody is to read."""
+    """Django's settings have nothing for Celery, but django_celery_beat is installed, whose tables beat must read."""
     removed = 'for name in [name for name in globals() if name.startswith("CELERY_")]: del globals()[name]'
     text, _ = celery_of(tmp_path, "", removed)
     assert "which reads no settings of the site" in text
@@ -442,7 +445,7 @@ def test_an_object_that_is_not_tracked() -> None:
 
 
 def test_user_agents() -> None:
-    """Pages make no session for the one; the other one's view counts."""
+    """The doctor reads pages as a crawler, so that pages count no view; the probe's view has to count."""
     assert is_crawler(site.CRAWLER)
     assert not is_crawler(probe.BROWSER)
 
@@ -483,7 +486,7 @@ def test_only_http_is_asked(tmp_path: Path) -> None:
 
 
 class Redirecting(BaseHTTPRequestHandler):
-    """Sends ``/?to=URL`` on to the URL."""
+    """Redirects ``/?to=URL`` to the URL."""
 
     def do_GET(self) -> None:
         to = self.path.partition("?to=")[2]

@@ -1,4 +1,4 @@
-"""The doctor's look at a site: what stands between it and a page, and what a page lacks."""
+"""The doctor's checks of a site's pages: obstacles on the way to a page, and what a page lacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Told = tuple[int, dict[str, str], str]
 
 
 class Teller(BaseHTTPRequestHandler):
-    """Answers as it was told, by path or by host and path."""
+    """Answers with ``answers``, whose keys are paths, or hosts and paths."""
 
     protocol_version = "HTTP/1.1"
     answers: dict[str, Told]
@@ -59,7 +59,7 @@ class Teller(BaseHTTPRequestHandler):
 
 
 class Server:
-    """A site that answers what it is told: ``server.says["/page/"] = 200, {}, html``."""
+    """A site whose answers a test sets, as in ``server.says["/page/"] = 200, {}, html``."""
 
     def __init__(self, http: ThreadingHTTPServer, handler: Any) -> None:
         self.site = site.Site(f"http://127.0.0.1:{http.server_port}/")
@@ -86,7 +86,7 @@ def short(findings: list[Finding]) -> list[tuple[Level, str]]:
 
 
 UNSEEN, MOVED = (Level.ADVICE, "unseen"), (Level.PROBLEM, "moved")
-# An answer of the page, what is found, and a part of what is said or advised.
+# An answer of the page, the level and code of the finding, and a part of its sentences.
 PAGES: dict[str, tuple[Told, tuple[Level, str], str]] = {
     "a tracker": ((200, {}, PAGE), (Level.FINE, "tracker"), "has its tracker"),
     "its attributes in another order": (
@@ -99,7 +99,7 @@ PAGES: dict[str, tuple[Told, tuple[Level, str], str]] = {
     "another object's tracker": (
         (200, {}, PAGE.replace("article:5", "article:7")),
         (Level.PROBLEM, "tracker"),
-        "counts views of blog.article:7, not its own. Give the tag the object",
+        "counts views of blog.article:7, not of its own object. Give the tag the object",
     ),
     "a key that begins alike": (
         (200, {}, PAGE.replace("article:5", "article:55")),
@@ -115,7 +115,7 @@ PAGES: dict[str, tuple[Told, tuple[Level, str], str]] = {
     "HTTP authentication": ((401, {"WWW-Authenticate": "Basic"}, ""), UNSEEN, "Authorization: Basic"),
     "no permission": ((403, {}, "no"), UNSEEN, "--header"),
     "too many requests": ((429, {}, "no"), UNSEEN, "--header"),
-    "a form in its place, as Wagtail's": ((200, {}, FORM), UNSEEN, "asks to sign in: it cannot be looked at"),
+    "a form in its place, as Wagtail's": ((200, {}, FORM), UNSEEN, "asks to sign in, so it cannot be checked"),
     "maintenance": ((503, {}, "soon"), (Level.PROBLEM, "unavailable"), "maintenance"),
     "not published": ((404, {}, "none"), (Level.PROBLEM, "page"), "another of your sites"),
     "gone": ((410, {}, "none"), (Level.PROBLEM, "page"), "answers 410"),
@@ -165,7 +165,7 @@ def test_a_page_that_leads_to_another(server: Server) -> None:
 
 
 def test_what_was_given_lets_the_doctor_in(server: Server) -> None:
-    """It is sent to the site, and to no other."""
+    """The header is sent to the site, and to no other."""
     server.site = site.Site(server.site.url, (("Cookie", "sessionid=secret"),))
     server.says["*"] = 200, {}, PAGE
     assert short(server.page()) == [(Level.FINE, "tracker")]
@@ -245,7 +245,7 @@ def test_script_and_fallback(
 
 
 def test_something_else_than_the_view_answers(server: Server, transactional_db: None) -> None:
-    """A catch-all of the web server, or an older process with other URLs."""
+    """The answer comes from a catch-all of the web server, or from an older process with other URLs."""
     server.says["*"] = 200, {}, "<html>"
     found = [each for each in probe.Probe(server.site, 1).findings() if each.code == "urls"]
     assert len(found) == 1
@@ -262,7 +262,7 @@ def test_a_socket_behind_a_password(server: Server, transactional_db: None) -> N
 
 OWN = "https://example.org"
 ELSEWHERE = "https://cdn.example.net/djinsight.js"
-# A policy, and whether a page of OWN may load a script of its own, one of ELSEWHERE, and open its socket.
+# A policy, and whether a page of OWN may load a script of its own, may load the one ELSEWHERE, and may open its socket.
 POLICIES = {
     "": (True, True, True),
     "img-src 'none'": (True, True, True),
@@ -294,7 +294,7 @@ def test_policy(text: str, expected: tuple[bool, bool, bool]) -> None:
 
 
 def test_policies_of_a_page(server: Server) -> None:
-    """In several headers, in one, and in the page: all hold."""
+    """Policies in several headers, in one header and in the page all apply."""
     own = "script-src 'self'"
     meta = "<meta http-equiv=content-security-policy content=\"connect-src 'none'\">"
     for headers, html, codes in (

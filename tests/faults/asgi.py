@@ -1,4 +1,4 @@
-"""The site of the fault tests: pages are reread as often as a test asks."""
+"""The application of the fault tests, whose hub rereads as often as the setting ``FAULTS_REREAD`` says."""
 
 from django.conf import settings
 

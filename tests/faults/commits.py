@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that cuts the connection at a COMMIT: before the server has it, or before it answers."""
+"""A proxy before PostgreSQL that cuts the connection at a COMMIT, before the server has it or before it answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from tests.support.loop_iterations import settled
 
 SOCKET = ".s.PGSQL.5432"
-MARK = b"djinsight_pageviewlog"  # transactions that write views have it
+MARK = b"djinsight_pageviewlog"  # in the SQL of transactions that write views
 
 
 class CommitCutter:
-    """``with CommitCutter(host, when, cuts) as cutter``: PostgreSQL is at ``cutter.host`` too, and cuts so often."""
+    """Serves PostgreSQL at ``cutter.host`` within ``with CommitCutter(...) as cutter``, and cuts ``cuts`` times."""
 
     def __init__(self, target: Path, when: str, cuts: int) -> None:
         self.target = target
@@ -80,7 +80,7 @@ class CommitCutter:
             try:
                 while data := await up_reader.read(65536):
                     if cut.is_set():
-                        break  # the server's answer to COMMIT: it has committed
+                        break  # this is the server's answer to COMMIT, so it has committed
                     writer.write(data)
                     await writer.drain()
             except OSError:

@@ -1,4 +1,4 @@
-"""Faults that really happen: real servers, processes and signals. The run ends with a table of what was counted."""
+"""Fixtures for real faults: servers, processes and signals. The run ends with a table of all counted views."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refs(transactional_db: None) -> list[ObjectRef]:
 
 @pytest.fixture
 def traffic(refs: list[ObjectRef]) -> Iterator[Traffic]:
-    """Visitors of ``refs``; they come from ``start`` to ``stop``."""
+    """Visitors of ``refs``, who view pages between ``start`` and ``stop``."""
     visitors = Traffic(refs)
     yield visitors
     visitors.abandon()
@@ -40,7 +40,7 @@ def traffic(refs: list[ObjectRef]) -> Iterator[Traffic]:
 
 @pytest.fixture
 def start(transactional_db: None) -> Iterator[Callable[..., Process]]:
-    """Starts Python processes: ``process = start("-m", "module", ...)``; they are gone after the test."""
+    """Return a function that starts a Python process until the end of the test: ``start("-m", "module", ...)``."""
     started: list[Process] = []
 
     def run(*arguments: str, **environment: str) -> Process:
@@ -54,7 +54,7 @@ def start(transactional_db: None) -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture
 def own_redis(tmp_path: Path, settings: Any) -> Iterator[Redis]:
-    """A Redis for this test alone, which may be killed, stopped and robbed of its data."""
+    """A Redis for this test alone, which may be killed, stopped and emptied."""
     server = Redis(tmp_path / "redis")
     server.start()
     settings.DJINSIGHT_REDIS_URL = server.url
@@ -64,7 +64,7 @@ def own_redis(tmp_path: Path, settings: Any) -> Iterator[Redis]:
 
 @pytest.fixture
 def site(own_redis: Redis, daphne: Callable[..., str]) -> Callable[..., str]:
-    """Starts a server on that Redis: ``host = site()``; the addresses of its Redis can be a proxy's."""
+    """Return a function that starts a server on ``own_redis``, or on a proxy of it, and returns its host."""
 
     def start(redis_url: str = "", **settings: Any) -> str:
         layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [own_redis.url]}}

@@ -1,4 +1,4 @@
-"""A crowd of open pages on a real server: some view, as fast as they are answered, and some watch the number."""
+"""A crowd of open pages on a real server: some send views as fast as they are answered, others watch the number."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 from tests.support.sockets import Page, connect_page
 
-CONVERGES_WITHIN = 30.0  # seconds: the promise
+CONVERGES_WITHIN = 30.0  # seconds, as guaranteed by the hub's reread
 PAUSE = 0.005  # seconds between two views of a page
-AGAIN = 0.05  # seconds until a refused view is sent again, with the same id
+AGAIN = 0.05  # seconds until the retry of a refused view, with the same id
 
 
 class Watcher:
-    """A page that shows one number. It must never go down."""
+    """A page that shows one number, which must never go down."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.shown = 0
 
     async def next(self) -> None:
-        """Show what comes next."""
+        """Show the numbers of the next frame."""
         frame = await next_frame(self.page)
         for counter in frame.get("counters", ()):
             total = counter["total_views"]
@@ -32,7 +32,7 @@ class Watcher:
 
 
 class Crowd:
-    """``async with Crowd(host, ...)``: pages are open and views come in; ``finish`` lets them end."""
+    """Open pages that send views and watch, within ``async with Crowd(host, ...)``; ``finish`` ends the views."""
 
     def __init__(self, host: str, view_token: str, watch_token: str, viewers: int = 4, watchers: int = 3) -> None:
         self.host, self.view_token, self.watch_token = host, view_token, watch_token
@@ -63,7 +63,7 @@ class Crowd:
             await watcher.page.close()
 
     async def until(self, condition: Callable[[], bool], within: float = 60) -> None:
-        """Wait for something that the pages bring about. Raises what a watcher fails with."""
+        """Wait until ``condition`` holds, which is checked after each change. Raises the error of a failed watcher."""
         async with asyncio.timeout(within), self._changed:
             await self._changed.wait_for(lambda: condition() or any(task.done() for task in self._tasks))
         for task in self._tasks:
@@ -71,17 +71,17 @@ class Crowd:
                 task.result()
 
     async def more(self, views: int) -> None:
-        """Wait until so many more are accepted."""
+        """Wait until ``views`` more are accepted."""
         target = self.accepted + views
         await self.until(lambda: self.accepted >= target)
 
     async def more_refused(self, reason: str, views: int) -> None:
-        """Wait until so many more are refused."""
+        """Wait until ``views`` more are refused with ``reason``."""
         target = self.refused[reason] + views
         await self.until(lambda: self.refused[reason] >= target)
 
     async def finish(self) -> int:
-        """Let everybody end: each view that was begun is accepted. Returns how many are."""
+        """Stop the viewers, wait until all their views are accepted, and return the number of accepted views."""
         self._stop.set()
         async with asyncio.timeout(60):
             await asyncio.gather(*self._views)
@@ -128,7 +128,7 @@ async def answer_to(page: Page, view_id: str) -> dict[str, Any]:
 
 
 async def next_frame(page: Page) -> dict[str, Any]:
-    """The next frame, however long it takes; pings are answered."""
+    """Return the next frame that is no ping, without a timeout; pings are answered."""
     while True:
         frame = await page.receive(within=None)
         if frame["type"] != "ping":

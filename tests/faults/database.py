@@ -1,4 +1,4 @@
-"""PostgreSQL fails while views come in. Run by ``test_on_postgresql.py``, in a process whose database it is."""
+"""PostgreSQL fails while views come in. ``test_on_postgresql.py`` runs these tests in a process on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.tallies import live, losses, persisted
 
 @pytest.fixture
 def server(transactional_db: None) -> Iterator[PostgreSQL]:
-    """The server of this run's database."""
+    """Return the server of this run's database."""
     programs = binaries()
     assert programs is not None
     yield PostgreSQL(programs, Path(os.environ["TEST_POSTGRESQL_HOST"]))
@@ -57,7 +57,7 @@ def settle(fault: str, traffic: Traffic) -> ledger.Account:
 def test_the_database_is_gone_for_a_while(
     bound: int, traffic: Traffic, server: PostgreSQL, start: Callable[..., Process], settings: Any
 ) -> None:
-    """Views count on; what the stream has no room for is counted without its detail, and recorded."""
+    """Views count on. Views beyond the stream's limit are counted without their detail, and recorded."""
     settings.DJINSIGHT_STREAM_MAX_VIEWS = bound
     own = json.dumps({"DJINSIGHT_STREAM_MAX_VIEWS": bound})
     worker = start("-m", "tests.faults.worker", TEST_SETTINGS=own)
@@ -81,11 +81,11 @@ def test_the_database_is_gone_for_a_while(
 def test_the_connection_is_cut_at_the_commit(
     when: str, traffic: Traffic, server: PostgreSQL, start: Callable[..., Process]
 ) -> None:
-    """Whether it was committed is not known: the next run reads the cursor and does not write again on suspicion."""
+    """The worker does not know if it has committed, so the next run reads the cursor before it writes."""
     with CommitCutter(server.host, when, cuts=times(5)) as cutter:
         worker = start("-m", "tests.faults.worker", TEST_POSTGRESQL_HOST=str(cutter.host))
         traffic.start()
-        ends = time.monotonic() + 300  # as long as a slow machine needs for so many transactions
+        ends = time.monotonic() + 300  # enough for all transactions on a slow machine
         while cutter.left and time.monotonic() < ends:
             traffic.more(10)
         assert cutter.left == 0
@@ -97,7 +97,7 @@ def test_the_connection_is_cut_at_the_commit(
 
 @asynccontextmanager
 async def locked() -> AsyncIterator[None]:
-    """Nobody can read the cursors meanwhile: a connection of its own has their table."""
+    """Lock the table of the cursors from a separate connection, so that no other connection can read it."""
 
     def lock() -> None:
         connection.set_autocommit(False)
@@ -108,7 +108,7 @@ async def locked() -> AsyncIterator[None]:
         connection.rollback()
         connection.close()
 
-    with ThreadPoolExecutor(1) as pool:  # its connection is that thread's
+    with ThreadPoolExecutor(1) as pool:  # this thread has the separate connection
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(pool, lock)
         try:
@@ -120,7 +120,7 @@ async def locked() -> AsyncIterator[None]:
 async def test_the_database_hangs(
     server: PostgreSQL, daphne: Callable[..., str], view_token: str, watch_token: str, ref: ObjectRef
 ) -> None:
-    """It takes connections and answers nothing: views count on, and pages see what Redis has."""
+    """While the database accepts connections but answers nothing, views count on, and pages show Redis's numbers."""
     host = daphne("tests.faults.asgi:application", FAULTS_REREAD=1)
     cold = tokens.mint("watch", ObjectRef("blog", "article", "900"))
     async with Crowd(host, view_token, watch_token) as crowd:

@@ -1,7 +1,7 @@
-"""Whatever comes in is read or refused, and nothing else happens.
+"""Fuzzing: any input of a client is parsed or refused, and nothing else happens.
 
-``check`` is one round with bytes of anybody's choice. ``python -m tests.faults.fuzz -max_total_time=60`` lets atheris
-choose them by what they reach in the code.
+``check`` is one round with any bytes. With ``python -m tests.faults.fuzz -max_total_time=60``, atheris chooses the
+bytes by the code that they reach.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from contextlib import suppress
 
 import django
 
-MAX_BYTES = 6000  # more than a frame may have
+MAX_BYTES = 6000  # more than the limit of a frame
 
 
 def check(data: bytes) -> None:
-    """Read ``data`` as each of the things that a client sends. Raises for anything but a refusal."""
+    """Parse ``data`` as every kind of client input. Raises for any outcome other than success or a refusal."""
     from djinsight.beacons import addresses, beacon, origins, tokens
     from djinsight.beacons.beacon import MAX_URL, Beacon
     from djinsight.beacons.handshakes import Handshake
@@ -33,7 +33,7 @@ def check(data: bytes) -> None:
         assert message.view_id is None or re.fullmatch(r"[A-Za-z0-9_-]{16,36}", message.view_id)
         assert str(message) == message.reason.value
     else:
-        # Nothing but a good token makes a view, and nobody can guess one.
+        # Only a valid token makes a view, and no input can guess one.
         assert not isinstance(message, Beacon)
         assert not getattr(message, "refs", ()) or '"unsubscribe"' in text or "\\u" in text
         assert len(text) <= beacon.MAX_FRAME <= 2 * MAX_URL

@@ -1,4 +1,4 @@
-"""The ledger of the fault tests: what was accepted, what the tables have, and what was recorded as lost."""
+"""The ledger of the fault tests: accepted views, views in the tables, and views recorded as lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.models import Sum
 from djinsight.models import DataLoss, DeadLetter, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from tests.support.servers import data
 
-# Runs inside a run (those on PostgreSQL) write into the file of the run that started them.
+# Nested runs (those on PostgreSQL) write into the file of the run that started them.
 FILE = Path(os.environ.setdefault("FAULTS_LEDGER", str(data / "faults.jsonl")))
 
 SUMS = (PageViewStatistics, PageViewSummary, PageViewHour)
@@ -21,7 +21,7 @@ SUMS = (PageViewStatistics, PageViewSummary, PageViewHour)
 
 @dataclass
 class Account:
-    """One test's numbers, all in views."""
+    """The numbers of one test, all in views."""
 
     fault: str
     database: str
@@ -30,15 +30,20 @@ class Account:
     totals: int
     shed: int  # counted without a row, and recorded
     missing: int  # recorded as lost, with their number
-    letters: int  # entries set aside
-    unknown: int  # recorded losses whose number nobody knows
+    letters: int  # dead letters
+    unknown: int  # recorded losses of unknown size
 
 
 def close(fault: str, accepted: int, garbage: int = 0) -> Account:
-    """Draw the balance of a test whose views are all persisted, and keep it for the closing table.
+    """Check the balance of a test whose views are all persisted, and keep it for the closing table.
 
-    Always: every table has the same sum, ``accepted`` = rows = totals, minus what was recorded. With a loss of unknown
-    size there may be fewer rows, and never more than were accepted. ``garbage``: letters that are no views.
+    All tables have the same sum. It is the number of accepted views minus the recorded losses. After a loss of unknown
+    size it may be smaller, but never greater.
+
+    Args:
+        fault: The name of the fault in the closing table.
+        accepted: The number of accepted views.
+        garbage: The number of dead letters that are no views.
     """
     sums = [table.objects.aggregate(n=Sum("total_views", default=0))["n"] for table in SUMS]
     lost = dict(DataLoss.objects.values_list("kind").annotate(n=Sum("views", default=0)))
@@ -63,7 +68,7 @@ def close(fault: str, accepted: int, garbage: int = 0) -> Account:
 
 
 def table() -> list[str]:
-    """The lines of the closing table, none where no account was closed."""
+    """Return the lines of the closing table, none if no account was closed."""
     if not FILE.exists():
         return []
     accounts = [Account(**json.loads(line)) for line in FILE.read_text().splitlines()]

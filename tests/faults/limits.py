@@ -1,4 +1,4 @@
-"""The application of the tests, with times and bounds of ``TEST_CONSTANTS``: ``{"hub.BEAT_EVERY": 0.1}``."""
+"""The application of the tests with other constants, from ``TEST_CONSTANTS``: ``{"hub.BEAT_EVERY": 0.1}``."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A WebSocket client that keeps to no rule: it writes what it is told, and reads when it is told."""
+"""A raw WebSocket client that follows no protocol rules: a test decides every write and every read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ HANDSHAKE = (
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A text frame of less than 64 KiB as a client sends it, masked with zeros."""
+    """Return a text frame of less than 64 KiB as a client sends it, masked with zeros."""
     length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack(">H", len(payload))
     return b"\x81" + length + b"\0\0\0\0" + payload
 
 
 class Raw:
-    """One connection; blocking, to be used in a thread of its own."""
+    """One blocking connection, for use in a thread."""
 
     def __init__(self, host: str, *, receive_buffer: int = 0) -> None:
         self.connection = socket.socket()
@@ -44,7 +44,7 @@ class Raw:
         self.connection.sendall(data)
 
     def receive(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame. Raises ConnectionError where the server hung up."""
+        """Return opcode and payload of the next frame. Raises ConnectionError if the server hung up."""
         first, second = self._take(2)
         length = second
         if second == 126:
@@ -77,6 +77,6 @@ class Raw:
 
 
 def memory(pid: int) -> int:
-    """What a process has in memory, in bytes."""
+    """Return the resident memory of a process in bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * 4096

@@ -1,4 +1,4 @@
-"""A Redis of one test: killed, stopped, robbed of its data, given an older one."""
+"""A Redis for one test, which can be killed, stopped, emptied, or given older data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.servers import cannot_run
 
 
 class Redis:
-    """A server on one port, whatever happens to its process."""
+    """A server that keeps its port when it is started again."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -30,9 +30,9 @@ class Redis:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start with what is in its directory."""
+        """Start with the data in its directory."""
         self.data.mkdir(exist_ok=True)
-        # Every write is on disk before it is answered: what a crash may lose otherwise is tested by older copies.
+        # Every write is on disk before it is answered. Tests with older copies cover what a crash may lose otherwise.
         self._server = start_private(data=self.data, options=("--appendfsync", "always"), port=self.port)
         if self._server.kind == "fakeredis":
             cannot_run("faults of Redis need a Redis")
@@ -54,7 +54,7 @@ class Redis:
         self._server.process.wait()
 
     def lose_data(self) -> None:
-        """Delete its files; to be called while it does not run."""
+        """Delete its files. It must not be running."""
         shutil.rmtree(self.data)
 
     def copy(self) -> Path:

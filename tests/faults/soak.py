@@ -1,4 +1,4 @@
-"""How long the fault tests run: short on every run, long where ``FAULTS_SOAK`` says so."""
+"""The length of the fault tests: short by default, long if ``FAULTS_SOAK`` is set."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ SOAK = bool(os.environ.get("FAULTS_SOAK"))
 
 
 def times(short: int) -> int:
-    """How often a fault is repeated: ``short``, or 25 times as often."""
+    """Return how often a fault is repeated: ``short``, or 25 times as often."""
     return short * 25 if SOAK else short
 
 
 def seconds(short: float, long: float) -> float:
-    """How long a fault lasts."""
+    """Return how long a fault lasts."""
     return long if SOAK else short

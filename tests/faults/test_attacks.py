@@ -1,4 +1,4 @@
-"""Clients that keep to no rule: each is closed with its code, memory stays bounded, and the others notice nothing."""
+"""Attacking clients: each is closed with its code, memory stays bounded, and other clients are served."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_LIMITS = {"DJINSIGHT_RATE_SOCKET": 100}
 
 @pytest.fixture
 async def serve(transactional_db: None) -> AsyncIterator[Callable[..., Awaitable[Server]]]:
-    """``process, host = await serve(constants, **settings)``: Daphne, with the limit of frames a socket has."""
+    """Return a function that starts Daphne: ``process, host = await serve(constants, **settings)``."""
     started: list[processes.Process] = []
 
     async def start(constants: dict[str, Any] | None = None, **settings: Any) -> Server:
@@ -43,21 +43,21 @@ async def serve(transactional_db: None) -> AsyncIterator[Callable[..., Awaitable
 
 
 async def answer(page: Page, wanted: str) -> None:
-    """Read up to a frame of the type ``wanted``, as a page does: a ping gets its pong."""
+    """Read frames up to one of the type ``wanted``, and answer pings, as a page does."""
     while (frame := await page.receive())["type"] != wanted:
         if frame["type"] == "ping":
             await page.send({"type": "pong", "n": frame["n"]})
 
 
 async def views_until(page: Page, token: str, done: asyncio.Event, first: int) -> list[float]:
-    """Views of one page, one after the other, until ``done``; how long each answer took."""
+    """Send views of one page, one by one, until ``done``; return how long each answer took, in seconds."""
     took = []
     while not done.is_set():
         began = time.perf_counter()
         await page.send({"type": "view", "id": view_id(first + len(took)), "token": token})
         await answer(page, "counted")
         took.append(time.perf_counter() - began)
-        await asyncio.sleep(0.02)  # a visitor, not a benchmark
+        await asyncio.sleep(0.02)  # the pace of visitors, not of a benchmark
     return took
 
 
@@ -71,7 +71,7 @@ async def views_until(page: Page, token: str, done: asyncio.Event, first: int) -
 async def test_a_flood_of_frames(
     frame: bytes, code: CloseCode, serve: Callable[..., Awaitable[Server]], view_token: str
 ) -> None:
-    """One client offers as many frames as the server takes, and comes again at once when it is closed."""
+    """One client sends as many frames as the server accepts, and reconnects at once when it is closed."""
     process, host = await serve()
     page = await connect_page(host)
     quiet, over = asyncio.Event(), asyncio.Event()
@@ -82,7 +82,7 @@ async def test_a_flood_of_frames(
     ends = time.monotonic() + FLOOD_FOR
 
     def flood() -> tuple[list[int], int]:
-        """Codes of the closes, and how many frames the server took before it hung up."""
+        """Return the close codes of all connections, and the number of frames that were sent."""
         codes, sent = [], 0
         while time.monotonic() < ends:
             raw = Raw(host)
@@ -95,7 +95,7 @@ async def test_a_flood_of_frames(
                         break
                 codes.append(raw.closed())
             except OSError:
-                pass  # the server hung up with frames of ours unread
+                pass  # the server hung up before it read all frames
             finally:
                 raw.close()
         return codes, sent
@@ -112,7 +112,7 @@ async def test_a_flood_of_frames(
         f"{max(during) * 1000:.0f} ms at most"
     )
     assert set(codes) == {code}
-    assert len(during) > 3  # served meanwhile; how fast, the figures tell
+    assert len(during) > 3  # the other client is served; the printed figures show how fast
     assert grown < 20 * MIB
     await page.close()
 
@@ -121,16 +121,17 @@ async def test_a_flood_of_frames(
 async def test_a_client_that_never_reads_but_sends(
     stops: bool, serve: Callable[..., Awaitable[Server]], view_token: str, watch_token: str
 ) -> None:
-    """Its answers pile up to a bound; blind pongs do not help it, as their numbers cannot be guessed."""
+    """Its answers queue up to a limit. Pongs without reading do not help it, because their numbers are unguessable."""
     constants = {"hub.BEAT_EVERY": 0.2, "sockets.PING_EVERY": 1.0, "sockets.PONG_WITHIN": 6.0}
     process, host = await serve(constants)
     page = await connect_page(host)
     subscribe = text_frame(json.dumps({"type": "subscribe", "tokens": [watch_token]}).encode())
-    # Who stops does so before it is closed: what comes after a close resets the connection, and the code is lost.
+    # A client that stops does so before it is closed. A frame after the close would reset the connection, and the close
+    # code would be lost.
     sends_for = 1.0 if stops else 60.0  # seconds
 
     def send(raw: Raw) -> bool:
-        """Send, and tell whether the server hung up meanwhile."""
+        """Send frames, and return whether the server hung up."""
         ends = time.monotonic() + sends_for
         try:
             raw.send(subscribe)
@@ -174,7 +175,7 @@ async def test_clients_that_never_answer_a_ping(serve: Callable[..., Awaitable[S
 
 
 async def test_slow_headers(serve: Callable[..., Awaitable[Server]], view_token: str) -> None:
-    """Hundreds of handshakes that never come to their end: who does is served."""
+    """Beside hundreds of handshakes that never end, other clients are served."""
     process, host = await serve()
     page = await connect_page(host)
     had = memory(process.popen.pid)

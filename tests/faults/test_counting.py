@@ -1,4 +1,4 @@
-"""Redis fails while views come in over sockets: each counts once, and every page ends on the true number."""
+"""Redis fails while views come in over sockets: each view counts once, and every page ends on the true number."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Fault = Callable[[Redis, redis.Redis, Crowd], Awaitable[None]]
 
 @database_sync_to_async
 def settle(fault: str, accepted: int, ref: ObjectRef) -> None:
-    """Persist the rest, and draw the balance: not one view is lost or doubled."""
+    """Persist the remaining views, and check that none is lost or doubled."""
     assert live(ref)[0] == accepted
     while persist().entries:
         pass
@@ -122,7 +122,7 @@ async def test_redis_fails_while_views_come_in(
 async def test_the_answer_of_the_script_is_lost(
     how: str, own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
 ) -> None:
-    """Redis has counted and nobody heard of it: the view is sent again, with its id, and is one view."""
+    """The retry of a view that Redis has counted, but whose answer was lost, counts once because of its id."""
     async with Proxy(own_redis.host) as proxy:
         host = await asyncio.to_thread(site, f"redis://{proxy.host}/0")
         async with Crowd(host, view_token, watch_token, viewers=2) as crowd:
@@ -161,7 +161,7 @@ async def test_redis_is_down_at_the_start(
 async def test_three_hundred_beacons_at_once_on_a_cold_process(
     own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
 ) -> None:
-    """Nothing is loaded, no script is known, no connection is open."""
+    """The process has loaded no counter and no script, and has no open connection."""
     async with Crowd(site(), view_token, watch_token, viewers=0) as crowd:
         pages = [await connect_page(crowd.host) for _ in range(10)]
         for n in range(300):
@@ -177,7 +177,7 @@ async def test_three_hundred_beacons_at_once_on_a_cold_process(
 async def test_handlers_that_are_cancelled(
     own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
 ) -> None:
-    """Pages go away, without a goodbye, with views in flight; what they sent is sent again by those that come back."""
+    """Pages vanish with views in flight, and send them again when they come back."""
     async with Crowd(site(), view_token, watch_token, viewers=0) as crowd:
         for round_ in range(times(5)):
             ids = [view_id(100 * round_ + n) for n in range(30)]
@@ -198,7 +198,7 @@ async def test_handlers_that_are_cancelled(
 async def test_http_requests_that_are_cancelled(
     own_redis: Redis, site: Site, ref: ObjectRef, view_token: str, watch_token: str
 ) -> None:
-    """The fallback's requests are cut before they are answered, and sent again."""
+    """Requests of the HTTP fallback are cut before they are answered, and retried."""
     async with Crowd(site(), view_token, watch_token, viewers=0) as crowd:
         accepted = 20 * times(1)
         for n in range(accepted):
@@ -225,7 +225,7 @@ async def post(host: str, body: str, *, and_go: bool = False) -> bytes:
 def test_two_event_loops_in_one_process(
     own_redis: Redis, ref: ObjectRef, settings: Any, view_token: str, watch_token: str
 ) -> None:
-    """Each has a hub, a recorder and connections of its own, and shows what the other counts."""
+    """Each event loop has its own hub, recorder and connections, and shows the views that the other one counts."""
     layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [own_redis.url]}}
     settings.CHANNEL_LAYERS = {"default": layer}
 

@@ -1,4 +1,4 @@
-"""Sockets that end in the middle of everything leave nothing behind."""
+"""Disconnects: sockets that end at any moment leave nothing behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS, AT_ONCE = 10, 100
 
 
 class Client:
-    """An ASGI server's side of one socket, whose client may go away in the middle of a frame."""
+    """The server's side of one ASGI socket, whose client may be gone while a frame is sent."""
 
     def __init__(self, n: int) -> None:
         self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -48,7 +48,7 @@ class Client:
 
 @pytest.fixture
 async def handlers_that_raise(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> AsyncIterator[None]:
-    """A bug in the handling of one frame."""
+    """Make the handling of one frame raise, as with a bug."""
     pong = Socket.pong
 
     def broken(self: Socket, n: int, now: float) -> None:
@@ -71,7 +71,7 @@ def alive(kind: type) -> int:
 async def test_a_thousand_disconnects(
     ref: ObjectRef, view_token: str, watch_token: str, redis_client: redis.Redis
 ) -> None:
-    """A third hangs up, a third is gone while frames are sent to it, and of a third the handler raises."""
+    """A third hangs up, a third is gone while frames are sent, and for a third the handler raises."""
     before = {kind: alive(kind) for kind in (Socket, Topic, PageViewConsumer, Pong)}
     local = hub.get()
     sizes, raised = [], 0
@@ -83,7 +83,7 @@ async def test_a_thousand_disconnects(
             client.frame(type="view", id=view_id(round_ * AT_ONCE + n), token=view_token)
         await asyncio.gather(*(client.got.wait() for client in clients))
         for n, client in enumerate(clients):
-            # With a view in flight, and its broadcast on the way.
+            # Each socket ends with a view in flight and its broadcast on the way.
             client.frame(type="view", id=view_id(1_000_000 + round_ * AT_ONCE + n), token=view_token)
             if n % 3 == 0:
                 client.gone = True
@@ -105,7 +105,7 @@ async def test_a_thousand_disconnects(
     assert raised == ROUNDS * len(range(1, AT_ONCE, 3))
     assert local.sockets == set()
     assert local.topics == {}
-    # What an earlier test left, as hypothesis does of its examples, is not of this one.
+    # Not zero, because earlier tests may have left objects, as hypothesis does with its examples.
     assert all(alive(kind) <= number for kind, number in before.items())
     layer = get_channel_layer()
     assert layer is not None
@@ -113,7 +113,7 @@ async def test_a_thousand_disconnects(
     assert len(layer.channels) == 1  # the hub's own
     assert len(asyncio.all_tasks()) <= len(baseline)
     assert min(sizes) > 0
-    assert sizes[-1] - sizes[1] < AT_ONCE * 5  # objects in all; a leak of one a socket would be 800 and more
-    # Every view that was accepted is there.
+    assert sizes[-1] - sizes[1] < AT_ONCE * 5  # objects; a leak of one for each socket would be 800 and more
+    # Every accepted view is in the stream.
     assert redis_client.xlen("djinsight:events") == int(redis_client.get(f"djinsight:counter:{ref}"))
     assert redis_client.xlen("djinsight:events") >= ROUNDS * AT_ONCE

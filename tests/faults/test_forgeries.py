@@ -1,4 +1,4 @@
-"""Nobody is let in without a token of ours for just that: nothing comes into being, and nothing is told."""
+"""Forged tokens: without a valid token for exactly that, no key or row is made, and no number is shown."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.support.sockets import BROWSER, Page, view_id
 
 Open = Callable[..., Awaitable[Page]]
 
-SECRET = 987_654  # views nobody may learn of
+SECRET = 987_654  # views that no answer may show
 
 
 def forgeries(ref: ObjectRef, scope: str) -> dict[str, str]:
-    """Tokens that do not grant ``scope`` on ``ref`` or on any other object, by name."""
+    """Return tokens by name that do not grant ``scope`` on ``ref`` or on any other object."""
     good = tokens.mint(scope, ref)  # type: ignore[arg-type]
     text, _, signature = good.rpartition(":")
     other = "watch" if scope == "view" else "view"
@@ -59,14 +59,14 @@ def forgeries(ref: ObjectRef, scope: str) -> dict[str, str]:
 
 
 def everything(client: redis.Redis) -> dict[str, Any]:
-    """What Redis and the tables hold, beside the numbers of refusals."""
+    """Return the keys of Redis without refusals, the number of rows by table, and the channels."""
     keys = {key.decode() for key in client.scan_iter() if not key.startswith(b"djinsight:refused")}
     rows = {model._meta.label: model._base_manager.count() for model in apps.get_models()}
     return {"keys": keys, "rows": rows, "channels": {name.decode() for name in client.pubsub_channels()}}
 
 
 def post(host: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a server, whatever its status."""
+    """Return the frame that a server answers with, with any status."""
     headers = {"Origin": f"http://{host}", "User-Agent": BROWSER, "Content-Type": "application/json"}
     request = Request(f"http://{host}/djinsight/{path}/", json.dumps(body).encode(), headers)
     try:
@@ -110,7 +110,7 @@ async def test_a_replayed_view_is_one_view(
     watch_token: str,
     redis_client: redis.Redis,
 ) -> None:
-    """The same frame again, by others, on other sockets and over HTTP: nothing more comes of it."""
+    """A frame that others send again, on other sockets and over HTTP, changes nothing."""
     host = await sync_to_async(daphne)()
     first = await connect(host)
     frame = {"type": "view", "id": view_id(), "token": view_token}
@@ -134,14 +134,14 @@ async def test_a_replayed_view_is_one_view(
 
 @pytest.fixture
 def secret(article: Article, ref: ObjectRef, settings: Any) -> ObjectRef:
-    """An article whose numbers are the staff's."""
+    """An article with numbers that only staff may see."""
     settings.DJINSIGHT_ADMIN_ONLY = True
     count_views(ref, 3)
     return ref
 
 
 def guesses(ref: ObjectRef) -> dict[str, str]:
-    """What somebody may try who is not of the staff."""
+    """Return tokens by name that a visitor without permission may try."""
     return {**forgeries(ref, "watch"), "from before it was secret": tokens.mint("watch", ref)}
 
 
@@ -170,7 +170,7 @@ def test_only_a_page_of_the_staff_has_tokens(kind: str, secret: ObjectRef) -> No
     client.force_login(users.make(kind))
     html = client.get(f"/articles/{secret.pk}/").content.decode()
     assert ("data-djinsight-watch" in html) is users.KINDS[kind]
-    assert "data-djinsight-view" in html  # everybody's view counts
+    assert "data-djinsight-view" in html  # the view of every visitor counts
 
 
 async def test_the_staff_watches_until_the_token_expires(

@@ -1,4 +1,4 @@
-"""The readers of what clients send, with inputs that nobody thought of."""
+"""The parsers of client input, with generated inputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from djinsight.tracked.refs import ObjectRef
 from tests.faults.fuzz import check
 from tests.support.processes import ROOT, Process
 
-# The same examples in each run of CI, so that it says the same of the same code; others at each run elsewhere.
+# CI always uses the same examples, so that its result depends on the code alone. Other runs use new examples.
 fuzzed = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
     deadline=None,
@@ -67,7 +67,7 @@ def test_any_bytes(data: bytes) -> None:
     )
 )
 def test_frames(frame: dict[str, Any]) -> None:
-    """What is accepted keeps to every limit; what is not is refused with a reason."""
+    """An accepted frame respects every limit, and any other frame is refused with a reason."""
     text = json.dumps(frame)
     message: beacon.Message | Rejected
     try:
@@ -122,17 +122,17 @@ def test_refs(text: str) -> None:
     )
 )
 def test_headers(pairs: list[tuple[bytes, bytes]]) -> None:
-    """Whoever it is has a key, and what is kept of them can be stored."""
+    """Every visitor has a key, and fields that the database can store."""
     visitor = visitors.from_scope({"headers": pairs, "client": ("192.0.2.9", 5)}, 20_000)
     assert re.fullmatch(r"[0-9a-f]{22}", visitor.key)
     assert visitor.ip_address == "192.0.2.0"
     assert not UNPRINTABLE.search(visitor.user_agent)
 
 
-if find_spec("atheris") is not None:  # there is a build of it for some machines only
+if find_spec("atheris") is not None:  # it has builds for some platforms only
 
     def test_with_atheris(start: Callable[..., Process], tmp_path: Path) -> None:
-        """Guided by what the inputs reach in the code, for a while."""
+        """Atheris finds no failing input within ``FUZZ_SECONDS``, guided by code coverage."""
         seconds = os.environ.get("FUZZ_SECONDS", "15")
         crash = f"-artifact_prefix={tmp_path}/"
         process = start("-m", "tests.faults.fuzz", f"-max_total_time={seconds}", crash, PYTHONPATH=str(ROOT))

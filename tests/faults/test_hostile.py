@@ -1,4 +1,4 @@
-"""What clients write is inert wherever it ends up, and who they are is written nowhere."""
+"""Hostile clients: their strings are inert in every page and log, and no data identifies a visitor."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CLIENT, SESSION = "203.0.113.77", "s3cr3tsessionkey0123456789abcdef"
 
 
 class Inert(HTMLParser):
-    """Collects what would run in a page."""
+    """Collects the markup that would run as code in a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Inert(HTMLParser):
 
 
 def everything(client: redis.Redis) -> str:
-    """All that Redis and the tables hold, as text; what is compressed is read."""
+    """Return all data in Redis and in the tables as a string, with decompressed stream entries."""
     held = []
     for key in client.scan_iter():
         kind = client.type(key)
@@ -85,7 +85,7 @@ def everything(client: redis.Redis) -> str:
             b"list": lambda key=key: client.lrange(key, 0, -1),
             b"zset": lambda key=key: client.zrange(key, 0, -1),
             b"stream": lambda key=key: client.xrange(key),
-            b"none": lambda: None,  # of a rate; it has expired meanwhile
+            b"none": lambda: None,  # a key of a rate limit that has expired since the scan
         }
         value = read[kind]()
         held.append(repr((key, value)))
@@ -103,7 +103,7 @@ def view(ref: ObjectRef, n: int, text: str) -> dict[str, str]:
 async def test_texts_are_inert(
     connect: Open, transactional_db: None, ref: ObjectRef, redis_client: redis.Redis
 ) -> None:
-    """In the pages of the admin, in the log of the server, and on the page itself."""
+    """Hostile strings are inert in the admin's pages and on the page, and do not appear in the server's log."""
     process, host = await sync_to_async(processes.daphne)()
     try:
         for n, text in enumerate(HOSTILE.values()):
@@ -137,14 +137,14 @@ def check_the_admin(ref: ObjectRef) -> None:
         assert parser.runs == [], url
         read.text += parser.text
     for text in HOSTILE.values():
-        assert text in read.text  # shown as it was written
+        assert text in read.text  # the page shows it unchanged, as text
 
 
 @pytest.mark.parametrize("kind", ["session", "cookie", "anonymous"])
 async def test_nobody_is_known_by_name(
     kind: str, connect: Open, transactional_db: None, ref: ObjectRef, redis_client: redis.Redis
 ) -> None:
-    """No whole address, session key or cookie in Redis, in the tables or in the log, before and after persist."""
+    """Redis, tables and log have no whole address, session key or cookie, before and after persist."""
     settings = {"DJINSIGHT_TRUSTED_PROXIES": ["127.0.0.0/8"], "DJINSIGHT_VISITOR": kind}
     limits = {"DJINSIGHT_RATE_VISITOR": 20, "DJINSIGHT_RATE_ADDRESS": 200}
     process, host = await sync_to_async(processes.daphne)(**settings, **limits)
@@ -165,7 +165,7 @@ async def test_nobody_is_known_by_name(
 
     row = await PageViewLog.objects.aget()
     assert row.ip_address == "203.0.113.0"
-    assert "203.0.113.0" in before  # what is kept is found where it is kept
+    assert "203.0.113.0" in before  # the search does find data that is kept
     assert re.fullmatch(r"[0-9a-f]{22}", row.visitor)
     for text in (before, after, process.output, json.dumps(process.lines)):
         assert CLIENT not in text

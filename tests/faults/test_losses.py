@@ -1,4 +1,4 @@
-"""Redis loses what it had, or somebody takes it: it is recorded, the rest is written once, and no number falls."""
+"""Losses in Redis: they are recorded, all other views are written once, and no number goes down."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENTS = "djinsight:events"
 
 @pytest.fixture
 def worker(own_redis: Redis, start: Callable[..., Process]) -> Process:
-    """A worker that persists without a pause, on the test's Redis."""
+    """A worker that persists in a loop, on the test's Redis."""
     own = json.dumps({"DJINSIGHT_REDIS_URL": own_redis.url})
     process = start("-m", "tests.faults.worker", TEST_SETTINGS=own)
     process.wait_for("ready")
@@ -37,7 +37,7 @@ def worker(own_redis: Redis, start: Callable[..., Process]) -> Process:
 
 
 def settle(fault: str, traffic: Traffic, expected: list[tuple[str, int | None]], garbage: int = 0) -> ledger.Account:
-    """Persist the rest, and draw the balance: exactly these losses are recorded, and pages show what is persisted."""
+    """Persist the remaining views, and check the balance and that exactly the expected losses are recorded."""
     accepted = traffic.stop()
     drain()
     account = ledger.close(fault, accepted, garbage)
@@ -77,7 +77,7 @@ def test_redis_comes_back_with_older_data(traffic: Traffic, own_redis: Redis, wo
         traffic.more(60)
         copied = own_redis.copy()
         traffic.more(60)
-        drain()  # the database is ahead of the copy for certain
+        drain()  # now the database is ahead of the copy
         own_redis.restore(copied)
         traffic.more(60)
         drain()
@@ -86,7 +86,7 @@ def test_redis_comes_back_with_older_data(traffic: Traffic, own_redis: Redis, wo
 
 
 def test_older_data_from_before_it_was_lost(traffic: Traffic, own_redis: Redis, worker: Process) -> None:
-    """A backup is restored after Redis has begun anew."""
+    """A backup is restored after Redis has lost its data."""
     traffic.start()
     traffic.more(60)
     copied = own_redis.copy()
@@ -105,7 +105,7 @@ def test_older_data_from_before_it_was_lost(traffic: Traffic, own_redis: Redis, 
 
 @pytest.mark.parametrize("what", ["everything", "the stream"])
 def test_the_clock_is_set_back(what: str, traffic: Traffic, own_redis: Redis, worker: Process) -> None:
-    """The clock was an hour ahead when the stream was written; its ids are out of reach for those that follow."""
+    """The clock was an hour ahead when the stream was written, so the next ids are smaller than the stream's."""
     traffic.start()
     traffic.more(60)
     with own_redis.client() as client:
@@ -128,7 +128,7 @@ def test_the_clock_is_set_back(what: str, traffic: Traffic, own_redis: Redis, wo
 
 
 def test_a_third_party_trims_the_stream(traffic: Traffic, own_redis: Redis, worker: Process) -> None:
-    """How much is lost is known exactly: the ledger balances without a rest."""
+    """The number of lost views is known exactly, so the ledger balances."""
     traffic.start()
     taken = 0
     with own_redis.client() as client:
@@ -145,7 +145,7 @@ def test_a_third_party_trims_the_stream(traffic: Traffic, own_redis: Redis, work
 def test_a_third_party_trims_what_a_worker_is_about_to(
     traffic: Traffic, own_redis: Redis, start: Callable[..., Process]
 ) -> None:
-    """It has committed, and Redis does not know yet: what nobody had read is a gap, and nothing came back."""
+    """A worker has committed but not trimmed. Unread views become a gap, and no view is written twice."""
     own = json.dumps({"DJINSIGHT_REDIS_URL": own_redis.url})
     traffic.start()
     traffic.more(20)
@@ -177,7 +177,7 @@ def test_poison_among_the_views(traffic: Traffic, own_redis: Redis, worker: Proc
 def test_a_content_type_that_is_gone(
     traffic: Traffic, own_redis: Redis, start: Callable[..., Process], refs: list[ObjectRef]
 ) -> None:
-    """The worker makes it again, as the model is installed, and loses none of its views."""
+    """The worker creates it again, because the model is installed, and loses no view."""
     term = ObjectRef.of(Term.objects.create(word="w"))
     refs.append(term)
     traffic.start()
@@ -194,7 +194,7 @@ def test_a_content_type_that_is_gone(
 
 
 def test_the_stream_is_full(traffic: Traffic, own_redis: Redis, settings: Any, start: Callable[..., Process]) -> None:
-    """No worker for a while: what does not fit is counted without its detail, and recorded."""
+    """Without a worker, views that exceed the limit are counted without their detail, and recorded."""
     settings.DJINSIGHT_STREAM_MAX_VIEWS = 100
     traffic.start()
     for _ in range(times(1)):
@@ -221,7 +221,7 @@ async def test_pages_while_redis_comes_back_with(
     view_token: str,
     watch_token: str,
 ) -> None:
-    """A page keeps what it showed until there is more, and ends on the true number."""
+    """A page keeps its number until there is a greater one, and ends on the true number."""
 
     def numbers() -> tuple[int, int]:
         drain()

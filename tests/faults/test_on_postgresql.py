@@ -1,4 +1,4 @@
-"""Workers that fail, and a database that does, on PostgreSQL: in a process of its own."""
+"""Run the tests of failing workers and of a failing database on PostgreSQL, in a separate process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_on_postgresql(driver: str) -> None:
             "TEST_POSTGRESQL_HOST": str(server.host),
             "TEST_DRIVER": driver,
         }
-        # Killing Celery is about Celery, and has been seen before.
+        # The test that kills Celery does not depend on the database, and runs elsewhere.
         command = [sys.executable, "-m", "pytest", "-q", "-k", "not celery", *FILES]
         limit = None if SOAK else 1200
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)

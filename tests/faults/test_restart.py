@@ -1,4 +1,4 @@
-"""Daphne is told to end while a thousand pages are open: no view is lost, and the pages come back one by one."""
+"""Restart: Daphne ends while a thousand pages are open. No view is lost, and the pages reconnect one by one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABS = 12
 
 
 class Server:
-    """A Daphne that can be ended and started again at the same address."""
+    """A Daphne that can be stopped and started again at the same address."""
 
     def __init__(self) -> None:
         self.process, self.host = processes.daphne()
@@ -51,11 +51,11 @@ async def server(transactional_db: None) -> AsyncIterator[Server]:
 async def test_no_counted_view_is_lost(
     server: Server, ref: ObjectRef, view_token: str, redis_client: redis.Redis
 ) -> None:
-    """Each page sends a view; what was not acknowledged goes out again, with the same id, to the next server."""
+    """Pages send views, and retry unacknowledged ones, with the same id, on the restarted server."""
     acknowledged: set[int] = set()
     some = asyncio.Event()
     back = asyncio.Event()
-    room = asyncio.Semaphore(50)  # handshakes at once, as the back-off has it
+    room = asyncio.Semaphore(50)  # handshakes at once, as the back-off of pages spreads them
 
     async def opened() -> Page:
         while True:
@@ -84,7 +84,7 @@ async def test_no_counted_view_is_lost(
     await server.restart()
     told = len(acknowledged)
     counted = redis_client.xlen("djinsight:events")
-    assert told <= counted  # who was told so, was counted
+    assert told <= counted  # every acknowledged view is counted
     assert told < TOTAL
     back.set()
     pages = await asyncio.gather(*visits)
@@ -102,7 +102,7 @@ async def test_no_counted_view_is_lost(
 
 @pytest.mark.browser
 async def test_pages_come_back_one_by_one(server: Server, visitor: BrowserContext, article: Article) -> None:
-    """The wait before the first attempt is drawn already: one to three seconds, for each page another."""
+    """Each page waits a random time of one to three seconds before its first attempt."""
     delays: list[float] = []
     await visitor.expose_function("delayed", lambda ms: delays.append(ms))
     await visitor.add_init_script(
@@ -116,7 +116,7 @@ async def test_pages_come_back_one_by_one(server: Server, visitor: BrowserContex
         "        };"
         "    }"
         "};"
-        # The waits that begin with the end of a socket.
+        # Report the waits that start in the close handler of a socket.
         "window.setTimeout = (f, ms, ...more) => {"
         "    if (closing) delayed(ms);"
         "    return original(f, ms, ...more);"

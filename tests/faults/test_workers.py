@@ -1,4 +1,4 @@
-"""Workers that are killed, and many at once: every accepted view is a row, once."""
+"""Workers that are killed, and many workers at once: every accepted view becomes one row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Callable[..., Process]
 
 
 def settle(fault: str, traffic: Traffic) -> None:
-    """Persist the rest, and draw the balance: not one view is lost or doubled."""
+    """Persist the remaining views, and check that none is lost or doubled."""
     accepted = traffic.stop()
     assert accepted
     while persist().entries:
@@ -38,7 +38,7 @@ def settle(fault: str, traffic: Traffic) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_each_step(step: str, traffic: Traffic, start: Start) -> None:
-    """SIGKILL after it has read, before it commits, after that and before it trims, and while it trims."""
+    """SIGKILL after the read, before the commit, between commit and trim, and during the trim."""
     traffic.start()
     for _ in range(times(2)):
         traffic.more(20)
@@ -61,7 +61,7 @@ def test_killed_at_any_moment(traffic: Traffic, start: Start) -> None:
 
 
 def test_celery_killed_at_any_moment(traffic: Traffic, redis_client: redis.Redis) -> None:
-    """The whole worker, with tasks that come without a pause."""
+    """A Celery worker is killed while tasks arrive without a pause."""
     traffic.start()
     dice = random.Random(7)
     for _ in range(times(2)):
@@ -91,7 +91,7 @@ def test_eight_drains_at_once(traffic: Traffic, start: Start) -> None:
 
 
 def test_two_beats(traffic: Traffic, start: Start, settings: Any) -> None:
-    """django-celery-beat has no lock: with two beats every task comes twice."""
+    """django-celery-beat has no lock, so with two beats every task is sent twice."""
     settings.DJINSIGHT_PERSIST_INTERVAL = 1
     schedule.create_periodic_tasks(connection.alias)
     traffic.start()
@@ -117,7 +117,7 @@ def test_two_beats(traffic: Traffic, start: Start, settings: Any) -> None:
 def test_counters_are_thrown_away_meanwhile(
     traffic: Traffic, start: Start, redis_client: redis.Redis, refs: list[ObjectRef]
 ) -> None:
-    """Loaded again and again beside a worker that commits and trims: never more than was accepted, never less."""
+    """Counters that are loaded while a worker commits and trims are never too high or too low."""
     traffic.start()
     start("-m", "tests.faults.worker").wait_for("wrote")
     shown = dict.fromkeys(refs, 0)

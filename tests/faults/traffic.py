@@ -1,4 +1,4 @@
-"""Traffic: visitors that view pages without a pause, and send a view again until it is accepted."""
+"""Traffic: visitors that view pages all the time, and retry each view until it is accepted."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from djinsight.tracked.refs import ObjectRef
 from tests.support.counted_views import view
 
 VISITORS = 8
-PAUSE = 0.01  # seconds between two views of a visitor: some hundreds a second in all
-AGAIN = 0.05  # seconds until a refused view is sent again
-ENDS_WITHIN = 60.0  # seconds for what was refused to be accepted
+PAUSE = 0.01  # seconds between two views of a visitor; together they make some hundreds a second
+AGAIN = 0.05  # seconds until the retry of a refused view
+ENDS_WITHIN = 60.0  # seconds until all refused views are accepted
 
 
 class Traffic:
-    """A recorder of its own in a thread of its own, as a server's, and what it answered."""
+    """Visitors with a recorder in a thread, like a server's, and the counts of its answers."""
 
     def __init__(self, refs: Sequence[ObjectRef]) -> None:
         self.refs = refs
@@ -33,27 +33,27 @@ class Traffic:
 
     @property
     def views(self) -> int:
-        """How many were accepted."""
+        """The number of accepted views."""
         return self.accepted.total()
 
     def start(self) -> None:
         self._thread.start()
 
     def more(self, views: int) -> None:
-        """Wait until so many more are accepted."""
+        """Wait until ``views`` more are accepted."""
         target = self.views + views
         with self._more:
             assert self._more.wait_for(lambda: self.views >= target, ENDS_WITHIN), dict(self.refused)
 
     def stop(self) -> int:
-        """Let everybody finish: each view that was begun is accepted. Returns how many are, since the start."""
+        """Stop the visitors, wait until all their views are accepted, and return the number of accepted views."""
         self._stop.set()
         self._thread.join(ENDS_WITHIN)
         assert not self._thread.is_alive(), f"views are still refused: {dict(self.refused)}"
         return self.views
 
     def abandon(self) -> None:
-        """The test is over."""
+        """Stop the visitors at the end of a test, accepted or not."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(ENDS_WITHIN)

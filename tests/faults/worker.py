@@ -1,7 +1,7 @@
-"""A worker that persists again and again: ``python -m tests.faults.worker [STEP]``.
+"""A worker that persists in a loop: ``python -m tests.faults.worker [STEP]``.
 
-With a step it stops there, says ``at STEP``, and waits to be killed. It says of each run what it wrote, and of what
-it could not reach; then it goes on, as Celery does with its next task.
+With a step it stops there, prints ``at STEP``, and waits to be killed. After each run it prints how much it wrote, or
+the service that it could not reach. Then it continues, as Celery does with its next task.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def stop_at(step: str) -> None:
         return iter(read)
 
     def send_only(client: Any, keys: Any, args: Any) -> int:
-        """The script is on its way, its answer is never read."""
+        """Send the script without reading its answer."""
         connection = client.connection_pool.get_connection()
         connection.send_command("EVAL", scripts.trim_stream.text, len(keys), *keys, *args)
         stop()
@@ -89,7 +89,7 @@ def stop_at(step: str) -> None:
     elif step == "written":
         persist.write_views = behind(persist.write_views)
     else:
-        # Runs that wrote nothing trim as well: arm it with the first that does.
+        # Runs that wrote nothing trim as well, so only the first run that writes arms the stop.
         write_views = persist.write_views
 
         def write_and_arm(entries: Any, *args: Any) -> None:

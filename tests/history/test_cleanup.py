@@ -94,7 +94,7 @@ def test_asks(answer: str, left: int, log: None, monkeypatch: pytest.MonkeyPatch
     stdin = Terminal(f"{answer}\n")
     monkeypatch.setattr("sys.stdin", stdin)
     if left == 10:
-        with pytest.raises(CommandError, match="Nothing was deleted"):
+        with pytest.raises(CommandError, match="Nothing was changed"):
             run("cleanup_pageviews", "--days", "50")
     else:
         run("cleanup_pageviews", "--days", "50")

@@ -132,7 +132,7 @@ def test_drop(letters: int) -> None:
 
 def test_drop_asks(letters: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
-    with pytest.raises(CommandError, match="Nothing was deleted"):
+    with pytest.raises(CommandError, match="Nothing was changed"):
         run("process_deadletters", "--drop")
     assert DeadLetter.objects.count() == 6
 

@@ -1,4 +1,4 @@
-"""The socket: what comes in, what goes out, and what a bad frame does: nothing."""
+"""The consumer: views, subscriptions and their answers over one socket, and bad frames, which change nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.sockets import BROWSER, Page, connect_page, view_id
 
 Open = Callable[..., Awaitable[Page]]
 
-# A text that must turn up nowhere but in the client's own hands.
+# A string in bad frames that must not appear in any log, key or row.
 MARK = "c1ient-text"
 
 
@@ -53,7 +53,7 @@ async def test_unique_is_once_a_visitor(open_socket: Open, view_token: str, sett
 async def test_a_socket_without_an_id_is_given_one_before_its_view_is_counted(
     open_socket: Open, view_token: str, watch_token: str
 ) -> None:
-    """One for all of its views, at once; none is given to a page that only watches, or whose view is refused."""
+    """All views of a socket share one id. A page that only watches, or whose view is refused, gets none."""
     page = await open_socket()
     await page.subscribe(watch_token)
     await page.view("forged", view_id(0))
@@ -77,7 +77,7 @@ async def test_a_socket_without_an_id_is_given_one_before_its_view_is_counted(
 async def test_a_view_that_is_sent_again_gets_the_same_id(
     first: str, open_socket: Open, view_token: str, watch_token: str, async_client: Any
 ) -> None:
-    """Its first answer was lost, and the id with it: the browser has none yet, and gets the same one again."""
+    """The first answer was lost with the id in it. The retry gets the same id again."""
     given: list[str] = []
     headers = {"user-agent": BROWSER, "origin": "http://testserver"}
     frame = {"type": "view", "id": view_id(), "token": view_token}
@@ -152,7 +152,7 @@ def frame(**fields: Any) -> str:
 
 
 def bad_frames(ref: ObjectRef) -> dict[str, tuple[str | bytes, dict[str, str]]]:
-    """Frames by name, each with what the server answers."""
+    """Return bad frames by name, each with the server's answer."""
     view, watch = tokens.mint("view", ref), tokens.mint("watch", ref)
     expired = tokens.mint("view", ref, max_age=-1)
     foreign = Signer(key="another site", salt="djinsight.token").sign(f"view::{ref}")
@@ -233,7 +233,7 @@ async def test_bad_frame(
 
     assert await page.ask(bad) == answer
 
-    # Both sockets live on: what follows is answered.
+    # Both sockets stay open, and the next frames are answered.
     assert (await page.view(tokens.mint("view", ref), view_id(1)))["type"] == "counted"
     assert (await other.counter(1))["total_views"] == 1
     after = await database_sync_to_async(everything)(redis_client)
@@ -246,7 +246,7 @@ async def test_bad_frame(
 
 
 def everything(client: redis.Redis) -> dict[str, Any]:
-    """What Redis and the tables hold."""
+    """Return all keys of Redis, the number of views in the stream, the number of rows, and the stream."""
     stream = client.xrange("djinsight:events")
     return {
         "keys": {key.decode() for key in client.scan_iter()},
@@ -266,7 +266,7 @@ async def test_the_101st_subscription_is_refused(open_socket: Open, article: Any
     assert await page.subscribe(watch[-1]) == {"type": "error", "reason": "subscriptions"}
     assert len(hub.get().topics) == MAX_SUBSCRIPTIONS
 
-    # Room again, after one is given back.
+    # After an unsubscribe there is room again.
     await page.send({"type": "unsubscribe", "refs": ["blog.article:0"]})
     frame = await page.subscribe(watch[-1])
     assert [counter["ref"] for counter in frame["counters"]] == [f"blog.article:{MAX_SUBSCRIPTIONS}"]
@@ -281,7 +281,7 @@ async def test_a_socket_of_garbage_is_closed_for_good(open_socket: Open) -> None
 
 
 async def test_a_socket_of_forged_tokens_is_closed_for_good(open_socket: Open, watch_token: str) -> None:
-    """A page whose hundred tokens have all expired is told so; who goes on guessing is not heard any longer."""
+    """A page gets an error for each of a hundred bad tokens. After one more, the server closes its socket."""
     page = await open_socket()
     await page.send({"type": "subscribe", "tokens": ["forged"] * MAX_ERRORS})
     for _ in range(MAX_ERRORS):

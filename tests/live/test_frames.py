@@ -61,7 +61,7 @@ def test_as_short_as_json_can_be(text: str, frame: dict[str, Any]) -> None:
 
 
 def test_close_codes() -> None:
-    """The script decides by the number whether it connects again: none may change."""
+    """No number may change, because djinsight.js decides by it whether to reconnect."""
     assert {code.name: code.value for code in CloseCode} == {
         "MISUSE": 4400,
         "FLOOD": 4401,
@@ -73,5 +73,5 @@ def test_close_codes() -> None:
 
 @pytest.mark.parametrize("code", CloseCode)
 def test_a_close_code_says_whether_to_connect_again(code: CloseCode) -> None:
-    """4400-4499: not again. 4500-4599: later."""
+    """4400-4499: do not reconnect. 4500-4599: reconnect later."""
     assert code // 100 in {44, 45}

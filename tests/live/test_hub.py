@@ -1,4 +1,4 @@
-"""The hub: one subscription for all sockets of an object, the newest number for each of them, nothing left behind."""
+"""The hub: one subscription for all sockets, the newest number for each of them, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Open = Callable[..., Awaitable[Page]]
 
 
 async def view_elsewhere(*refs: ObjectRef) -> None:
-    """A view of each of ``refs`` that another process counts and broadcasts: one whose hub is not ours."""
+    """Count a view of each of ``refs`` and broadcast it, as another process does: through another hub."""
     other = hub.Hub()
     await asyncio.gather(*(other.recorder.record(view(ref)) for ref in refs))
     await other.settle()
@@ -114,7 +114,7 @@ async def test_several_changed_objects_come_in_one_frame(open_socket: Open, arti
     refs = [ObjectRef("blog", "article", str(n)) for n in range(5)]
     watching, viewing = await open_socket(), await open_socket()
     await watching.subscribe(*(tokens.mint("watch", ref) for ref in refs))
-    # The first push goes at once, what follows within the interval is collected.
+    # The first push is sent at once. Views within the interval after it share a frame.
     for n, ref in enumerate(refs * 2):
         await viewing.send({"type": "view", "id": view_id(n), "token": tokens.mint("view", ref)})
     seen: dict[str, int] = {}
@@ -149,7 +149,7 @@ async def test_an_answer_for_who_is_gone_takes_nothing_from_those_who_came(
     await page.subscribe(watch_token)
     assert local.topics[str(ref)] is not before
     local._update(local.topics[str(ref)], Snapshot(ref, 7, 1, 1, 0, 0, 20_000))
-    await local._answer([before])  # as where it was being read while its last socket left
+    await local._answer([before])  # as if its last socket had left while it was being read
     assert (await page.counter(7))["total_views"] == 7
 
 
@@ -159,7 +159,7 @@ async def test_what_was_not_broadcast_is_reread(
     monkeypatch.setattr(hub, "REREAD_EVERY", 0.05)
     page = await open_socket()
     await page.subscribe(watch_token)
-    await database_sync_to_async(count_views)(ref, 3)  # counted, and told to nobody
+    await database_sync_to_async(count_views)(ref, 3)  # counted without a broadcast
     assert (await page.counter(3))["total_views"] == 3
 
 
@@ -180,7 +180,7 @@ async def test_a_page_of_the_same_process_needs_no_pubsub(
 ) -> None:
     watching, viewing = await open_socket(), await open_socket()
     await watching.subscribe(watch_token)
-    redis_client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # nobody may publish or subscribe
+    redis_client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # no client may publish or subscribe
     try:
         await viewing.view(view_token, view_id())
         assert (await watching.counter(1))["total_views"] == 1
@@ -191,7 +191,7 @@ async def test_a_page_of_the_same_process_needs_no_pubsub(
 async def test_a_number_never_goes_down(
     open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis loses views that were not persisted: the page keeps what it showed until there are more."""
+    """After Redis has lost views that were not persisted, the page keeps its number until a greater one arrives."""
     monkeypatch.setattr(hub, "REREAD_EVERY", 0.05)
     page = await open_socket()
     await page.subscribe(watch_token)
@@ -215,7 +215,7 @@ async def test_a_late_subscriber_gets_the_number_at_once(open_socket: Open, view
     await early.send({"type": "view", "id": view_id(), "token": view_token})
     await early.counter(1)
     assert (await late.subscribe(watch_token))["counters"][0]["total_views"] == 1
-    # Again: answered again.
+    # A second subscribe is answered, too.
     assert (await late.subscribe(watch_token))["counters"][0]["total_views"] == 1
 
 
@@ -285,7 +285,7 @@ def test_each_event_loop_has_its_own(transactional_db: None) -> None:
 
 
 async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, watch_token: str, ref: ObjectRef) -> None:
-    """Django makes the layer when it is first asked for: two loops that do so at once have one each, for a moment."""
+    """Django makes the layer on first use, so two event loops that use it at once may each make one."""
     page = await open_socket()
     await page.subscribe(watch_token)
     for n in range(3):
@@ -297,7 +297,7 @@ async def test_a_layer_that_another_loop_makes_anew(open_socket: Open, watch_tok
 async def test_a_page_that_opens_while_the_group_is_left(
     open_socket: Open, watch_token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is read after the group is joined again: what others count in between would be missed."""
+    """The hub joins the group again before it reads, or it would miss what other processes count in between."""
     first, local, done = await open_socket(), hub.get(), []
     await first.subscribe(watch_token)
     layer: Any = get_channel_layer()
@@ -330,7 +330,7 @@ async def test_a_page_that_opens_while_the_group_is_left(
 async def test_a_page_that_opens_while_the_layer_is_down(
     open_socket: Open, view_token: str, watch_token: str, settings: Any
 ) -> None:
-    """It has the numbers of Redis, which is not the layer's, and those that its own process counts."""
+    """The page gets the numbers of the counting Redis, which is another one, and the views of its own process."""
     down = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": ["redis://127.0.0.1:1/0"]}}
     settings.CHANNEL_LAYERS = {"default": down}
     page = await open_socket()
@@ -342,7 +342,7 @@ async def test_a_page_that_opens_while_the_layer_is_down(
 async def test_what_cannot_be_loaded_holds_up_nobody_else(
     open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
 ) -> None:
-    """The database is gone: numbers that Redis has are shown, the others as soon as it is back."""
+    """Without the database, numbers that Redis has are shown. The others follow when the database is back."""
     other = ObjectRef("blog", "article", "10000000")
     warm, cold = await open_socket(), await open_socket()
     await warm.view(view_token, view_id())

@@ -1,4 +1,4 @@
-"""The publisher: what changed together is broadcast together, at once, and then at most once an interval."""
+"""The publisher: changes are broadcast together, at once, and then at most once an interval for each object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WITHIN = 60.0  # seconds; far less than the intervals that a test must not wait 
 
 
 def viewed(number: int, total: int) -> list[Snapshot]:
-    """So many objects, each viewed so often."""
+    """Return snapshots of ``number`` objects, each with ``total`` views."""
     return [Snapshot(ObjectRef("blog", "article", str(n)), total, 1, 1, 0, 0, 20_000) for n in range(number)]
 
 
@@ -61,7 +61,7 @@ async def test_the_newest_is_what_comes(layer: Any) -> None:
     channel = await layer.new_channel()
     await layer.group_add(group_name(await sites.acurrent()), channel)
     publisher = Publisher()
-    for total in (1, 3, 2):  # as two calls of a script may come back
+    for total in (1, 3, 2):  # two script calls may return in another order
         publisher.publish(viewed(1, total))
     async with asyncio.timeout(WITHIN):
         await publisher.flush()
@@ -86,7 +86,7 @@ async def test_what_has_rested_goes_with_its_next_view(layer: Any, redis_client:
     publisher = Publisher()
     redis_client.config_resetstat()
     first, second = viewed(2, 1)
-    for snapshots in ([first], [second], viewed(1, 2)):  # with the second the first has rested
+    for snapshots in ([first], [second], viewed(1, 2)):  # the first one's rest is over when the second one is sent
         await broadcast(publisher, snapshots)
     assert broadcasts(redis_client) == 3
 
@@ -96,7 +96,7 @@ async def test_what_is_new_does_not_wait_for_what_rests(layer: Any, settings: An
     publisher = Publisher()
     await broadcast(publisher, viewed(1, 1))
     publisher.publish(viewed(1, 2))
-    await settled()  # its task waits for the hour
+    await settled()  # now its task waits for the end of the hour
     channel = await layer.new_channel()
     await layer.group_add(group_name(await sites.acurrent()), channel)
     publisher.publish(viewed(2, 3))

@@ -1,4 +1,4 @@
-"""The sending side of one socket: order, conflation, and a client that does not read."""
+"""Sending to one socket: order, conflation, and a client that does not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE, OTHER = ObjectRef("blog", "article", "1"), ObjectRef("blog", "article", "2"
 
 
 class Client:
-    """A client that reads when it is told to."""
+    """A client that reads while ``reads`` is set."""
 
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ async def test_a_client_that_never_reads_is_closed() -> None:
 
 
 async def test_a_server_without_back_pressure_keeps_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server takes everything at once; that the client has read it, only its pong says."""
+    """The server accepts every frame at once, so only a pong proves that the client has read."""
     monkeypatch.setattr(sockets, "MAX_UNREAD", 1000)
     client = Client()
     socket = open_socket(client)
@@ -108,7 +108,7 @@ async def test_a_server_without_back_pressure_keeps_a_bound(monkeypatch: pytest.
     socket.pong(ping, 0.0)
     await settled()
     newest = json.loads(client.texts()[taken])
-    assert [each["total_views"] for each in newest["counters"]] == [99]  # what was between is overtaken
+    assert [each["total_views"] for each in newest["counters"]] == [99]  # newer values have replaced those in between
 
     for n in range(MAX_WAITING + 100):
         socket.write(json.dumps({"type": "counted", "id": n}))
@@ -168,13 +168,13 @@ async def test_beats() -> None:
     socket.beat(sockets.PING_EVERY + 2)
     await settled()
     (first,) = client.pings()
-    socket.pong(first ^ 1, 30.0)  # a guess
+    socket.pong(first ^ 1, 30.0)  # a wrong number
     socket.pong(first, 40.0)
     socket.beat(41.0 + sockets.PING_EVERY)
     await settled()
     assert client.pings()[0] == first
     assert len(client.pings()) == 2
-    socket.pong(first, 42.0)  # the one before
+    socket.pong(first, 42.0)  # the number of the previous ping
     socket.beat(41.0 + sockets.PING_EVERY + sockets.PONG_WITHIN)
     assert not socket.closed
     socket.beat(42.0 + sockets.PING_EVERY + sockets.PONG_WITHIN)

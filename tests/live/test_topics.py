@@ -1,4 +1,4 @@
-"""Topics: the newest counters to many sockets, in parts between which others have a turn."""
+"""Topics: the newest counters go to many sockets in parts, and the event loop runs between two parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def viewed(n: int, total: int) -> Snapshot:
 
 
 def topics(number: int) -> list[Topic]:
-    """So many watched objects, each viewed once."""
+    """Return ``number`` watched objects, each viewed once."""
     made = []
     for n in range(number):
         topic = Topic(ObjectRef("blog", "article", str(n)))
@@ -27,7 +27,7 @@ def topics(number: int) -> list[Topic]:
 
 
 class Page:
-    """A socket, and the totals that it was sent, a frame each."""
+    """A socket, with the totals by ref of each frame that it was sent."""
 
     def __init__(self, *watched: Topic) -> None:
         self.got: list[dict[str, int]] = []

@@ -1,4 +1,4 @@
-"""``analyze_redis``: what is in Redis, in the layout of today and in the older one."""
+"""``analyze_redis``: the data in Redis, in the current layout and in the older one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_older_layout(layout: str, ref: ObjectRef, redis_client: redis.Redis
         view(redis_client, int(ref.pk), session=f"session{n}", layout=layout)
     redis_client.set(f"{PREFIX}counter:987654", 3)
     lines = run("analyze_redis").splitlines()
-    at = lines.index("In the older layout, which process_pageviews takes in:")
+    at = lines.index("In the older layout, which process_pageviews imports:")
     assert lines[at + 1 :] == [
         f'Object ID {ref.pk}: blog.article - "A live number" (15 total views)',
         "Object ID 987654: unknown model or no such object (3 total views)",
@@ -91,7 +91,7 @@ def test_the_older_layout(layout: str, ref: ObjectRef, redis_client: redis.Redis
 
 
 def test_refusals(transactional_db: None) -> None:
-    """Those in the database and those that are still in Redis."""
+    """Refusals in the database and refusals that are still in Redis are added up."""
     RefusalCount.objects.create(date=days.now().day, reason=Reason.BOT, refused=1200)
     RefusalCount.objects.create(date=days.now().day - timedelta(days=7), reason=Reason.BOT, refused=5)
     for _ in range(3):
@@ -109,7 +109,7 @@ def test_detail_that_was_shed(ref: ObjectRef, settings: Any, redis_client: redis
     redis_client.hset("djinsight:shed", "somebody's", "else")
     lines = run("analyze_redis").splitlines()
     assert "Pending views: 10" in lines
-    assert "6 of them without detail: the stream was full." in lines
+    assert "6 of them without detail, because the stream was full." in lines
 
 
 def test_bounds(transactional_db: None) -> None:
@@ -118,7 +118,7 @@ def test_bounds(transactional_db: None) -> None:
     said = run("analyze_redis", "--objects", "2")
     assert [line.split('"')[1] for line in said.splitlines() if line.startswith("Object ID")] == ["4", "3"]
     assert "3 more objects (--objects)" in said
-    assert run("analyze_redis", "--max-keys", "3").startswith("3 keys looked at, there are more (--max-keys)")
+    assert run("analyze_redis", "--max-keys", "3").startswith("3 keys read, and there are more (--max-keys)")
 
 
 def test_deleted_and_hostile(transactional_db: None, redis_client: redis.Redis) -> None:
@@ -143,7 +143,7 @@ def test_shards(settings: Any, transactional_db: None) -> None:
 
 
 def test_keys_is_never_sent(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """KEYS holds Redis up for as long as it walks all keys."""
+    """The command KEYS would block Redis while it walks all keys."""
     count_views(ref, 5)
     redis_client.config_resetstat()
     run("analyze_redis")
@@ -153,7 +153,7 @@ def test_keys_is_never_sent(ref: ObjectRef, redis_client: redis.Redis) -> None:
 
 
 def test_hostile_prefix(settings: Any, ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """The prefix is a text, not a pattern."""
+    """The prefix is a plain string, not a pattern."""
     settings.DJINSIGHT_REDIS_KEY_PREFIX = "a*[b]?:"
     redis_client.set("axxb!:counter:5", 1)
     count_views(ref, 5)

@@ -1,4 +1,4 @@
-"""``process_pageviews``: what is counted is written now, with progress, and nothing is lost or doubled by Ctrl-C."""
+"""``process_pageviews``: pending views are written with progress, and Ctrl-C neither loses nor doubles a view."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_losses_and_dead_letters_are_told(ref: ObjectRef, redis_client: Any) -> 
     redis_client.xdel("djinsight:events", first)
     redis_client.xadd("djinsight:events", {"s": 6, "x": "y"})
     said = run("process_pageviews")
-    assert "1 entries cannot be stored: see process_deadletters." in said
+    assert "1 entries could not be stored. See process_deadletters." in said
     assert "views are missing in the stream (1)" in said
     assert DataLoss.objects.count() == 1
 
 
 def test_refusals_too(transactional_db: None) -> None:
-    """As the task does: a site without a worker has this command alone."""
+    """The command writes refusals as the task does, because a site without a worker has only this command."""
     refusals.count(Reason.RATE)
     refusals.flush()
     run("process_pageviews")
@@ -92,7 +92,7 @@ def test_ctrl_c(ref: ObjectRef) -> None:
     process = gates.stopped("djinsight.history.persist:write_views", 2, "process_pageviews", "--batch-size", "20")
     assert sums() == [20] * 4
     assert gates.interrupt(process) == 130
-    process.wait_for("Interrupted; what was begun is done")
+    process.wait_for("Interrupted after the current batch")
     process.wait_for(r"^Persisted 40 views\.$")
     assert sums() == [40] * 4
     process.stop()

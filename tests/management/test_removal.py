@@ -1,4 +1,4 @@
-"""Starting over and uninstalling: what djinsight has made goes, and nothing else."""
+"""Reset and uninstall: everything that djinsight has made is deleted, and nothing else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def keys(client: redis.Redis) -> set[str]:
 
 @pytest.fixture
 def migrated() -> Iterator[None]:
-    """The tables are there again after the test."""
+    """Make the tables again after the test."""
     yield
     call_command("migrate", verbosity=0)
 
@@ -64,7 +64,7 @@ def test_reset(viewed: ObjectRef, redis_client: redis.Redis) -> None:
 
 
 def test_uninstall(viewed: ObjectRef, redis_client: redis.Redis, migrated: None) -> None:
-    call_command("migrate", verbosity=0)  # the flush after the test before has taken the tasks too
+    call_command("migrate", verbosity=0)  # the flush after the previous test has deleted the tasks, too
     assert PeriodicTask.objects.filter(name__startswith="djinsight.").count() == 3
     said = run("djinsight_uninstall", "--yes")
     assert "Deleted the periodic task djinsight.persist." in said

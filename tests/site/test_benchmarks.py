@@ -1,4 +1,4 @@
-"""The benchmarks run, and the page of the docs is what they found. What they find is not judged here."""
+"""The benchmarks run, and the page of the docs has their results. The results themselves are not checked here."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_was_found_before_on_another_machine_stays(tmp_path: Path) -> None:
 
 
 class Standstill:
-    """A client whose answers come each quarter of a second, but the first after five: by a clock of its own."""
+    """A client with a clock of its own, whose first answer takes 5 s and each further one 0.25 s."""
 
     def __init__(self) -> None:
         self.now = 0.0

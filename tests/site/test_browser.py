@@ -84,7 +84,7 @@ async def test_a_view_is_counted_once_across_a_lost_answer(
         page.on("websocket", watch)
         proxy.swallow = b"/ws/djinsight/"
         await page.goto(f"http://{proxy.host}/articles/{article.pk}/")
-        await proxy.swallowed.wait()  # counted, and the page does not know
+        await proxy.swallowed.wait()  # the view is counted, but the page does not know
 
         proxy.swallow = b""
         proxy.cut()
@@ -117,7 +117,7 @@ async def test_without_sockets_the_view_counts_and_the_number_moves(
 async def test_where_the_policy_forbids_sockets(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """Chromium has an error there, and no close."""
+    """If a policy forbids the socket, Chromium fires an error event and no close event."""
     host = daphne()
     page = await visitor.new_page()
     await page.goto(f"http://{host}/articles/{article.pk}/?refresh=1&connect-src=http://{host}")
@@ -145,7 +145,7 @@ async def test_in_a_browser_that_makes_no_sockets(
 async def test_a_handshake_that_nobody_answers(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """As behind a proxy that knows nothing of sockets: the browser itself would wait for minutes."""
+    """A proxy without WebSockets leaves the handshake unanswered, and the browser alone would wait for minutes."""
     async with Proxy(daphne()) as proxy:
         proxy.swallow, proxy.let_through = b"/ws/djinsight/", 0
         page = await visitor.new_page()
@@ -163,7 +163,7 @@ async def test_a_handshake_that_nobody_answers(
 async def test_without_sockets_a_page_shows_its_own_view(
     daphne: Daphne, visitor: BrowserContext, article: Article
 ) -> None:
-    """It asks for the numbers when its view is counted, and not again for a minute."""
+    """The page asks for the numbers when its view is counted, and not again for a minute."""
     page = await visitor.new_page()
     seen: list[str] = []
     page.on("response", lambda response: seen.append("answered " + response.url.rsplit("/", 2)[1]))
@@ -183,7 +183,7 @@ async def test_back_from_the_cache_counts_again(
     await page.evaluate("window.kept = true")
     await page.goto(f"http://{host}/articles/")
 
-    # Playwright waits for a load that a page from the cache does not have.
+    # Not Playwright's go_back(), which waits for a load event that a page from the cache does not have.
     await page.evaluate("history.back()")
     await page.wait_for_url(f"**/articles/{article.pk}/", wait_until="commit")
 
@@ -210,7 +210,7 @@ async def test_a_strict_content_security_policy(daphne: Daphne, visitor: Browser
 async def test_a_page_that_is_left_at_once_is_counted(
     daphne: Daphne, visitor: BrowserContext, connect: Any, article: Article, watch_token: str, count: Count
 ) -> None:
-    """The socket does not open in time: the view goes out by HTTP when the page is left."""
+    """If the socket does not open in time, the view goes out over HTTP when the page is left."""
     host = daphne()
     watching = await connect(host)
     await watching.subscribe(watch_token)
@@ -244,7 +244,7 @@ async def test_a_number_that_is_added_later_is_live(daphne: Daphne, visitor: Bro
 
 
 async def test_a_page_that_is_changed_into_another(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
-    """As by a morph of htmx: the elements stay, and have the attributes and the text of the other page's."""
+    """A morph, as of htmx, keeps the elements, and gives them the attributes and texts of the other page."""
     host = daphne()
     other = await Article.objects.acreate(title="Another")
     page = await visitor.new_page()
@@ -262,7 +262,7 @@ async def test_a_page_that_is_changed_into_another(daphne: Daphne, visitor: Brow
 async def test_a_new_right_in_place_of_one_that_is_over(
     daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
 ) -> None:
-    """As where a page of the staff comes back after a day, and then shows its number anew."""
+    """A page whose watch token has expired goes live again when it gets another token."""
     host = daphne()
     page = await visitor.new_page()
     refused = asyncio.Event()
@@ -292,7 +292,7 @@ async def test_loaded_twice_it_starts_once(
 
 
 async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
-    """Those of periods, which the page derives, the last bar of the chart, its table, and the time."""
+    """A view moves the numbers of periods, the last bar of the chart, its table, and the time."""
     host = daphne()
     watching = await visitor.new_page()
     said: list[str] = []
@@ -312,7 +312,7 @@ async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserCont
         await expect(bar).to_have_attribute("height", str(views))
         await expect(watching.locator("td[data-djinsight-day]")).to_have_text(str(views))
 
-    # The chart has grown with its highest bar, which fills it.
+    # The chart has grown with its highest bar, which still fills it.
     box = await bar.evaluate("bar => bar.getBoundingClientRect().height")
     assert round(box) == 100
     for n in range(2):
@@ -323,7 +323,7 @@ async def test_every_number_of_a_page_moves(daphne: Daphne, visitor: BrowserCont
 async def test_a_number_of_a_week_that_lacks_its_total_stays(
     daphne: Daphne, visitor: BrowserContext, article: Article
 ) -> None:
-    """As a template of the site's own may have it: the script cannot tell what the week began with."""
+    """A site's own template may lack the total, without which the script cannot derive the number of the week."""
     host = daphne()
     page = await visitor.new_page()
     await page.goto(f"http://{host}/articles/{article.pk}/numbers/")
@@ -369,7 +369,7 @@ async def test_a_language_or_a_zone_that_the_browser_does_not_know(
 async def test_times_are_in_one_line_on_a_phone(
     viewed: bool, daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
 ) -> None:
-    """Each next to its label, and nothing is wider than the screen."""
+    """Each time is next to its label, and no element is wider than the screen."""
     if viewed:
         count_views(ref, 1)
     page = await visitor.new_page()
@@ -394,7 +394,7 @@ async def test_times_are_in_one_line_on_a_phone(
 async def test_a_chart_keeps_the_day_that_it_was_drawn_for(
     daphne: Daphne, visitor: BrowserContext, article: Article
 ) -> None:
-    """The first view of another day is not one of the last bar's."""
+    """The first view of the next day does not count for the last bar."""
     page = await visitor.new_page()
     await page.goto(f"http://{daphne()}/articles/{article.pk}/numbers/")
     await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
@@ -451,7 +451,7 @@ async def test_told_not_to_reconnect_a_page_counts_by_http(
     assert count() == (2, 2)
     assert len(opened) == 1
 
-    # Another page in its place, as Turbo has it: what it was given may be used again.
+    # Another page replaces it, as with Turbo. Afterwards the same token may count again.
     await page.evaluate(
         f"url => {FETCHED}.then(other => document.body.replaceWith(other.body))", other.get_absolute_url()
     )
@@ -521,7 +521,7 @@ async def test_where_the_first_hundred_go_the_others_are_live(daphne: Daphne, vi
 async def test_what_was_rendered_later_stays(
     daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef
 ) -> None:
-    """A page is rendered anew in place, before the socket knows of the views that it shows."""
+    """A page is rendered again in place, with newer numbers than those of the socket."""
     page = await visitor.new_page()
     far_ends: list[WebSocketRoute] = []
     await page.route_web_socket(SOCKET, lambda socket: far_ends.append(socket))

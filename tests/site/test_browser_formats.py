@@ -1,4 +1,4 @@
-"""Numbers and times in Chromium: a pushed one reads as a rendered one, in every language and format of Django."""
+"""Formats in Chromium: pushed numbers and times read as rendered ones, in every language and format of Django."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SOURCES = Path(djinsight.__file__).parent / "js"
 
 TEXTS = """() => [...document.querySelectorAll("[data-djinsight-stat]")].map(each => [
     each.closest("[lang]")?.lang, each.dataset.djinsightStat, each.getAttribute("height") ?? each.textContent])"""
-# Where the page differs from what the server renders now.
+# The differences between the page and another rendering of it.
 DIFFERENT = """async () => {
     const other = new DOMParser().parseFromString(await (await fetch(location)).text(), "text/html");
     const [shown, rendered] = [document, other].map(each => [...each.querySelectorAll("[data-djinsight-stat]")]);
@@ -53,7 +53,7 @@ async def visitor() -> AsyncIterator[BrowserContext]:
 
 @pytest.fixture
 def articles(transactional_db: None) -> list[Article]:
-    """Articles whose totals are one view short of one that is written in another way."""
+    """Articles whose totals are one view short of a number with another format."""
     made = Article.objects.bulk_create([Article(title=str(total)) for total in TOTALS])
     for article, total in zip(made, TOTALS, strict=True):
         viewed(article, total, total)
@@ -61,7 +61,7 @@ def articles(transactional_db: None) -> list[Article]:
 
 
 async def settled(page: Page) -> list[Any]:
-    """Wait until the page shows what the server would render; where it does not in the end."""
+    """Wait until the page shows the same as another rendering; return the remaining differences."""
     different: list[Any] = []
     for _ in range(100):
         different = await page.evaluate(DIFFERENT)
@@ -72,7 +72,7 @@ async def settled(page: Page) -> list[Any]:
 
 @pytest.fixture
 def view(connect: Any) -> Any:
-    """Count a view of each article, over a socket of the server, as a page would."""
+    """Count a view of each article over a socket of the server, as a page does."""
 
     async def count(host: str, articles: list[Article], *, n: int = 0) -> None:
         page = await connect(host)
@@ -84,7 +84,7 @@ def view(connect: Any) -> Any:
 
 
 async def changed(page: Page, host: str, articles: list[Article], view: Any, query: str = "") -> list[Any]:
-    """Open a page, count a view of each article, and return where it then differs from a new one."""
+    """Open a page, count a view of each article, and return the differences from another rendering."""
     await page.goto(f"http://{host}/languages/{query}")
     await page.wait_for_selector("[data-djinsight-state=live]")
     before = await page.evaluate(TEXTS)
@@ -116,7 +116,7 @@ SITES: dict[str, dict[str, Any]] = {
 async def test_formats_of_a_site(
     site: dict[str, Any], daphne: Daphne, visitor: BrowserContext, articles: list[Article], view: Any
 ) -> None:
-    """In the widget, too: its table and its bars."""
+    """The formats of a site also apply to the widget, with its table and its bars."""
     page = await visitor.new_page()
     assert await changed(page, daphne(**site), articles, view, "?in=en&in=ar&in=hi&widget") == []
 
@@ -145,7 +145,7 @@ FORMATS = [
 
 
 def instants() -> list[int]:
-    """Times in and around this year: at the ends of years, around the changes of clocks, and one in each month."""
+    """Return times around this year: at the ends of years, around clock changes, and one in each month."""
     year = datetime.now(UTC).year
     ends = [
         datetime(year + n, month, day, tzinfo=UTC) for n in (-1, 0, 1) for month, day in ((12, 30), (1, 1), (2, 29 - 1))
@@ -181,13 +181,13 @@ async def test_every_letter(zone: Any, visitor: BrowserContext) -> None:
 
 @pytest.mark.parametrize("format", ["", "~", "~Nowhere/At_All~Y", "~~Y", "~UTC~T"], ids=repr)
 async def test_a_time_that_the_browser_cannot_tell(format: str, visitor: BrowserContext) -> None:
-    """It knows no such zone, or not what the zone is called: the server's text stays."""
+    """If the browser does not know the zone, or its name, the server's text stays."""
     page = await module(visitor)
     assert await page.evaluate("format => formatTime('2026-01-05T12:00:00+00:00', format) ?? null", format) is None
 
 
 async def module(visitor: BrowserContext) -> Page:
-    """A page with the module of times, as the browser has it."""
+    """Return a page that has loaded the module ``times.js``."""
     page = await visitor.new_page()
     source = (SOURCES / "times.js").read_text()
     await page.route("**/times.js", lambda route: route.fulfill(body=source, content_type="text/javascript"))

@@ -1,4 +1,4 @@
-"""Views of pages whose elements libraries make, move, keep and fetch anew: one for each visit of an address."""
+"""Libraries make, move, keep and fetch the elements of pages: each visit of an address is one view."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUNDLE = ["--bundle", "--define:process.env.NODE_ENV='production'"]
 
 @pytest.fixture
 async def library(visitor: BrowserContext) -> BrowserContext:
-    """The browser, for which ``/npm/`` has Node's packages."""
+    """The visitor's browser, which finds Node's packages under ``/npm/``."""
 
     async def file(route: Route) -> None:
         name = route.request.url.partition("/npm/")[2]
@@ -50,14 +50,14 @@ async def library(visitor: BrowserContext) -> BrowserContext:
 
 @pytest.fixture
 def counted(redis_client: redis.Redis) -> Counted:
-    """Return the views of articles, once all that a page has to send is counted."""
+    """Return the views of articles, after all views of the page are counted."""
 
     async def counted(page: Page, *articles: Article) -> list[int]:
         last = await Article.objects.acreate(title="last")
         token = tokens.mint("view", ObjectRef.of(last))
         async with asyncio.timeout(WITHIN):
             while not redis_client.get(f"djinsight:counter:{ObjectRef.of(last)}"):
-                await page.evaluate(APPENDED, token)  # again where a library has replaced the page meanwhile
+                await page.evaluate(APPENDED, token)  # once more if a library has replaced the page
                 await asyncio.sleep(0.02)
         return [int(redis_client.get(f"djinsight:counter:{ObjectRef.of(each)}") or 0) for each in articles]
 
@@ -66,7 +66,7 @@ def counted(redis_client: redis.Redis) -> Counted:
 
 @pytest.fixture
 def details(redis_client: redis.Redis) -> Callable[[], bytes]:
-    """Return the details of all views that were counted: the URL in them is a path, the referrer is not."""
+    """Return the URL and the referrer of all counted views. The URL is a path, the referrer is whole."""
     return lambda: b" ".join(fields[b"d"] for _, fields in redis_client.xrange("djinsight:events"))
 
 
@@ -138,7 +138,7 @@ async def test_each_visit_counts(
     counted: Counted,
     details: Callable[[], bytes],
 ) -> None:
-    """A, B and A by links, then back and forward."""
+    """Links lead to A, B and A, and the history leads back and forward."""
     other = await Article.objects.acreate(title="Another")
     host = daphne()
     page = await library.new_page()
@@ -161,7 +161,7 @@ async def test_each_visit_counts(
 
 
 async def reached(page: Page, counted: Counted, views: list[int], *articles: Article) -> None:
-    """Wait until the articles have these views, and no more."""
+    """Wait until the articles have exactly these views."""
     while (found := await counted(page, *articles)) != views:
         assert all(have <= wanted for have, wanted in zip(found, views, strict=True)), (found, views)
     assert await counted(page, *articles) == views
@@ -182,7 +182,7 @@ async def test_two_addresses_of_one_object_are_two_visits(
 async def test_an_article_that_scrolls_into_view_counts_once(
     daphne: Daphne, library: BrowserContext, article: Article, counted: Counted
 ) -> None:
-    """It is fetched before it is reached, and the address is the one of the article in view."""
+    """An article is fetched before it is reached, and the address is that of the visible article."""
     other = await Article.objects.acreate(title="Another")
     page = await library.new_page()
     await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/")
@@ -226,7 +226,7 @@ async def test_a_page_that_is_morphed(
 async def test_a_copy_of_a_page_that_is_put_back_is_read_out(
     name: str, daphne: Daphne, library: BrowserContext, article: Article, ref: ObjectRef
 ) -> None:
-    """Libraries keep a page with what the script has added to it for screen readers."""
+    """Libraries keep a copy of a page, including the elements that the script added for screen readers."""
     other = await Article.objects.acreate(title="Another")
     page = await library.new_page()
     host = daphne()

@@ -1,4 +1,4 @@
-"""A connection is live if it is heard, and a view is counted once however it goes."""
+"""Liveness: a page is live only while messages arrive, and a view counts once over whichever transport."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def state(page: Page, name: str) -> None:
 async def test_a_connection_that_dies_without_a_word(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """As in sleep, or in another network: its end never comes."""
+    """After sleep, or in another network, the browser never learns that the connection has ended."""
     host = daphne()
     async with Proxy(host) as proxy:
         page = await visitor.new_page()
@@ -55,7 +55,7 @@ async def test_a_connection_that_dies_without_a_word(
 async def test_a_proxy_that_swallows_frames(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """The socket opens and says nothing: it is not live for long, and the view goes over HTTP."""
+    """If the socket opens but brings no message, the page does not stay live, and the view goes over HTTP."""
     page = await visitor.new_page()
     await page.route_web_socket(SOCKET, lambda socket: None)
     await page.clock.install()
@@ -94,7 +94,7 @@ async def test_a_view_without_an_answer_on_a_connection_that_lives(
     async with page.expect_request("**/record-view/"):
         await with_more(page)
         await page.clock.run_for(6000)
-    await state(page, "connecting")  # with pings, and yet not live
+    await state(page, "connecting")  # not live, although pings arrive
     async with page.expect_response("**/record-view/"):
         answer.set()
     await page.clock.run_for(2000)
@@ -121,13 +121,13 @@ async def test_a_request_that_fails_is_sent_again(
 
     await page.route("**/record-view/", failing)
     await page.goto(f"http://{daphne('without_sockets')}/articles/{article.pk}/?refresh=1")
-    await expect(page.locator(TOTAL)).to_have_text("1")  # after two waits that double
+    await expect(page.locator(TOTAL)).to_have_text("1")  # after two retries with back-off
     assert len(failures) == 3
     assert count() == (1, 1)
 
 
 async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
-    """The server is away meanwhile."""
+    """The server is unreachable while the browser is offline."""
     host = daphne()
     async with Proxy(host) as proxy:
         page = await visitor.new_page()
@@ -142,7 +142,7 @@ async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext
             while await page.evaluate(STATE) != "polling":
                 await page.clock.run_for(1000)
         await page.clock.run_for(120_000)
-        await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # no timer fires any more
+        await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))  # from here on, no timer fires
         proxy.target = host
         await visitor.set_offline(False)
         await state(page, "live")
@@ -151,7 +151,7 @@ async def test_back_online_nothing_waits(daphne: Daphne, visitor: BrowserContext
 async def test_a_page_of_another_key_is_refused(
     daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef, count: Count
 ) -> None:
-    """As where SECRET_KEY was changed without a fallback: it shows old numbers, and says so."""
+    """A page with tokens of another SECRET_KEY keeps its old numbers, and its state says so."""
     page = await visitor.new_page()
     other = tokens.mint("watch", ref).rsplit(":", 1)[0] + ":" + "x" * 43
 
@@ -174,7 +174,7 @@ async def test_a_page_of_another_key_is_refused(
 async def test_a_key_that_is_changed(
     application: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """Without a fallback: a page that is open says that its numbers are old, and is live when the key is back."""
+    """If SECRET_KEY changes without a fallback, an open page is refused, and live again when the key is back."""
     host, other = daphne(), daphne(application, SECRET_KEY="of another deployment")
     async with Proxy(host) as proxy:
         page = await visitor.new_page()
@@ -195,7 +195,7 @@ async def test_a_key_that_is_changed(
 async def test_a_view_is_not_sent_after_its_id_is_forgotten(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count, redis_client: object
 ) -> None:
-    """A handshake without an answer, a tab that is hidden after 3 s, and shown after 21 minutes."""
+    """The handshake is not answered, the tab is hidden after 3 s, and shown again after 21 minutes."""
     async with Proxy(daphne()) as proxy:
         proxy.swallow, proxy.let_through = b"/ws/djinsight/", 0
         page = await visitor.new_page()

@@ -1,4 +1,4 @@
-"""Numbers of an open page: written once a change, never lower, read out now and then, and begun anew with a period."""
+"""Numbers of an open page: written once a change, never lower, read out at intervals, and reset with a period."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def visitor() -> AsyncIterator[BrowserContext]:
 
 
 class Opened:
-    """A page whose counters the test sends."""
+    """A page that gets its counters from the test."""
 
     def __init__(self, page: Page, counter: dict[str, Any]) -> None:
         self.page = page
@@ -53,12 +53,12 @@ class Opened:
         await expect(self.page.locator("html")).to_have_attribute("data-djinsight-state", "live")
 
     def push(self, **fields: Any) -> None:
-        """Send the counter with ``fields`` of its own, newer than before."""
+        """Send a newer counter, with ``fields`` changed."""
         self.counter |= {"version": self.counter["version"] + 100_000, **fields}
         self.far_end.send(json.dumps({"type": "counters", "counters": [self.counter]}))
 
     async def pushed(self, **fields: Any) -> None:
-        """The same, and wait until the page has it, and all that it does with it."""
+        """Send a newer counter, and wait until the page has handled it."""
         self.push(**fields)
         await self.page.wait_for_function(
             "([ref, version]) => djinsight.counters.get(ref)?.version === version",
@@ -72,7 +72,7 @@ class Opened:
 
 @pytest.fixture
 async def opened(daphne: Daphne, visitor: BrowserContext, article: Article, ref: ObjectRef) -> Any:
-    """Open a page of the article, at a path below its own, after some views."""
+    """Return a function that opens a page after some views."""
 
     async def open(path: str = "", *, views: int = 0, host: str = "") -> Opened:
         count_views(ref, views)
@@ -86,7 +86,7 @@ async def opened(daphne: Daphne, visitor: BrowserContext, article: Article, ref:
 
 # Writing
 
-# How often each element's text is written, from now on.
+# Counts how often the text of each element is written from now on.
 WATCHED = """() => {
     window.writes = 0;
     new MutationObserver(records => window.writes += records.length)
@@ -121,7 +121,7 @@ async def test_no_attribute_is_written_that_does_not_change(opened: Any, article
     assert await page.page.evaluate(WRITES) == 0
 
 
-# As page translators do: texts are put into elements of their own, at once and whenever they change.
+# Wraps texts in other elements, at once and after each change, as page translators do.
 TRANSLATOR = """change => {
     window.turns = 0;
     const translate = () => {
@@ -155,7 +155,7 @@ async def test_a_page_translator(change: bool, opened: Any) -> None:
         shown = chr(0x660 + views) if change else str(views)
         assert await page.text("total_views") == shown
     await page.page.evaluate("new Promise(done => setTimeout(done, 500))")
-    # The number, and the same for screen readers
+    # The number, and its twin for screen readers
     assert await page.page.evaluate("window.turns") - turns <= 4
     assert await page.page.locator(f"{TOTAL} > font > font").count() == 1
 
@@ -177,7 +177,7 @@ PATCHES = {
 @pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
 @pytest.mark.parametrize("how_often", [1, 3])
 async def test_an_older_rendering(patch: str, how_often: int, opened: Any, article: Article, ref: ObjectRef) -> None:
-    """From a cache, say: all its numbers and times become the newest ones again."""
+    """After an older rendering replaces the page, as from a cache, all numbers and times become the newest again."""
     modules = node.install()
     page = await opened("/languages/?in=es", views=1)
     for library in ("idiomorph/dist/idiomorph.js", "morphdom/dist/morphdom-umd.js"):
@@ -222,7 +222,7 @@ async def test_a_form_of_the_site_s_own_stays_until_the_number_changes(opened: A
 
 
 async def test_a_part_in_another_language(opened: Any, visitor: BrowserContext) -> None:
-    """As htmx puts it there: it goes on in its own, and the first one in its."""
+    """A part of the page in another language, as added by htmx, is updated in its own language."""
     page = await opened("/languages/?in=en", views=1)
     fetched = "/languages/?in=de"
     await page.page.evaluate(
@@ -267,11 +267,11 @@ async def test_a_number_is_read_out_every_ten_seconds_at_most(own: bool, opened:
     await page.page.evaluate(READ_OUT)
     for views in range(2, 32):
         page.push(total_views=views)
-        await expect(page.page.locator(TOTAL)).to_have_text(str(views))  # seen at once
+        await expect(page.page.locator(TOTAL)).to_have_text(str(views))  # the screen has it at once
         await page.page.clock.run_for(1000)
     await page.page.clock.run_for(10_000)
     heard = await page.page.evaluate("window.heard")
-    # Two numbers of one region are read out together.
+    # Two numbers in one region are read out together.
     changes = [at for n, (at, _) in enumerate(heard) if not n or at - heard[n - 1][0] > 100]
     assert 3 <= len(changes) <= 5
     assert all(later - at >= 9_900 for at, later in pairwise(changes))
@@ -280,7 +280,7 @@ async def test_a_number_is_read_out_every_ten_seconds_at_most(own: bool, opened:
 
 
 async def test_what_is_read_out_is_not_seen(opened: Any) -> None:
-    """Under a policy that forbids styles, without a stylesheet."""
+    """The twin for screen readers is invisible even if a policy forbids styles and there is no stylesheet."""
     page = await opened(views=1)
     before = await page.page.locator(".djinsight-live-counter").bounding_box()
     await page.pushed(total_views=2)
@@ -304,7 +304,7 @@ def history(article: Article, views: dict[Any, int]) -> None:
 
 @pytest.mark.parametrize("stat", ["views_week", "views_month"])
 async def test_a_period_begins_anew(stat: str, opened: Any, article: Article) -> None:
-    """On Monday or on the first, with the first counter of that day, and goes on from there."""
+    """A period starts again with the first counter of a Monday, or of the first day of a month."""
     period: Any = stat.removeprefix("views_")
     today = days.now().day
     first = began(period, today)
@@ -333,7 +333,7 @@ async def test_a_day_within_the_period_changes_nothing(stat: str, opened: Any, a
     period: Any = stat.removeprefix("views_")
     page = await opened(f"/articles/{article.pk}/numbers/", views=5)
     first = began(period, days.date_of(page.counter["day"]))
-    for n in (7, 8, 9):  # of a period to come, whatever today is
+    for n in (7, 8, 9):  # days in a later week, on whichever day the test runs
         start = first + timedelta(days=7) if period == "week" else (first + timedelta(days=32)).replace(day=1)
         day = days.number_of(start) + n - 7
         await page.pushed(total_views=5 + n, views_today=1, day=day)
@@ -341,7 +341,7 @@ async def test_a_day_within_the_period_changes_nothing(stat: str, opened: Any, a
 
 
 async def test_an_older_rendering_of_last_week(opened: Any, article: Article) -> None:
-    """It says what the week before was; the page knows of the new one."""
+    """An older rendering has the number of last week, but the page knows that another week has begun."""
     page = await opened(f"/articles/{article.pk}/numbers/", views=5)
     older = await page.page.evaluate("document.body.innerHTML")
     following = began("week", days.date_of(page.counter["day"])) + timedelta(days=7)
@@ -352,7 +352,7 @@ async def test_an_older_rendering_of_last_week(opened: Any, article: Article) ->
 
 
 async def test_a_week_whose_first_day_the_page_has_not_seen(opened: Any, article: Article) -> None:
-    """It was asleep on Monday: of that day it knows nothing, and shows the least that the number can be."""
+    """A page that slept on Monday does not know that day's views, and shows the lower bound of the number."""
     page = await opened(f"/articles/{article.pk}/numbers/", views=5)
     following = began("week", days.date_of(page.counter["day"])) + timedelta(days=8)
     await page.pushed(total_views=50, views_today=3, day=days.number_of(following))

@@ -1,4 +1,4 @@
-"""Pages that the script assumes nothing of: names, places, policies and ways to come into being."""
+"""Unusual pages, on which the script works as well: other names, places, policies and ways of loading."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Count = Callable[[], tuple[int, int]]
 
 
 async def lives(page: Page) -> None:
-    """Wait until the page's view is counted and its number moves."""
+    """Wait until the page's view is counted, and its number has changed."""
     await expect(page.locator("html")).to_have_attribute("data-djinsight-state", "live")
     await expect(page.locator(f":is(main, #here) {TOTAL}")).to_have_text("1", timeout=WITHIN * 1000)
 
 
 @pytest.fixture
 async def packages(visitor: BrowserContext) -> BrowserContext:
-    """The browser, for which ``/npm/`` has Node's packages."""
+    """The visitor's browser, which finds Node's packages under ``/npm/``."""
 
     async def file(route: Route) -> None:
         await route.fulfill(path=Path(node.install()) / route.request.url.partition("/npm/")[2])
@@ -57,13 +57,13 @@ async def test_a_page_that_is_in_the_way(
     if name == "head":
         assert await page.evaluate("document.head.querySelectorAll('title, meta[name=after]').length") == 2
     if name == "names":
-        assert await page.evaluate("names") == ["one"]  # not what the language's own Array.from makes
+        assert await page.evaluate("names") == ["one"]  # MooTools' Array.from, which differs from the language's
 
 
 async def test_a_base_of_another_origin(
     daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """As where a site has two names: the socket and the requests go where the page comes from."""
+    """If <base> names another origin, the socket and the requests still go to the origin of the page."""
     page = await visitor.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -78,7 +78,7 @@ async def test_a_base_of_another_origin(
 
 
 async def test_a_policy_of_nonces(daphne: Daphne, visitor: BrowserContext, article: Article, count: Count) -> None:
-    """Without 'strict-dynamic' and without 'self': the second file has the nonce of the first."""
+    """Under a policy without 'strict-dynamic' and 'self', the second file loads with the nonce of the first."""
     page = await visitor.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -143,7 +143,7 @@ async def test_a_policy_of_trusted_types(
     await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/?{urlencode({'policy': policy})}")
     await lives(page)
     if "'none'" in policy:
-        await page.clock.run_for(6000)  # no second file there, and no error that the page sees
+        await page.clock.run_for(6000)  # without the second file the page gets no error
     else:
         await with_more(page)
     assert count() == (1, 1)
@@ -170,7 +170,7 @@ async def test_a_tab_in_the_background_counts_when_it_is_shown(
 async def test_a_document_that_its_page_has_written(
     sandbox: str | None, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    """It has no address of its own; in a sandbox it has no origin and no cookies, and may not say anything."""
+    """A written document counts without an address of its own. In a sandbox it has no origin, and is refused."""
     page = await visitor.new_page()
     await page.goto(f"http://{daphne()}/sites/list/{article.pk}/")
     await page.evaluate(
@@ -193,7 +193,7 @@ async def test_a_document_that_its_page_has_written(
 
 
 async def test_a_page_that_changes_all_the_time(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
-    """A page of many numbers is looked through less often."""
+    """A page with many numbers is scanned less often."""
     page = await visitor.new_page()
     await page.clock.install()
     await page.goto(f"http://{daphne()}/sites/plain/{article.pk}/")
@@ -224,7 +224,7 @@ async def test_a_page_that_changes_all_the_time(daphne: Daphne, visitor: Browser
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Starts nginx in front of a server, whose path it keeps: ``host = nginx(server)``."""
+    """Return a function that starts nginx in front of a server, and returns its host."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(program).exists():
         cannot_run("no nginx on this machine")

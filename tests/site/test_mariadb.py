@@ -1,4 +1,4 @@
-"""What touches tables, once more on MariaDB: the suite's own modules, in a process of its own."""
+"""Run the test modules that touch tables on MariaDB, in a separate process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.mariadb import MariaDB, program
 from tests.support.processes import ROOT
 from tests.support.servers import cannot_run
 
-# Workers that are killed leave their locks to the server.
+# With the tests of killed workers, because the server has to release their locks.
 FILES = [*BY_DRIVER, "tests/admin/test_admin.py", "tests/faults/test_workers.py"]
 
 

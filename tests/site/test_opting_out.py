@@ -1,4 +1,4 @@
-"""``DNT: 1`` and ``Sec-GPC: 1``: honoured on page, socket, HTTP and in the browser, where it is on."""
+"""``DNT: 1`` and ``Sec-GPC: 1``: if the setting is on, page, socket, HTTP and script honour them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_over_http(headers: dict[str, str], asks: bool, respected: bool, view_to
 @pytest.mark.parametrize("respected", [True, False])
 @pytest.mark.parametrize(("headers", "asks"), ASKS.values(), ids=ASKS)
 def test_on_the_page(headers: dict[str, str], asks: bool, respected: bool, article: Article, settings: Any) -> None:
-    """The page is the same as for others, as a cache may keep it for them: it is the script that asks."""
+    """The page is the same for all visitors, because a cache may share it. The script asks the browser."""
     settings.DJINSIGHT_RESPECT_DNT = respected
     answer = Client(headers={"user-agent": BROWSER, **headers}).get(f"/articles/{article.pk}/")
     html = answer.content.decode()
@@ -79,7 +79,7 @@ async def test_in_the_browser(
     article: Article,
     redis_client: redis.Redis,
 ) -> None:
-    """A page from a cache has a tracker, whoever asks for it: the script does not run it, and keeps no cookie."""
+    """A cached page has a tracker for every visitor, but the script sends no view and keeps no cookie."""
     host = daphne(DJINSIGHT_RESPECT_DNT=True)
     asking, other = await visitor.new_page(), await visitor.new_page()
     name, _, value = signal.partition(" = ")

@@ -1,4 +1,4 @@
-"""What touches tables, once more on PostgreSQL, with both of its drivers: the suite's own modules, in a process."""
+"""Run the test modules that touch tables on PostgreSQL, with both of its drivers, in a separate process."""
 
 from __future__ import annotations
 

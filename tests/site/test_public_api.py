@@ -1,4 +1,4 @@
-"""What a site writes down: these names stay. More may come."""
+"""The public names that sites use: none may go, more may come."""
 
 from __future__ import annotations
 

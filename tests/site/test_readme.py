@@ -27,7 +27,7 @@ Start = Callable[..., Process]
 
 
 def run(project: Path, *arguments: str, module: str | None = "mysite.settings") -> str:
-    """Run Python to its end and return what it said."""
+    """Run Python to its end, and return its output."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     if module:
         environment["DJANGO_SETTINGS_MODULE"] = module
@@ -38,7 +38,7 @@ def run(project: Path, *arguments: str, module: str | None = "mysite.settings") 
 
 
 def command(beginning: str) -> list[str]:
-    """The arguments for Python of the README's command that begins so."""
+    """Return the arguments for Python of the README's command with this beginning."""
     (line,) = [line for line in COMMANDS if line.startswith(beginning)]
     program, *arguments = line.split()
     return arguments if program == "python" else ["-m", program, *arguments]
@@ -46,7 +46,7 @@ def command(beginning: str) -> list[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """What ``django-admin`` makes, and what the README says."""
+    """A project made by ``django-admin``, with the files of the README."""
     run(tmp_path, "-m", "django", "startproject", "mysite", ".", module=None)
     run(tmp_path, "-m", "django", "startapp", "blog", module=None)
     for block in BLOCKS:
@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(project: Path, db: None) -> Iterator[Start]:
-    """Starts one of the README's processes in the project."""
+    """Return a function that starts one of the README's processes in the project."""
     started: list[Process] = []
 
     def start(beginning: str, *options: str) -> Process:

@@ -1,4 +1,4 @@
-"""The page's script as it is built: from its sources, and small."""
+"""The built script: it matches its sources, runs in old browsers, and is small."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import djinsight
 from tests.support import node
 
 STATIC = Path(djinsight.__file__).parent / "static" / "djinsight"
-MAX_LOADED = 3072  # bytes, gzipped, of the script that every page loads
+MAX_LOADED = 3072  # gzipped bytes of the script that every page loads
 
 
 def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
-    """After a change in djinsight/js: ``npm install && npm run build`` in tests/js."""
+    """After a change in djinsight/js, run ``npm install && npm run build`` in tests/js."""
     command = json.loads((node.FOLDER / "package.json").read_text())["scripts"]["build"]
     node.run(*shlex.split(command.replace("../../djinsight/static/djinsight", str(tmp_path))))
     built = {path.name: path.read_text() for path in tmp_path.iterdir()}
@@ -27,7 +27,7 @@ def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["djinsight.js", "more.js"])
 def test_the_oldest_browsers_can_read_it(name: str) -> None:
-    """As docs/tags.md says: ES2017, without ES modules."""
+    """The script is ES2017 without ES modules, as docs/tags.md says."""
     node.run("acorn", "--ecma2017", "--silent", str(STATIC / name))
 
 

@@ -1,4 +1,4 @@
-"""``docs/settings.md`` lists exactly the settings there are, with their defaults, and the checks there are."""
+"""``docs/settings.md`` lists exactly the existing settings, with their defaults, and the existing checks."""
 
 from __future__ import annotations
 

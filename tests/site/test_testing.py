@@ -120,7 +120,7 @@ class CommittedTest(TransactionTestCase):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A small site, with the files that the documentation has."""
+    """A small site, with the files of the documentation."""
     files = {
         "mysite/__init__.py": "",
         "mysite/settings.py": SETTINGS,
@@ -138,14 +138,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def nothing(data: Path) -> Iterator[str]:
-    """The address of nothing."""
+    """An address at which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         yield f"redis://127.0.0.1:{probe.getsockname()[1]}/0"
 
 
 def hanging(data: Path) -> Iterator[str]:
-    """The address of a Redis that takes connections and answers nothing."""
+    """The address of a Redis that accepts connections and answers nothing."""
     data.mkdir()
     server = start_private(data=data)
     assert server.process is not None

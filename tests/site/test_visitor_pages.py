@@ -1,4 +1,4 @@
-"""Visitors in Chromium: who comes from another site stays signed in, and one browser is one visitor."""
+"""Visitors in Chromium: a visitor from another site stays signed in, and one browser is one visitor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UNIQUE = "[data-djinsight-stat=unique_views]"
 
 @pytest.fixture
 def session_key(transactional_db: None) -> str:
-    """The session of a signed-in administrator."""
+    """The session key of a signed-in administrator."""
     client = Client()
     client.force_login(User.objects.create_superuser("reader"))
     return str(client.cookies["sessionid"].value)
@@ -42,7 +42,7 @@ async def sign_in(visitor: BrowserContext, host: str, session_key: str, same_sit
 
 @pytest.fixture
 def elsewhere() -> Iterator[Callable[[str], str]]:
-    """Another site, by another host name of the same machine: ``url = elsewhere("<html>")``."""
+    """Return a function that serves a page on another host name of this machine: ``url = elsewhere("<html>")``."""
     servers: list[ThreadingHTTPServer] = []
 
     def serve(html: str) -> str:
@@ -119,7 +119,7 @@ async def test_who_comes_from_another_site_stays_signed_in(
 async def test_in_a_frame_of_another_site(
     application: str, daphne: Daphne, visitor: BrowserContext, article: Article, elsewhere: Elsewhere
 ) -> None:
-    """The browser keeps no cookie there: no session, and one visitor, whom only network and browser tell apart."""
+    """In such a frame the browser keeps no cookie. So there is no session, and the visitor is anonymous."""
     host = daphne(application)
     page = await visitor.new_page()
     await page.goto(elsewhere(f'<iframe src="http://{host}/articles/{article.pk}/?refresh=1"></iframe>'))
@@ -139,7 +139,7 @@ async def test_in_a_frame_of_another_site(
 async def test_one_browser_is_one_visitor(
     application: str, daphne: Daphne, visitor: BrowserContext, article: Article, session_key: str
 ) -> None:
-    """From its first page on, before and after it signs in and out."""
+    """A browser is one visitor from its first page on, also after the user signs in and out."""
     host = daphne(application)
     url = f"http://{host}/articles/{article.pk}/?refresh=1"
     page = await visitor.new_page()
@@ -197,7 +197,7 @@ async def test_nothing_is_kept_before_consent(
     await page.evaluate("document.cookie = 'consent=none; path=/'")
     await page.goto(url)
     await expect(page.locator(TOTAL)).to_have_text("4")
-    assert await uniques(article) == (4, 2)  # the anonymous visitor of before, and the one who agreed
+    assert await uniques(article) == (4, 2)  # the anonymous visitor before the consent, and the one after it
 
 
 async def test_the_id_comes_before_the_answer(daphne: Daphne, visitor: BrowserContext, article: Article) -> None:
@@ -227,7 +227,7 @@ async def test_a_forged_id_is_replaced(daphne: Daphne, visitor: BrowserContext, 
 
 
 async def test_pages_of_a_cdn_count_each_visitor(daphne: Daphne, browser: Any, article: Article) -> None:
-    """One rendering for all: what it holds is nobody's."""
+    """All visitors get the same rendering, which has no data of any of them."""
     host = daphne()
     rendering = await sync_to_async(Client(SERVER_NAME="127.0.0.1").get)(f"/articles/{article.pk}/")
     body, policy = rendering.content.decode(), rendering.headers["Content-Security-Policy"]

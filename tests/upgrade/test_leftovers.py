@@ -1,4 +1,4 @@
-"""What djinsight 0.x left in Redis: told apart from ours, and taken in once."""
+"""Leftovers of djinsight 0.x in Redis: recognised by their names, and imported once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 @pytest.fixture(autouse=True)
 def database(transactional_db: None) -> None:
-    """Every test here writes tables in transactions of its own."""
+    """Let every test of this module commit transactions."""
 
 
 def live(ref: ObjectRef) -> tuple[int, int]:
@@ -96,7 +96,7 @@ def test_other_names(name: str) -> None:
     assert layout.parse(name) is None
 
 
-# Taking in
+# Importing
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.4"])
@@ -106,7 +106,7 @@ def test_records(version: str, ref: ObjectRef, redis_client: redis.Redis) -> Non
 
     said = run("process_pageviews")
 
-    assert "Taken in from the older layout: 3 records, 0 views that only counters knew of, 2 sessions." in said
+    assert "Imported from the older layout: 3 records, 0 views from counters alone, 2 sessions." in said
     assert persisted(ref) == live(ref) == (3, 2)
     assert sums() == [3] * 4
     row = PageViewLog.objects.get(visitor=layout.visitor_of(f"{SESSION}2"))
@@ -119,18 +119,18 @@ def test_records(version: str, ref: ObjectRef, redis_client: redis.Redis) -> Non
         for kind in ("counter", "unique_counter")
         for name in ([f"blog.article:{ref.pk}", ref.pk] if version == "0.1" else [f"blog.article:{ref.pk}"])
     )
-    assert "Taken in" not in run("process_pageviews")
+    assert "Imported" not in run("process_pageviews")
     assert persisted(ref) == live(ref) == (3, 2)
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.4"])
 def test_counters_know_more_than_records(version: str, ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """Records are deleted once a worker had written them, and expire."""
+    """Version 0.x deleted a record when a worker had written it, and records expired."""
     keys = [view(redis_client, int(ref.pk), session=f"{SESSION}{n}", layout=version) for n in range(5)]
     redis_client.delete(*keys[:3])
     count_views(ref, 4)
 
-    assert "2 records, 3 views" in run("process_pageviews").replace(" that only counters knew of", "")
+    assert "2 records, 3 views" in run("process_pageviews")
 
     assert persisted(ref) == live(ref) == (9, 6)
     assert sums() == [6, 9, 6, 6]
@@ -139,7 +139,7 @@ def test_counters_know_more_than_records(version: str, ref: ObjectRef, redis_cli
 
 
 def test_an_open_page_has_them_too(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """The counters of the object are loaded before the older views come in, and count on afterwards."""
+    """An object's counters are loaded before its older views are imported, and count on afterwards."""
     count_views(ref, 2)
     assert live(ref) == (2, 1)
     redis_client.set(f"{PREFIX}counter:blog.article:{ref.pk}", 100)
@@ -162,7 +162,7 @@ def test_a_counter_that_still_grows(ref: ObjectRef, redis_client: redis.Redis) -
 
 
 def test_under_our_own_prefix(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """A counter with its model has the same name in both layouts: ours goes on from the older number."""
+    """A counter with its model has the same name in both layouts, and continues from the older number."""
     for _ in range(3):
         view(redis_client, int(ref.pk), prefix="djinsight:")
     redis_client.incrby(f"djinsight:counter:blog.article:{ref.pk}", 4)
@@ -174,13 +174,13 @@ def test_under_our_own_prefix(ref: ObjectRef, redis_client: redis.Redis) -> None
 
 
 def test_which_model(redis_client: redis.Redis, settings: Any) -> None:
-    """A counter without a model: of the one model that has such an object, or of the one that is named."""
+    """A counter without a model belongs to the only model with such an object, or to the named model."""
     article = Article.objects.create(title="a")
     ref = ObjectRef.of(article)
     Comment.objects.create(article=article, text="not tracked")
     redis_client.set(f"{PREFIX}counter:{ref.pk}", 15)
     redis_client.set(f"{PREFIX}counter:987654", 3)
-    assert "1 older keys stay" in run("process_pageviews")
+    assert "1 older keys stay in Redis" in run("process_pageviews")
     assert persisted(ref) == (15, 0)
     run("process_pageviews", "--model", "blog.Article")
     assert persisted(ref) == (15, 0)
@@ -193,7 +193,7 @@ def test_bad_model(model: str) -> None:
 
 
 def test_model_where_none_can_be_meant() -> None:
-    """A site whose tracked models all have other keys than whole numbers."""
+    """No tracked model of the site has integer primary keys."""
     installed = [app for app in settings.INSTALLED_APPS if app not in {"tests.blog", "tests.cms"}]
     with override_settings(INSTALLED_APPS=installed), pytest.raises(CommandError, match="no installed model has"):
         run("process_pageviews", "--model", "catalogue.product")
@@ -208,7 +208,7 @@ def test_a_child_is_its_parent(redis_client: redis.Redis) -> None:
 
 
 def test_sessions(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """Who comes back under the same session is not new, neither to the object nor on the day."""
+    """A visitor who returns with the same session is not unique again, for the object and for the day."""
     view(redis_client, int(ref.pk))
     run("process_pageviews")
     back = new_view(ref, layout.visitor_of(SESSION))
@@ -220,7 +220,7 @@ def test_sessions(ref: ObjectRef, redis_client: redis.Redis) -> None:
 
 
 def test_when(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """Views are of their own day; a visitor is new once a day, as the log has it."""
+    """Views belong to their own day, and the log decides how many visitors a day has."""
     noon = datetime.now(UTC).replace(hour=11, minute=0, second=0, microsecond=0) - timedelta(days=2)
     for hour in (0, 1, 24, 25):
         view(redis_client, int(ref.pk), at=(noon + timedelta(hours=hour)).timestamp())
@@ -267,7 +267,7 @@ def test_keys_of_another_type(kind: str, ref: ObjectRef, redis_client: redis.Red
     assert persisted(ref) == (1, 1)
 
 
-# Whatever happens in between
+# Crashes and concurrent runs
 
 
 def test_a_crash_before_the_records_are_deleted(ref: ObjectRef, redis_client: redis.Redis) -> None:
@@ -277,7 +277,7 @@ def test_a_crash_before_the_records_are_deleted(ref: ObjectRef, redis_client: re
     for key, dump in kept.items():
         redis_client.restore(key, 0, dump)
         OlderRecord.objects.create(key=key)
-    # As a crash leaves it. The log may have been cleaned by now.
+    # This is the state after a crash. The log may have been cleaned since.
     PageViewLog.objects.all().delete()
     run("process_pageviews")
     assert persisted(ref) == live(ref) == (3, 3)
@@ -286,7 +286,7 @@ def test_a_crash_before_the_records_are_deleted(ref: ObjectRef, redis_client: re
 
 
 def test_written_and_not_yet_deleted(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """Somebody else has just written this record and is about to delete it."""
+    """Another run has just written this record, and is about to delete it."""
     key = layout.parse(view(redis_client, int(ref.pk)))
     assert key is not None
     OlderRecord.objects.create(key=key.name)
@@ -308,7 +308,7 @@ def test_two_at_once(ref: ObjectRef, redis_client: redis.Redis) -> None:
     assert sums() == [60] * 4
 
 
-# Where a run is ended: before the second batch is written, before its keys are deleted, before its counters are loaded.
+# Runs are ended before the second batch is written, before its keys are deleted, and before its counters are loaded.
 ENDS = {
     "not written": ("djinsight.upgrade.records:_write", 2),
     "not deleted": ("djinsight.upgrade.records:delete_taken", 3),

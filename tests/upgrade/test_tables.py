@@ -1,4 +1,4 @@
-"""From the tables of djinsight 0.4 to ours: every number and every row comes along, once."""
+"""Tables of djinsight 0.4: the upgrade moves every number and every row once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOON = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 
 @pytest.fixture
 def older_database(transactional_db: None) -> Iterator[list[ObjectRef]]:
-    """Two articles, one of them news, with nine and three views in the log of 0.4, and a total that is older still."""
+    """An article and a news article, with 9 and 3 views in the log of 0.4, and 100 more in the totals."""
     articles = [Article.objects.create(title="a"), News.objects.create(title="n")]
     older_tables.make()
     for article, views in zip(articles, (9, 3), strict=True):
@@ -87,7 +87,7 @@ def assert_upgraded(refs: list[ObjectRef]) -> None:
 
 
 def test_hours_are_those_of_utc_whatever_the_zone_of_the_database(older_database: list[ObjectRef]) -> None:
-    with database_in("Asia/Kolkata"):  # half an hour beside
+    with database_in("Asia/Kolkata"):  # UTC+05:30
         run("djinsight_upgrade", "--yes")
         assert {hour.astimezone(UTC).minute for hour in PageViewHour.objects.values_list("hour", flat=True)} == {0}
 
@@ -96,7 +96,7 @@ def test_upgrade(older_database: list[ObjectRef], redis_client: redis.Redis) -> 
     said = run("djinsight_upgrade", "--yes").splitlines()
     assert said[-1] == "Moved 16 rows."
     assert_upgraded(older_database)
-    assert run("djinsight_upgrade") == "There are no tables of djinsight 0.3 or 0.4: nothing to do.\n"
+    assert run("djinsight_upgrade") == "There are no tables of djinsight 0.3 or 0.4, so there is nothing to do.\n"
     call_command("migrate", verbosity=0, skip_checks=False)
     count_views(older_database[0], 1)
     persist()
@@ -114,8 +114,8 @@ def test_ended_anywhere_and_begun_again(stop: int, older_database: list[ObjectRe
     assert_upgraded(older_database)
 
 
-def test_set_aside_and_begun_again(older_database: list[ObjectRef]) -> None:
-    tables.set_aside()
+def test_renamed_and_started_again(older_database: list[ObjectRef]) -> None:
+    tables.rename_older()
     assert tables.is_needed()
     assert tables.rows() == 16
     run("djinsight_upgrade", "--yes")
@@ -123,13 +123,13 @@ def test_set_aside_and_begun_again(older_database: list[ObjectRef]) -> None:
 
 
 def test_with_what_is_in_redis(older_database: list[ObjectRef], redis_client: redis.Redis) -> None:
-    """The counters have the views of the tables and of the records; what nobody else knows is added."""
+    """Counters have the views of the tables and of the records; only the views beyond these are added."""
     ref = older_database[0]
     view(redis_client, int(ref.pk))
     redis_client.set(f"{PREFIX}counter:blog.article:{ref.pk}", 112)
     run("djinsight_upgrade", "--yes")
     said = run("process_pageviews")
-    assert "1 records, 2 views that only counters knew of" in said
+    assert "1 records, 2 views from counters" in said
     assert totals_of([ref])[0][0] == live_numbers.read([ref])[ref].total_views == 112
     assert OlderViews.objects.get(object_id=ref.pk).total_views == 112
 
@@ -166,12 +166,12 @@ def test_tables_that_are_too_old(transactional_db: None) -> None:
 
 
 def test_a_failure_changes_nothing(older_database: list[ObjectRef]) -> None:
-    """Tables are set aside together or not at all."""
+    """The tables are renamed all together, or not at all."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE djinsight_older_event (id INTEGER)")
     try:
         with pytest.raises(Exception, match="already exists"):
-            tables.set_aside()
+            tables.rename_older()
         assert "djinsight_pageviewstatistics" in older_tables.names()
         assert "djinsight_older_statistics" not in older_tables.names()
     finally:

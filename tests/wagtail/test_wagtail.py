@@ -1,4 +1,4 @@
-"""The tests of ``tests/cms``, on a site with Wagtail, in a process of their own."""
+"""Run the tests of ``tests/cms`` on a site with Wagtail, in a process of their own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_on_wagtail() -> None:
 
 @pytest.mark.parametrize("settings", ["tests.wagtail_settings", "demo.settings"])
 def test_the_pages_have_their_migrations(settings: str, tmp_path: Path) -> None:
-    """The mixin adds nothing to the tables of a page type."""
+    """The mixin adds no column to the table of a page type."""
     environment = {"DEMO_CMS": "1", "DEMO_DATA": str(tmp_path)}
     done = run("django", "makemigrations", "--check", "--dry-run", "--settings", settings, **environment)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""``python manage.py analyze_redis``: what djinsight keeps in Redis."""
+"""``python manage.py analyze_redis``: show what djinsight keeps in Redis."""
 
 from __future__ import annotations
 
@@ -28,20 +28,22 @@ MAX_KEYS = 100_000_000
 
 
 class Command(BatchCommand):
-    help = "Show the keys in Redis by kind, their memory, the views that are not persisted yet, and a line an object."
+    """Prints the inventory of Redis."""
+
+    help = "Show the keys in Redis by kind with their memory, the pending views, and a line for each object."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--max-keys",
             type=whole(1, MAX_KEYS),
             default=1_000_000,
-            help="look at so many keys (default: 1,000,000)",
+            help="read at most this many keys (default: 1,000,000)",
         )
         parser.add_argument(
             "--objects",
             type=whole(0, 1_000_000),
             default=100,
-            help="show so many objects, the most viewed first (default: 100)",
+            help="show at most this many objects, the most viewed first (default: 100)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,16 +54,17 @@ class Command(BatchCommand):
             self.show_objects(found, options["objects"])
 
     def show_kinds(self, found: Inventory) -> None:
-        more = "" if found.complete else " looked at, there are more (--max-keys)"
+        """Print the keys by kind, and the pending views."""
+        more = "" if found.complete else " read, and there are more (--max-keys)"
         self.stdout.write(f"{found.keys:,} keys{more}, {_size(sum(kind.bytes for kind in found.kinds.values()))}")
         for label, kind in sorted(found.kinds.items()):
             self.stdout.write(f"{kind.keys:>12,}  {_size(kind.bytes):>10}  {label}")
         self.stdout.write(f"Pending views: {found.pending + found.shed:,}")
         if found.shed:
-            self.stdout.write(f"{found.shed:,} of them without detail: the stream was full.")
+            self.stdout.write(f"{found.shed:,} of them without detail, because the stream was full.")
 
     def show_refusals(self) -> None:
-        """What was refused today and in the six days before, by reason."""
+        """Print the refusals of the last seven days, including today, by reason."""
         counts: Counter[str] = Counter()
         for _, reason, number in refusal_counts.recent(REFUSED_DAYS):
             counts[reason] += number
@@ -71,9 +74,10 @@ class Command(BatchCommand):
             self.stdout.write(f"{number:>12,}  {name}")
 
     def show_objects(self, found: Inventory, limit: int) -> None:
+        """Print the ``limit`` most viewed objects, and as many of the older layout."""
         self.show([(ref, ref.pk, views) for ref, views in _most(found.views, limit)], len(found.views))
         if found.older_views:
-            self.stdout.write("In the older layout, which process_pageviews takes in:")
+            self.stdout.write("In the older layout, which process_pageviews imports:")
             keys = {
                 OlderKey(f"{label}:{pk}", Kind.COUNTER, label, pk): views
                 for (label, pk), views in found.older_views.items()
@@ -83,6 +87,12 @@ class Command(BatchCommand):
             self.show([(refs.get(key), key.pk, views) for key, views in most], len(keys))
 
     def show(self, lines: Sequence[tuple[ObjectRef | None, str, int]], total: int) -> None:
+        """Print a line for each object, and how many more of ``total`` there are.
+
+        Args:
+            lines: The object or None if it is unknown, its primary key, and its views.
+            total: The number of all objects.
+        """
         titles = _titles([ref for ref, _, _ in lines if ref])
         for ref, pk, views in lines:
             if ref is None:
@@ -105,7 +115,7 @@ def _titles(refs: list[ObjectRef]) -> dict[ObjectRef, str]:
 
 
 def _line(obj: Model) -> str:
-    """The name of ``obj`` without what a terminal would obey."""
+    """Return the name of ``obj`` without characters that a terminal would interpret."""
     return "".join(each if each.isprintable() else " " for each in objects.display_name(obj)).strip()
 
 

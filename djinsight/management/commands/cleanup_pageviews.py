@@ -13,19 +13,21 @@ from djinsight.management.progress import Progress
 
 
 class Command(BatchCommand):
+    """Deletes old log rows."""
+
     help = "Delete log rows older than a number of days, in batches. Totals, summaries and hourly sums stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=number_of_days, help="keep so many days (default: DJINSIGHT_CLEANUP_DAYS)")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
-        parser.add_argument("--dry-run", action="store_true", help="only say how many rows would be deleted")
+        parser.add_argument("--days", type=number_of_days, help="days to keep (default: DJINSIGHT_CLEANUP_DAYS)")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        parser.add_argument("--dry-run", action="store_true", help="only show how many rows would be deleted")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days: int = options["days"] or conf.cleanup_days
         total = cleanup.older_than(days).count()
         rows = f"{total:,} log rows older than {days:,} days"
         if options["dry_run"] or not total:
-            self.stdout.write(f"{rows} would be deleted." if total else f"There are {rows}: nothing to delete.")
+            self.stdout.write(f"{rows} would be deleted." if total else f"There are {rows}, so nothing to delete.")
             return
         self.confirm(f"Delete {rows}?", options["yes"])
         progress = Progress(self.stdout, "log rows", total)

@@ -1,4 +1,4 @@
-"""``python manage.py djinsight_claim``: take the data in Redis for this site's own."""
+"""``python manage.py djinsight_claim``: make the data in Redis belong to this site."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from djinsight.management.batches import BatchCommand
 
 
 class Command(BatchCommand):
+    """Gives the data sets in Redis this site's mark."""
+
     help = (
-        "Take the data under DJINSIGHT_REDIS_KEY_PREFIX for this site's own, after both its SECRET_KEY and its "
-        "database have changed. A site that still uses it counts nothing from then on."
+        "Make the data under DJINSIGHT_REDIS_KEY_PREFIX belong to this site, after both its SECRET_KEY and its "
+        "database have changed. Another site that still uses the data counts nothing from then on."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *args: Any, **options: Any) -> None:
         shards = range(conf.redis_shards)

@@ -1,4 +1,4 @@
-"""``python manage.py djinsight_doctor``: find out what is wrong with a site."""
+"""``python manage.py djinsight_doctor``: find out why a site does not count views, or does not show them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ MAX_WAIT = 3600  # seconds
 
 
 class Command(BatchCommand):
-    help = "Open a real socket, count a probe view, follow it into the database, and say what is misconfigured."
-    requires_system_checks: list[str] = []  # they are among the findings
+    """Runs all checks of the doctor, and prints their findings."""
+
+    help = "Open a real socket, count a probe view, follow it into the database, and report what is misconfigured."
+    requires_system_checks: list[str] = []  # the findings include them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("ref", nargs="?", help="blog.article:5: look for the tracker on its page, too")
+        parser.add_argument("ref", nargs="?", help="an object, like blog.article:5, whose page is checked, too")
         parser.add_argument(
             "--url",
             default="http://127.0.0.1:8000/",
@@ -37,10 +39,10 @@ class Command(BatchCommand):
             action="append",
             default=[],
             metavar="'NAME: VALUE'",
-            help="sent with each request to the site, as a cookie or a password that lets this command in; repeatable",
+            help="a header for each request to the site, such as a cookie that gives access; may be repeated",
         )
         parser.add_argument(
-            "--wait", type=whole(1, MAX_WAIT), help="seconds in which a worker is to write the view (default: 25)"
+            "--wait", type=whole(1, MAX_WAIT), help="seconds that a worker may take to write the view (default: 25)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,13 +60,14 @@ class Command(BatchCommand):
         self.stdout.write("No problems found.")
 
     def findings(self, where: site.Site, wait: float, ref: str | None) -> Iterator[Finding]:
+        """Run the checks, and yield their findings. Checks that could only repeat an earlier problem are left out."""
         tables = list(services.tables())
         there = all(finding.level is Level.FINE for finding in tables)
         tracked = self.tracked(ref) if ref and there else None
         settings = list(services.settings())
         yield from settings
         if any(finding.code == "djinsight.E001" for finding in settings):
-            return  # whatever comes next would stumble over it
+            return  # an invalid setting would make all further checks fail
         yield from tables
         redis_answers = True
         for finding in redis_servers.examine():
@@ -86,7 +89,11 @@ class Command(BatchCommand):
             yield from probe.Probe(where, wait, layer_delivers=delivers, http_answers=http_answers).findings()
 
     def tracked(self, text: str) -> tuple[ObjectRef, str]:
-        """The object that ``text`` names and the path of its page. Raises CommandError."""
+        """Return the object that ``text`` names, and the path of its page.
+
+        Raises:
+            CommandError: There is no such object, or its model is not tracked.
+        """
         try:
             ref = ObjectRef.parse(text)
         except InvalidRef as error:
@@ -109,7 +116,7 @@ def _is_site(url: str) -> bool:
 
 
 def _header(text: str) -> tuple[str, str]:
-    """Return the name and the value of ``text``. Raises CommandError, which does not tell the value."""
+    """Return the name and the value of a header. Raises CommandError, which does not show the value."""
     name, colon, value = text.partition(":")
     if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.strip().isprintable():
         raise CommandError("Expected --header like 'Cookie: sessionid=...' but got something else.")

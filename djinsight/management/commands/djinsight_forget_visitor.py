@@ -1,4 +1,4 @@
-"""``python manage.py djinsight_forget_visitor VISITOR``: delete what is kept of a visitor."""
+"""``python manage.py djinsight_forget_visitor VISITOR``: delete all data of a visitor."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from djinsight.management.batches import BatchCommand
 
 
 class Command(BatchCommand):
-    help = "Delete log rows of a visitor and what Redis knows of it. The numbers of objects stay."
+    """Deletes all data of a visitor."""
+
+    help = "Delete the log rows of a visitor, and its data in Redis. The numbers of objects stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("visitor", help="the visitor as the log has it")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("visitor", help="the visitor, as in the log")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.confirm(f"Delete what is kept of the visitor {options['visitor']}?", options["yes"])
+        self.confirm(f"Delete all data of the visitor {options['visitor']}?", options["yes"])
         try:
             deleted = api.forget_visitor(options["visitor"])
         except ValueError as error:

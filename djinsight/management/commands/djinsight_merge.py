@@ -12,12 +12,14 @@ from djinsight.management.objects import expect, ref
 
 
 class Command(BatchCommand):
-    help = "Move all views of an object to another one: log rows, totals, sums by day and hour."
+    """Moves the views of one object to another."""
+
+    help = "Move all views of an object to another one: log rows, totals, and sums by day and hour."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", type=ref, help="the object whose views move, like blog.article:5")
         parser.add_argument("into", type=ref, help="the object that gets them, like blog.article:7")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *args: Any, **options: Any) -> None:
         source, into = options["source"], options["into"]

@@ -13,7 +13,9 @@ from djinsight.management.objects import expect, ref
 
 
 class Command(BatchCommand):
-    help = "Set how often an object was viewed until now. Its log and its sums by day and hour stay what was counted."
+    """Corrects the totals of an object."""
+
+    help = "Set the number of views of an object until now. Its log and its sums by day and hour do not change."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ref", type=ref, help="the object, like blog.article:5")

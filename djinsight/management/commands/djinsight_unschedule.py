@@ -1,4 +1,4 @@
-"""``python manage.py djinsight_unschedule``: take the periodic tasks of this app away."""
+"""``python manage.py djinsight_unschedule``: delete the periodic tasks of this app."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from djinsight import schedule
 
 
 class Command(BaseCommand):
-    help = "Delete djinsight's periodic tasks of django_celery_beat. While it is installed, migrate makes them anew."
+    """Deletes the periodic tasks."""
+
+    help = "Delete djinsight's periodic tasks in django_celery_beat. While djinsight is installed, migrate adds them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="where the schedule is (default: default)")
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="database of the schedule (default: default)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = schedule.delete_periodic_tasks(options["database"])

@@ -13,11 +13,13 @@ from djinsight.management.progress import Progress
 
 
 class Command(BatchCommand):
-    help = "Compute daily summaries again from the log. Never lowers the views of a day whose log is not complete."
+    """Rebuilds daily summaries from the log."""
+
+    help = "Compute daily summaries again from the log. The views of a day whose log is incomplete are never lowered."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--days", type=number_of_days, help="so many days, today included (default: DJINSIGHT_CLEANUP_DAYS)"
+            "--days", type=number_of_days, help="number of days, including today (default: DJINSIGHT_CLEANUP_DAYS)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""``python manage.py process_pageviews``: write what is counted to the database, now."""
+"""``python manage.py process_pageviews``: write all pending views to the database now."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from djinsight.upgrade.objects import tracked_labels
 
 
 class Command(BatchCommand):
-    help = "Write what is counted to the database, now. Also takes in, once, what djinsight 0.x has left in Redis."
+    """Drains the stream, and imports the leftovers of 0.x."""
+
+    help = "Write all pending views to the database now. Also import, once, the data that djinsight 0.x left in Redis."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--batch-size",
             type=whole(1, persist.MAX_ENTRIES),
             default=persist.MAX_ENTRIES,
-            help=f"views a transaction, 1 to {persist.MAX_ENTRIES:,} (default)",
+            help=f"views in one transaction, 1 to {persist.MAX_ENTRIES:,} (default)",
         )
         parser.add_argument(
-            "--model", default="", help="blog.article: whose objects older counters without a model are about"
+            "--model", default="", help="the model, like blog.article, of counters of djinsight 0.1 that name none"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,8 +34,8 @@ class Command(BatchCommand):
         labels = tracked_labels()
         if model and not labels:
             raise CommandError(
-                f"Expected no --model but got {model!r}: no installed model has PageViewStatisticsMixin and the whole "
-                "numbers as primary keys that djinsight 0.x counted by."
+                f"Expected no --model but got {model!r}, because no installed model has both PageViewStatisticsMixin "
+                "and integer primary keys, which djinsight 0.x required."
             )
         if model and model not in labels:
             raise CommandError(f"Expected --model to be one of {', '.join(labels)} but got {model!r}.")
@@ -42,6 +44,7 @@ class Command(BatchCommand):
         self.take_in(options["batch_size"], model)
 
     def drain(self, limit: int) -> None:
+        """Persist all pending views, at most ``limit`` in a transaction."""
         drained = persist.Drained()
         progress = Progress(self.stdout, "views", stream.pending())
         try:
@@ -52,11 +55,12 @@ class Command(BatchCommand):
             progress.close()
             self.stdout.write(f"Persisted {drained.views:,} views.")
             if drained.dead_letters:
-                self.stderr.write(f"{drained.dead_letters:,} entries cannot be stored: see process_deadletters.")
+                self.stderr.write(f"{drained.dead_letters:,} entries could not be stored. See process_deadletters.")
             for loss in drained.losses:
                 self.stderr.write(loss)
 
     def take_in(self, limit: int, model: str) -> None:
+        """Import the leftovers of 0.x, at most ``limit`` keys in a transaction."""
         taken = leftovers.Taken()
         try:
             for part in self.until_interrupted(leftovers.take_in(min(limit, 1000), model)):
@@ -64,13 +68,13 @@ class Command(BatchCommand):
         finally:
             if taken.records or taken.views or taken.sessions:
                 self.stdout.write(
-                    f"Taken in from the older layout: {taken.records:,} records, {taken.views:,} views that only "
-                    f"counters knew of, {taken.sessions:,} sessions."
+                    f"Imported from the older layout: {taken.records:,} records, {taken.views:,} views from "
+                    f"counters alone, {taken.sessions:,} sessions."
                 )
             if taken.unreadable:
                 self.stderr.write(f"{taken.unreadable:,} older records cannot be read, and stay until they expire.")
             if taken.unknown:
                 self.stderr.write(
-                    f"{taken.unknown:,} older keys stay: there is no such object, or several models have one with that "
-                    "key and --model is to say which."
+                    f"{taken.unknown:,} older keys stay in Redis. Their objects do not exist, or several models have "
+                    "an object with that primary key. In the second case, name the model with --model."
                 )
