@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -73,18 +74,10 @@ def parse(text: str) -> Message:
     """
     frame = load(text)
     kind = frame.get("type")
-    if kind == "view":
-        return view(frame)
-    if kind == "subscribe":
-        return _subscribe(watched(frame))
-    if kind == "unsubscribe":
-        return _unsubscribe(frame)
-    if kind == "pong":
-        n = frame.get("n")
-        if type(n) is not int:
-            raise Rejected(Reason.MALFORMED)
-        return Pong(n)
-    raise Rejected(Reason.UNKNOWN_TYPE)
+    read = _READERS.get(kind) if type(kind) is str else None
+    if read is None:
+        raise Rejected(Reason.UNKNOWN_TYPE)
+    return read(frame)
 
 
 def load(text: str, limit: int = MAX_FRAME) -> dict[str, Any]:
@@ -143,11 +136,11 @@ def watched(frame: dict[str, Any]) -> list[str]:
     return listed
 
 
-def _subscribe(listed: list[str]) -> Subscribe:
+def _subscribe(frame: dict[str, Any]) -> Subscribe:
     good: dict[ObjectRef, None] = {}
     refused: list[Reason] = []
     expire: list[int] = []
-    for token in listed:
+    for token in watched(frame):
         try:
             good[tokens.read(token, "watch")] = None
         except Rejected as error:
@@ -167,6 +160,22 @@ def _unsubscribe(frame: dict[str, Any]) -> Unsubscribe:
         return Unsubscribe([refs.ObjectRef.parse(ref) for ref in listed])
     except InvalidRef:
         raise Rejected(Reason.MALFORMED) from None  # InvalidRef quotes the client
+
+
+def _pong(frame: dict[str, Any]) -> Pong:
+    n = frame.get("n")
+    if type(n) is not int:
+        raise Rejected(Reason.MALFORMED)
+    return Pong(n)
+
+
+# The types of frames that clients send.
+_READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
+    "view": view,
+    "subscribe": _subscribe,
+    "unsubscribe": _unsubscribe,
+    "pong": _pong,
+}
 
 
 def _text(frame: dict[str, Any], field: Reason, view_id: str) -> str:

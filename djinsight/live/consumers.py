@@ -87,18 +87,11 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             if text is None:
                 raise Rejected(Reason.BINARY)
             message = beacon.parse(text)
-            if isinstance(message, Beacon):
-                self.on_view(message)
-            elif isinstance(message, Subscribe):
-                self.on_subscribe(message, now)
-            elif isinstance(message, Unsubscribe):
-                self.hub.unsubscribe(self.socket, message.refs)
-            elif isinstance(message, Pong):
-                self.socket.pong(message.n, now)
+            _HANDLERS[type(message)](self, message, now)
         except Rejected as error:
             self.reject(error)
 
-    def on_view(self, view: Beacon) -> None:
+    def on_view(self, view: Beacon, now: float) -> None:
         """Give a view to the recorder.
 
         Raises:
@@ -133,6 +126,14 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
         again = [ref for ref in message.refs if ref in self.socket.refs]
         self.hub.subscribe(self.socket, again + new[: max(room, 0)])
 
+    def on_unsubscribe(self, message: Unsubscribe, now: float) -> None:
+        """Unsubscribe the socket from the refs of ``message``."""
+        self.hub.unsubscribe(self.socket, message.refs)
+
+    def on_pong(self, message: Pong, now: float) -> None:
+        """Take the answer to a ping."""
+        self.socket.pong(message.n, now)
+
     def acknowledge(self, view_id: str, outcome: bool | Reason) -> None:
         """Send the client the recorder's outcome of a view.
 
@@ -158,3 +159,12 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             self.socket.close(CloseCode.MISUSE)
         else:
             self.socket.write(frames.error(error.reason))
+
+
+# What the consumer does with each type of message.
+_HANDLERS: dict[type[Any], Callable[[Any, Any, float], None]] = {
+    Beacon: PageViewConsumer.on_view,
+    Subscribe: PageViewConsumer.on_subscribe,
+    Unsubscribe: PageViewConsumer.on_unsubscribe,
+    Pong: PageViewConsumer.on_pong,
+}
