@@ -14,7 +14,7 @@ from benchmarks.figure import Figure, number
 from benchmarks.figures import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "explanation"
 NOTES = ROOT / "benchmarks" / "notes.md"  # what the figures do not say by themselves
 
 

@@ -15,10 +15,13 @@ from django.template import Context, Template
 from djinsight.beacons.refs import ObjectRef
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.counting import count_views
-from tests.documents import ROOT, Block, blocks, pages
+from tests.documents import ROOT, Block, blocks, name_of, pages
 
 BLOCKS = [block for page in pages() for block in blocks(page)]
+PAGES = [pytest.param(page, id=name_of(page)) for page in pages()]
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
+PICTURE = re.compile(r'<img src="([^"]+)"')
+REPOSITORY = "https://github.com/djinsight/djinsight/blob/main/"  # of links to files that are no pages of the site
 
 
 def of(*languages: str, titled: bool | None = None) -> list[Any]:
@@ -49,7 +52,7 @@ def site(db: None) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in pages()])
+@pytest.mark.parametrize("page", PAGES)
 def test_python_runs(page: Path, site: dict[str, Any]) -> None:
     """The blocks of a page that belong into no file, one after the other as a reader would type them."""
     for block in blocks(page):
@@ -79,7 +82,7 @@ def test_every_list_of_apps_has_the_same_order() -> None:
     order = ["daphne", "django.contrib.staticfiles", "blog", "django_celery_beat", "djinsight", "djinsight.wagtail"]
     for block in found:
         (line,) = [line for line in block.text.splitlines() if line.startswith("INSTALLED_APPS = ")]
-        before = ["django.contrib.staticfiles"] if block.page == "README.md" else order[:-1]
+        before = order[:-1] if block.page.endswith("wagtail.md") else ["django.contrib.staticfiles"]
         apps = eval(line.partition(" = ")[2], {"INSTALLED_APPS": before})
         assert apps == order[: len(apps)], str(block)
 
@@ -102,9 +105,14 @@ def test_a_command_exists(block: Block) -> None:
             loaded.create_parser("manage.py", name).parse_args(options)
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in pages()])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for target in PICTURE.findall(text):
+        assert (page.parent / target).exists(), f"{page.name} shows {target}"
+    for target in re.findall(re.escape(REPOSITORY) + r"([^)\s]+)", text):
+        assert (ROOT / target).exists(), f"{page.name} links to {target}"
+    for target, anchor in LINK.findall(text):
         path = (page.parent / target).resolve() if target else page
         assert path.exists(), f"{page.name} links to {target}"
         if anchor and path.suffix == ".md":
@@ -117,13 +125,23 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-def test_the_readme_links_every_page() -> None:
-    linked = {target for target, _ in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
-    assert {page.relative_to(ROOT).as_posix() for page in pages()[1:]} <= linked
+@pytest.mark.parametrize("folder", ["how-to", "reference", "explanation"])
+def test_every_page_is_in_the_index_of_its_folder(folder: str) -> None:
+    """The links are for readers on GitHub, the toctree for the site."""
+    index = ROOT / "docs" / folder / "index.md"
+    text = index.read_text(encoding="utf-8")
+    names = sorted(page.stem for page in index.parent.glob("*.md") if page != index)
+    linked = sorted(target.removesuffix(".md") for target, _ in LINK.findall(text) if "/" not in target)
+    listed = text.partition(":hidden:")[2].strip(" `\n").split()
+    assert linked == sorted(listed) == names
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def test_every_guarantee_names_a_test_that_is_there() -> None:
-    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "guarantees.md").read_text(encoding="utf-8")
     named = re.findall(r"`(\w+\.py)::(test_\w+)`", page)
     files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
     assert named

@@ -116,7 +116,7 @@ def test_who_may_not_come_in(url: str, fault: Fault, server: Server, settings: A
 
 # A user of its own
 
-RULES = re.findall(r"ACL SETUSER djinsight (.*)", (ROOT / "docs" / "redis.md").read_text())
+RULES = re.findall(r"ACL SETUSER djinsight (.*)", (ROOT / "docs" / "how-to" / "redis.md").read_text())
 TRIED = set(re.findall(r"try\('([A-Z]+)'", scripts.try_server.text))
 
 
@@ -170,7 +170,7 @@ def test_a_permission_that_is_missing_is_named(command: str, server: Server, set
         (found,) = problems()
         assert found.code == "permission"
         assert command.upper() in found.text
-        assert "docs/redis.md" in found.cure
+        assert "docs/how-to/redis.md" in found.cure
         if command in {"evalsha", "xadd"}:
             assert async_to_sync(refused)(ref)
 

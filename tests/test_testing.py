@@ -30,7 +30,7 @@ from tests.documents import ROOT, blocks
 from tests.pages import html, viewed
 from tests.sockets import view_id
 
-FILES = {block.title: block.text for block in blocks(ROOT / "docs" / "testing.md")}
+FILES = {block.title: block.text for block in blocks(ROOT / "docs" / "how-to" / "testing.md")}
 SETTINGS = """
 from tests.settings import *
 
