@@ -1,11 +1,14 @@
-"""A project made from the README alone: its blocks put into their files, its commands run as they stand."""
+"""Projects made from the README and from the tutorial alone: their files put in place, their commands run as they stand."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
@@ -15,61 +18,90 @@ import redis
 from django.conf import settings
 
 from demo.simulate import read
-from tests.documents import ROOT, blocks
+from tests.documents import ROOT, blocks, name_of
 from tests.processes import Process
 from tests.sockets import connect_page, view_id
 
-BLOCKS = blocks(ROOT / "README.md")
-COMMANDS = [line for block in BLOCKS if block.language == "console" for line in block.text.splitlines()]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
 WITHIN = 180  # seconds for anything that is waited for
+# Commands of a console that the test does in its own way: it has an environment, a Redis and no terminal.
+OWN_WAY = ("mkdir ", "python3 -m venv ", "pip install ", "redis-server ", "python manage.py createsuperuser")
+SERVERS = ("python manage.py runserver", "python -m djinsight.daphne ")
+STAY = (*SERVERS, "celery ")  # commands that do not end
+BY_HAND = "python manage.py djinsight_doctor"  # a command for when something is wrong
 
 Start = Callable[..., Process]
 
 
-def run(project: Path, *arguments: str, module: str | None = "mysite.settings") -> str:
-    """Run Python to its end and return what it said."""
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+def run(project: Path, *arguments: str, module: str | None = "mysite.settings", **environment: str) -> str:
+    """Run Python to its end and return its output."""
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     if module:
-        environment["DJANGO_SETTINGS_MODULE"] = module
+        inherited["DJANGO_SETTINGS_MODULE"] = module
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=WITHIN)
+    done = subprocess.run(
+        command, cwd=project, env={**inherited, **environment}, capture_output=True, text=True, timeout=WITHIN
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def command(beginning: str) -> list[str]:
-    """The arguments for Python of the README's command that begins so."""
-    (line,) = [line for line in COMMANDS if line.startswith(beginning)]
-    program, *arguments = line.split()
+def shell(project: Path, code: str, **environment: str) -> str:
+    return run(project, "manage.py", "shell", "--no-imports", "-c", code, **environment)
+
+
+def commands_of(page: Path) -> list[str]:
+    lines = [line for block in blocks(page) if block.language == "console" for line in block.text.splitlines()]
+    return [line for line in lines if not line.startswith((*OWN_WAY, BY_HAND))]
+
+
+def arguments_of(line: str) -> list[str]:
+    """Return the arguments for Python of a command line."""
+    program, *arguments = shlex.split(line)
+    if program == "django-admin":
+        return ["-m", "django", *arguments]
     return arguments if program == "python" else ["-m", program, *arguments]
 
 
+@pytest.fixture(params=PAGES, ids=name_of)
+def page(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.param
+    return found
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """What ``django-admin`` makes, and what the README says."""
-    run(tmp_path, "-m", "django", "startproject", "mysite", ".", module=None)
-    run(tmp_path, "-m", "django", "startapp", "blog", module=None)
-    for block in BLOCKS:
+def project(page: Path, tmp_path: Path, db: None) -> Path:
+    """A project by the page, in which every command that ends has run."""
+    lines = commands_of(page)
+    if not lines[0].startswith("django-admin"):  # the README begins with a project
+        lines = ["django-admin startproject mysite .", "python manage.py startapp blog", *lines]
+    for line in lines[:2]:
+        run(tmp_path, *arguments_of(line), module=None)
+    for block in blocks(page):
         if block.title:
             path = tmp_path / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
-            # "At the end of them": only settings are added to what is there.
+            # "At the end": only settings are added to what is there.
             before = path.read_text() if path.name == "settings.py" else ""
-            text = block.text.replace("redis://127.0.0.1:6379", settings.DJINSIGHT_REDIS_URL.removesuffix("/0"))
-            path.write_text(before + text)
-    example = (ROOT / "asgi_example.py").read_text()
-    (tmp_path / "mysite" / "asgi.py").write_text(example.replace("demo.settings", "mysite.settings"))
-    run(tmp_path, "manage.py", "makemigrations", "blog")
+            path.write_text(before + block.text.replace("redis://127.0.0.1:6379", _redis()))
+    for line in lines[2:]:
+        if not line.startswith(STAY):
+            run(tmp_path, *arguments_of(line))
     return tmp_path
 
 
+def _redis() -> str:
+    return str(settings.DJINSIGHT_REDIS_URL.removesuffix("/0"))
+
+
 @pytest.fixture
-def start(project: Path, db: None) -> Iterator[Start]:
-    """Starts one of the README's processes in the project."""
+def start(page: Path, project: Path) -> Iterator[Start]:
+    """Starts one of the page's processes in the project: ``start("celery -A mysite worker")``."""
     started: list[Process] = []
 
     def start(beginning: str, *options: str) -> Process:
-        arguments = [*command(beginning), *options]
+        (line,) = [line for line in commands_of(page) if line.startswith(beginning)]
+        arguments = [*arguments_of(line), *options]
         started.append(Process(*arguments, cwd=project, DJANGO_SETTINGS_MODULE="mysite.settings"))
         return started[-1]
 
@@ -78,47 +110,85 @@ def start(project: Path, db: None) -> Iterator[Start]:
         process.stop()
 
 
-async def test_a_project_from_the_readme(project: Path, start: Start, redis_client: redis.Redis) -> None:
-    run(project, *command("python manage.py migrate"))
+def serve(page: Path, start: Start) -> str:
+    """Start the page's server on a free port, and return its host when it listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (line,) = [line for line in commands_of(page) if line.startswith(SERVERS)]
+    address = [f"127.0.0.1:{port}", "--noreload"] if "runserver" in line else ["-b", "127.0.0.1", "-p", str(port)]
+    process = start(line, *address)
+    deadline = time.monotonic() + WITHIN
+    while time.monotonic() < deadline and process.popen.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return f"127.0.0.1:{port}"
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"expected {line} to listen but got:\n{process.output}")
+
+
+def token(html: str, scope: str) -> str:
+    found = re.search(f'data-djinsight-{scope}="([^"]+)"', html)
+    assert found is not None
+    return unescape(found[1])
+
+
+async def test_a_project(page: Path, project: Path, start: Start, redis_client: redis.Redis) -> None:
     assert "no issues" in run(project, "manage.py", "check", "--fail-level", "WARNING")
     # There is nothing to migrate in the app but its own table.
     assert "No changes detected" in run(project, "manage.py", "makemigrations", "--check", "--dry-run")
-    run(
-        project,
-        "manage.py",
-        "shell",
-        "--no-imports",
-        "-c",
-        "from blog.models import Article; Article.objects.create(title='First')",
-    )
+    shell(project, "from blog.models import Article; Article.objects.get_or_create(pk=1, defaults={'title': 'First'})")
 
-    server = start("daphne", "-e", "tcp:0:interface=127.0.0.1")
+    host = serve(page, start)
     start("celery -A mysite worker", "--pool", "solo", "--loglevel", "INFO").wait_for(r"ready\.$")
     start("celery -A mysite beat")
-    port = server.wait_for(r"Listening on TCP address 127\.0\.0\.1:(\d+)")[1]
-    host = f"127.0.0.1:{port}"
     html = read(f"http://{host}/", "articles/1/")
-    view, watch = (unescape(re.search(f'data-djinsight-{name}="([^"]+)"', html)[1]) for name in ("view", "watch"))  # type: ignore[index]
+    assert html.startswith("<!doctype html>")
 
     watching, viewing = await connect_page(host), await connect_page(host)
-    await watching.subscribe(watch)
-    assert (await viewing.view(view, view_id()))["type"] == "counted"
+    await watching.subscribe(token(html, "watch"))
+    assert (await viewing.view(token(html, "view"), view_id()))["type"] == "counted"
     assert (await watching.counter(1))["total_views"] == 1
     await watching.close()
     await viewing.close()
 
-    # The beat sends the task, the worker writes: both by what ``migrate`` created.
+    # The beat sends the task, the worker writes: both by the periodic tasks that ``migrate`` has created.
     query = (
         "from blog.models import Article; from djinsight.models import PageViewLog; "
         "print(PageViewLog.objects.count(), Article.objects.filter(total_views__gte=1).count())"
     )
     for _ in range(WITHIN):
-        rows = run(project, "manage.py", "shell", "--no-imports", "-c", query).split()
+        rows = shell(project, query).split()
         if rows != ["0", "0"]:
             break
     assert rows == ["1", "1"]
 
-    # Nothing that the README says is advised or missed.
+    # The doctor has no advice, and misses nothing.
     said = run(project, "manage.py", "djinsight_doctor", "blog.article:1", "--url", f"http://{host}/")
     assert "No problems found." in said
     assert [line for line in said.splitlines() if line.startswith("advice") and "append-only file" not in line] == []
+
+    if "tutorial" in page.name:
+        _shows_more(project, host)
+
+
+def _shows_more(project: Path, host: str) -> None:
+    """The list of the tutorial is live and counts nothing; its admin has the numbers."""
+    html = read(f"http://{host}/", "")
+    assert ">First</a>" in html
+    assert ">Second</a>" in html
+    assert token(html, "watch")
+    assert "data-djinsight-view" not in html
+    assert "djinsight.js" in html
+    run(
+        project,
+        *("manage.py", "createsuperuser", "--no-input", "--username", "me", "--email", "me@example.com"),
+        DJANGO_SUPERUSER_PASSWORD="a password of mine",
+    )
+    code = (
+        "from django.contrib.auth.models import User; from django.test import Client; client = Client(); "
+        "client.force_login(User.objects.get()); "
+        "print(client.get('/admin/blog/article/', headers={'host': 'localhost'}).content.decode())"
+    )
+    assert '<td class="field-total_views">1</td>' in shell(project, code)
