@@ -79,7 +79,14 @@ def test_every_list_of_apps_has_the_same_order() -> None:
     """The site's own before ours, so that their templates win, and Daphne first, whose runserver is to be taken."""
     found = [block for block in BLOCKS if block.language == "python" and "INSTALLED_APPS = [" in block.text]
     assert len(found) >= 2
-    order = ["djinsight.daphne", "django.contrib.staticfiles", "blog", "django_celery_beat", "djinsight", "djinsight.wagtail"]
+    order = [
+        "djinsight.daphne",
+        "django.contrib.staticfiles",
+        "blog",
+        "django_celery_beat",
+        "djinsight",
+        "djinsight.wagtail",
+    ]
     for block in found:
         (line,) = [line for line in block.text.splitlines() if line.startswith("INSTALLED_APPS = ")]
         before = order[:-1] if block.page.endswith("wagtail.md") else ["django.contrib.staticfiles"]

@@ -1,4 +1,4 @@
-"""Projects made from the README and from the tutorial alone: their files put in place, their commands run as they stand."""
+"""Projects made from the README and from the tutorial alone: their files in place, their commands as they stand."""
 
 from __future__ import annotations
 
