@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.template import Context, Template
 
+from djinsight.beacons.ids import COOKIE_NAME
 from djinsight.beacons.refs import ObjectRef
 from tests.blog.models import Article, Comment, News, Product, Term
+from tests.chromium import launched, visiting
 from tests.counting import count_views
 from tests.documents import ROOT, Block, blocks, name_of, pages
 
@@ -89,8 +93,7 @@ def test_every_list_of_apps_has_the_same_order() -> None:
     ]
     for block in found:
         (line,) = [line for line in block.text.splitlines() if line.startswith("INSTALLED_APPS = ")]
-        before = order[:-1] if block.page.endswith("wagtail.md") else ["django.contrib.staticfiles"]
-        apps = eval(line.partition(" = ")[2], {"INSTALLED_APPS": before})
+        apps = eval(line.partition(" = ")[2], {"INSTALLED_APPS": ["django.contrib.staticfiles"]})
         assert apps == order[: len(apps)], str(block)
 
 
@@ -110,6 +113,35 @@ def test_a_command_exists(block: Block) -> None:
             app = get_commands()[name]
             loaded = load_command_class(app, name) if isinstance(app, str) else app
             loaded.create_parser("manage.py", name).parse_args(options)
+
+
+@pytest.mark.parametrize("block", of("ini"))
+def test_a_unit_starts_something(block: Block) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
+    unit.read_string(block.text)
+    program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    name = arguments[1] if program.endswith("/python") else Path(program).name
+    assert importlib.util.find_spec(name) is not None
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("block", of("js"))
+async def test_a_banner_keeps_the_choice(block: Block) -> None:
+    """The example for consent, with the cookie that the setting beside it names."""
+    (setting,) = re.findall(r'DJINSIGHT_CONSENT_COOKIE = "([^"]+)"', (ROOT / block.page).read_text(encoding="utf-8"))
+    html = f"<button id=agree>a</button><button id=withdraw>w</button><script>{block.text}</script>"
+    async with launched() as browser, visiting(browser) as visitor:
+        page = await visitor.new_page()
+        await page.route("**", lambda route: route.fulfill(body=html, content_type="text/html"))
+        await page.goto("http://localhost/")
+        await page.evaluate(f"document.cookie = '{COOKIE_NAME}=x; path=/'")
+        await page.click("#agree")
+        assert setting in await page.evaluate("document.cookie")
+        await page.click("#withdraw")
+        kept = await page.evaluate("document.cookie")
+        assert setting not in kept
+        assert COOKIE_NAME not in kept
 
 
 @pytest.mark.parametrize("page", PAGES)
