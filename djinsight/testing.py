@@ -67,8 +67,8 @@ def visit(client: Any, path: str, **headers: str) -> Any:
         headers: More headers of both requests, as ``referer="https://example.com/"``.
 
     Returns:
-        The response of the page. ``djinsight_answers`` of it has the frame that answered each view:
-        ``{"type": "counted", ...}``, or ``{"type": "rejected", "reason": ...}``.
+        The response of the page. Its ``djinsight_answers`` is a list of the frames that answered the views, of type
+        ``counted`` or ``rejected``; the latter has a ``reason``.
     """
     from django.urls import reverse
 
