@@ -66,6 +66,16 @@ def test_python_runs(page: Path, site: dict[str, Any]) -> None:
             exec(code, site)  # the project's own documentation
 
 
+def test_the_text_names_each_file() -> None:
+    """GitHub does not show the titles of blocks: the paragraph before one names its file."""
+    for block in BLOCKS:
+        if "." in block.title:
+            before = (ROOT / block.page).read_text(encoding="utf-8").splitlines()[: block.line - 1]
+            paragraph = "\n".join(before).rstrip().rpartition("\n\n")[2]
+            # The README names the files of a step together.
+            assert block.title in paragraph or block.page == "README.md", str(block)
+
+
 @pytest.mark.parametrize("block", of("python", titled=True))
 def test_a_file_is_python(block: Block) -> None:
     ast.parse(block.text)
