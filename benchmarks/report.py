@@ -14,7 +14,7 @@ from benchmarks.figure import Figure, number
 from benchmarks.figures import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "explanation"
 NOTES = ROOT / "benchmarks" / "notes.md"  # the explanation of the figures
 
 
@@ -54,13 +54,15 @@ def page(made: Mapping[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Each figure is a ratio of two things measured in turn in one run, A B A B, and the median of the ratios: a",
-        "shared machine changes its speed from minute to minute, a ratio much less. The server has one core, the load,",
-        "which speaks WebSocket over raw sockets with frames made before, and Redis have another.",
+        "After this page you know what djinsight costs, and how to measure it on your machine:",
         "",
         '    pip install -e ".[bench]" && python -m benchmarks',
         "",
-        "A benchmark is made again when what it measures has changed. These are the machines:",
+        "Each figure is the median of ratios. A ratio compares two things that one run measures in turn, A B A B,",
+        "because a shared machine changes its speed from minute to minute, and a ratio much less. The server has one",
+        "core; Redis and the load, which sends prepared WebSocket frames over raw sockets, have another.",
+        "",
+        "A benchmark runs again when the code that it measures has changed. These are the machines:",
         "",
         *(f"{place}. {each}" for place, each in enumerate(machines, 1)),
         "",

@@ -75,7 +75,7 @@ _CURES = {
     Fault.FULL: "Raise its maxmemory, or let a worker run djinsight.persist, which makes room.",
     Fault.REPLICAS: "Start its replicas, or lower min-replicas-to-write.",
     Fault.DISK: "Let it write its files: see its log and the space on its disk.",
-    Fault.PERMISSION: "Give its user the permissions that docs/redis.md lists.",
+    Fault.PERMISSION: "Give its user the permissions that docs/how-to/redis.md lists.",
     Fault.PASSWORD: "Correct the user and the password in DJINSIGHT_REDIS_URL.",
     Fault.CLUSTER: "It is a cluster: set DJINSIGHT_REDIS_SHARDS to 2 or more, and have all slots on this node.",
     Fault.DOWN: "Start it, or correct DJINSIGHT_REDIS_URL.",

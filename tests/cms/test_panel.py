@@ -134,17 +134,17 @@ def test_the_permission_can_be_given_to_groups(client: Any, admin_user: Any, db:
 def test_a_view_set_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system check warns of a page type whose editor has no panel."""
     if VERSION < (8, 0):
-        assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
+        assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W011"] == []
         return  # before 8.0, no page type has an editor of its own
     from wagtail.admin.viewsets.pages import PageViewSet, page_viewset_registry
 
-    assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
+    assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W011"] == []
     own = PageViewSet(model=BlogPage)
     monkeypatch.setitem(page_viewset_registry.values_by_class, BlogPage, own)
-    warned = [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"]
+    warned = [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W011"]
     assert [each.obj for each in warned] == [BlogPage, NewsPage]
     own.edit_view_class = type("EditView", (ViewsPanelMixin, own.edit_view_class), {})
-    assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W010"] == []
+    assert [each for each in run_checks(tags=["djinsight"]) if each.id == "djinsight.W011"] == []
 
 
 def test_hooks_of_the_site_run_once(client: Any, admin_user: Any, blog_page: Any) -> None:

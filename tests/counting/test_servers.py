@@ -16,7 +16,7 @@ import redis
 from asgiref.sync import async_to_sync
 from channels.layers import channel_layers
 
-from djinsight.counting import connections, faults, live_numbers, loading, refusals, scripts
+from djinsight.counting import batched_loading, connections, faults, live_numbers, refusals, scripts
 from djinsight.counting.faults import Fault
 from djinsight.counting.recorder import Recorder
 from djinsight.doctor import redis_servers, services
@@ -116,7 +116,7 @@ def test_who_may_not_come_in(url: str, fault: Fault, server: Server, settings: A
 
 # A user of its own
 
-RULES = re.findall(r"ACL SETUSER djinsight (.*)", (ROOT / "docs" / "redis.md").read_text())
+RULES = re.findall(r"ACL SETUSER djinsight (.*)", (ROOT / "docs" / "how-to" / "redis.md").read_text())
 TRIED = set(re.findall(r"try\('([A-Z]+)'", scripts.try_server.text))
 
 
@@ -151,7 +151,7 @@ def test_a_user_with_what_the_docs_list(server: Server, settings: Any, ref: Obje
     persist()
     assert PageViewLog.objects.count() == 8
     assert history_refusals.move() == 1
-    loading.forget([ref])
+    batched_loading.forget([ref])
     assert live_numbers.read([ref])[ref].total_views == 8
     found = list(redis_servers.examine())
     assert [(each.level, each.code) for each in found] == [(Level.FINE, "redis"), (Level.ADVICE, "info")]
@@ -170,7 +170,7 @@ def test_a_permission_that_is_missing_is_named(command: str, server: Server, set
         (found,) = problems()
         assert found.code == "permission"
         assert command.upper() in found.text
-        assert "docs/redis.md" in found.cure
+        assert "docs/how-to/redis.md" in found.cure
         if command in {"evalsha", "xadd"}:
             assert async_to_sync(refused)(ref)
 
@@ -234,7 +234,7 @@ def test_a_cluster_with_two_shards(cluster: Server, settings: Any, caplog: pytes
     assert [live_numbers.read(refs)[ref].total_views for ref in refs] == [2] * 8
     persist()
     assert PageViewLog.objects.count() == 16
-    loading.forget(refs)
+    batched_loading.forget(refs)
     assert problems() == []
     assert caplog.records == []
 

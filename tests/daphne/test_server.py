@@ -160,7 +160,7 @@ def test_the_lower_bounds_are_those_of_the_package() -> None:
 
 
 def test_the_docs_have_the_ranges() -> None:
-    page = Path(ROOT, "docs", "server.md").read_text(encoding="utf-8")
+    page = Path(ROOT, "docs", "reference", "server.md").read_text(encoding="utf-8")
     assert [row for row in page.splitlines() if row.startswith("| ") and row[2:].split()[0] in versions.TESTED] == [
         f"| {name} | {first} | {end} |" for name, (first, end) in versions.TESTED.items()
     ]

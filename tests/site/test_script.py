@@ -27,7 +27,7 @@ def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["djinsight.js", "more.js"])
 def test_the_oldest_browsers_can_read_it(name: str) -> None:
-    """The script is ES2017 without ES modules, as docs/tags.md says."""
+    """The script is ES2017 without ES modules, as docs/reference/script.md says."""
     node.run("acorn", "--ecma2017", "--silent", str(STATIC / name))
 
 

@@ -30,7 +30,7 @@ from tests.support.documents import ROOT, blocks
 from tests.support.rendered_pages import html, viewed
 from tests.support.sockets import view_id
 
-FILES = {block.title: block.text for block in blocks(ROOT / "docs" / "testing.md")}
+FILES = {block.title: block.text for block in blocks(ROOT / "docs" / "how-to" / "testing.md")}
 SETTINGS = """
 from tests.settings import *
 

@@ -32,7 +32,7 @@ def blocks(page: Path) -> list[Block]:
     source = page.read_text(encoding="utf-8")
     return [
         Block(
-            page.relative_to(ROOT).as_posix(),
+            name_of(page),
             source.count("\n", 0, match.start()) + 1,
             match["language"],
             match["title"] or "",
@@ -44,4 +44,9 @@ def blocks(page: Path) -> list[Block]:
 
 def pages() -> list[Path]:
     """Return the README and every page of the documentation."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def name_of(page: Path) -> str:
+    """Return the path of ``page`` in the repository, as in ``"docs/how-to/wagtail.md"``."""
+    return page.relative_to(ROOT).as_posix()
