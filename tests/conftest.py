@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from _pytest.terminal import TerminalReporter
 from django.conf import settings
 
 import tests.celery  # noqa: F401  the app that tasks are sent with
@@ -17,7 +18,28 @@ from djinsight.history import forgetting
 from djinsight.live import hub
 from tests import processes
 from tests.blog.models import Article
+from tests.faults import ledger
 from tests.sockets import Page, connect_page, open_page
+
+# Markers of tests that depend on the interpreter as little as those that are marked with ``once``.
+ONCE = {"browser", "postgresql", "mariadb"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs once, and put what takes minutes first: a worker that begins with it at the end is waited for."""
+    for item in items:
+        if any(marker.name in ONCE for marker in item.iter_markers()):
+            item.add_marker("once")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Show what became of the views in the tests of faults."""
+    lines = ledger.table()
+    if lines:
+        terminalreporter.section("views under faults")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from benchmarks import report, views
 from benchmarks.figure import Figure
 from benchmarks.figures import BENCHMARKS
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

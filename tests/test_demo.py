@@ -23,6 +23,8 @@ from djinsight.templatetags.djinsight_tags import register
 from tests.processes import ROOT, Process
 from tests.sockets import connect_page, view_id
 
+pytestmark = pytest.mark.once
+
 Start = Callable[..., Process]
 
 

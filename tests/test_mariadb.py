@@ -17,6 +17,7 @@ from tests.test_postgresql import BY_DRIVER
 FILES = [*(f"tests/{module}.py" for module in BY_DRIVER), "tests/test_admin.py", "tests/faults/test_workers.py"]
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_on_mariadb() -> None:
     server_program = program()

@@ -53,6 +53,7 @@ BY_DRIVER = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_on_postgresql(driver: str) -> None:

@@ -19,6 +19,8 @@ from tests.documents import ROOT, blocks
 from tests.processes import Process
 from tests.sockets import connect_page, view_id
 
+pytestmark = pytest.mark.once
+
 BLOCKS = blocks(ROOT / "README.md")
 COMMANDS = [line for block in BLOCKS if block.language == "console" for line in block.text.splitlines()]
 WITHIN = 180  # seconds for anything that is waited for

@@ -12,6 +12,8 @@ import pytest
 import djinsight
 from tests import node
 
+pytestmark = pytest.mark.once
+
 STATIC = Path(djinsight.__file__).parent / "static" / "djinsight"
 MAX_LOADED = 3072  # bytes, gzipped, of the script that every page loads
 

@@ -30,6 +30,8 @@ from tests.documents import ROOT, blocks
 from tests.pages import html, viewed
 from tests.sockets import view_id
 
+pytestmark = pytest.mark.once
+
 FILES = {block.title: block.text for block in blocks(ROOT / "docs" / "testing.md")}
 SETTINGS = """
 from tests.settings import *

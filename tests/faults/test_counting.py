@@ -26,6 +26,8 @@ from tests.faults.soak import seconds, times
 from tests.proxy import Proxy
 from tests.sockets import BROWSER, connect_page, open_page, view_id
 
+pytestmark = pytest.mark.once
+
 Site = Callable[..., str]
 Fault = Callable[[Redis, redis.Redis, Crowd], Awaitable[None]]
 

@@ -22,6 +22,8 @@ from djinsight.live.sockets import Socket
 from tests.sockets import BROWSER, view_id
 from tests.test_hub import groups, until
 
+pytestmark = pytest.mark.once
+
 ROUNDS, AT_ONCE = 10, 100
 
 

@@ -24,6 +24,8 @@ from tests.blog.models import Article
 from tests.counting import count_views
 from tests.sockets import BROWSER, Page, view_id
 
+pytestmark = pytest.mark.once
+
 Open = Callable[..., Awaitable[Page]]
 
 SECRET = 987_654  # views nobody may learn of

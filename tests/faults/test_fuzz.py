@@ -23,6 +23,8 @@ from djinsight.exceptions import InvalidRef, InvalidToken, Reason, Rejected
 from tests.faults.fuzz import check
 from tests.processes import ROOT, Process
 
+pytestmark = pytest.mark.once
+
 # The same examples in each run of CI, so that it says the same of the same code; others at each run elsewhere.
 fuzzed = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),

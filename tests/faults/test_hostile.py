@@ -24,6 +24,8 @@ from djinsight.tasks import persist
 from tests import processes
 from tests.sockets import BROWSER, Page, connect_page, view_id
 
+pytestmark = pytest.mark.once
+
 Open = Callable[..., Awaitable[Page]]
 
 HOSTILE = {

@@ -24,6 +24,8 @@ from tests.faults.traffic import Traffic
 from tests.processes import Process
 from tests.test_persist import POISON
 
+pytestmark = pytest.mark.once
+
 EVENTS = "djinsight:events"
 
 

@@ -13,6 +13,8 @@ from tests.postgresql import PostgreSQL, binaries
 from tests.processes import ROOT
 from tests.servers import cannot_run
 
+pytestmark = pytest.mark.once
+
 FILES = ("tests/faults/test_workers.py", "tests/faults/database.py")
 
 

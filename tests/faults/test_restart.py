@@ -21,6 +21,8 @@ from tests.blog.models import Article
 from tests.sockets import Page, connect_page, view_id
 from tests.test_browser import browser, visitor
 
+pytestmark = pytest.mark.once
+
 __all__ = ["browser", "visitor"]  # fixtures
 
 PAGES = 1000

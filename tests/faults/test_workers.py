@@ -21,6 +21,8 @@ from tests.faults.traffic import Traffic
 from tests.faults.worker import STEPS
 from tests.processes import Process, celery_worker
 
+pytestmark = pytest.mark.once
+
 Start = Callable[..., Process]
 
 

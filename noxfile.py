@@ -1,0 +1,103 @@
+"""The tests on other versions, and the checks of the code: ``nox -l`` lists the sessions, ``nox -s NAME`` runs some.
+
+``python -m pytest`` runs the whole suite on the versions that are installed. A session here runs what depends on versions:
+everything that is not marked with ``once`` (pyproject.toml says which tests are). What stands after ``--`` goes to pytest:
+``nox -s tests-3.13 -- tests/test_hub.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "tests"]
+# An interpreter that this machine does not have is left out, except on CI.
+nox.options.error_on_missing_interpreters = False
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+NEWEST = PYTHONS[-1]
+PACKAGE = ("-e", ".[test]")
+WAGTAIL = "tests/test_wagtail.py"
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on one version of Python, with the newest versions of our dependencies."""
+    session.install(*PACKAGE)
+    _pytest(session)
+
+
+@nox.session(python="3.12")
+@nox.parametrize("django", ["5.2", "6.0"])
+def django(session: nox.Session, django: str) -> None:
+    """Run the tests on one version of Django."""
+    session.install(*PACKAGE, f"Django~={django}.0")
+    _pytest(session)
+
+
+@nox.session(python="3.12")
+@nox.parametrize("wagtail", ["7.4", "8.0"])
+def wagtail(session: nox.Session, wagtail: str) -> None:
+    """Run the tests of the Wagtail room on one version of Wagtail."""
+    # wagtail-cache keeps whole pages, but none that sets a cookie. It does not know Wagtail 8 yet.
+    cache = ["wagtail-cache>=3.0"] if wagtail == "7.4" else []
+    session.install(*PACKAGE, f"wagtail~={wagtail}.0", *cache)
+    _pytest(session, WAGTAIL, marked=False)
+
+
+@nox.session(python="3.12")
+@nox.parametrize("redis", ["6.4", "newest"])
+def redis(session: nox.Session, redis: str) -> None:
+    """Run the tests on the lowest and on the newest redis-py that we support."""
+    session.install(*PACKAGE, *([] if redis == "newest" else [f"redis[hiredis]~={redis}.0"]))
+    _pytest(session)
+
+
+@nox.session(python=PYTHONS[0], venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the lowest versions of all our dependencies, Wagtail included."""
+    bounds = Path(session.create_tmp()) / "lowest.txt"
+    # The packages of the tests themselves are the newest: they say nothing about a site.
+    resolve = ("uv", "pip", "compile", "-q", "--resolution", "lowest-direct", "--no-deps", "--extra", "wagtail")
+    session.run(*resolve, "-o", str(bounds), "pyproject.toml", external=True, silent=True)
+    session.install(*PACKAGE, "-c", str(bounds))
+    _pytest(session)
+    if not session.posargs:
+        _pytest(session, WAGTAIL, marked=False)
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Check the style of the code and the direction of its imports."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session(python=PYTHONS[0])
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """Run the tests of the documentation: its blocks of code, its links, its settings."""
+    session.install(*PACKAGE)
+    _pytest(session, "tests/test_docs.py", "tests/test_settings_page.py", "tests/test_readme.py", marked=False)
+
+
+def _pytest(session: nox.Session, *arguments: str, marked: bool = True) -> None:
+    """Run pytest with ``arguments`` or, if there are any, with those of the command line.
+
+    Args:
+        arguments: Files that are run if the command line names none.
+        marked: Leave out what is marked with ``once``.
+    """
+    chosen = session.posargs or [*(["-m", "not once"] if marked else []), *arguments]
+    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
