@@ -44,13 +44,15 @@ os.environ.setdefault("FAULTS_LEDGER", str(data / "faults.jsonl"))
 
 @pytest.hookimpl(tryfirst=True)  # before the answer of pytest-xdist itself
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many workers ``-n auto`` means: one a core for the whole suite, none for named files or tests.
+    """Return how many workers ``-n auto`` means: one more than cores for the whole suite, none for named files or tests.
 
-    A run inside a worker has none either. More workers than cores gain nothing: tests wait for processes that they have
-    started more often than for time to pass.
+    One more, as a test waits for its processes more often than it computes. A run inside a worker has none, and neither has
+    a run on a Redis that ``REDIS_URL`` names: workers cannot share one.
     """
     named = config.args_source is pytest.Config.ArgsSource.ARGS
-    return 0 if named or WORKER else min(os.cpu_count() or 1, MOST_WORKERS)
+    if named or WORKER or "REDIS_URL" in os.environ:
+        return 0
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def pytest_report_header() -> list[str]:
