@@ -44,10 +44,10 @@ os.environ.setdefault("FAULTS_LEDGER", str(data / "faults.jsonl"))
 
 @pytest.hookimpl(tryfirst=True)  # before the answer of pytest-xdist itself
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many workers ``-n auto`` means: one more than cores for the whole suite, none for named files or tests.
+    """Return the number of workers of ``-n auto``: one more than cores for the whole suite, none for named tests.
 
-    One more, as a test waits for its processes more often than it computes. A run inside a worker has none, and neither has
-    a run on a Redis that ``REDIS_URL`` names: workers cannot share one.
+    One more, as tests wait for their processes more than they compute. A run inside a worker has none, nor has a run
+    on the Redis that ``REDIS_URL`` names: workers cannot share one.
     """
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     if named or WORKER or "REDIS_URL" in os.environ:
