@@ -1,7 +1,7 @@
 """The tests on other versions, and the checks of the code: ``nox -l`` lists the sessions, ``nox -s NAME`` runs some.
 
 ``python -m pytest`` runs the whole suite on the versions that are installed. A session here runs what depends on them:
-all that is not marked with ``once`` (pyproject.toml says what is). What stands after ``--`` goes to pytest:
+all that is not marked with ``once`` (pyproject.toml has the markers). What stands after ``--`` goes to pytest:
 ``nox -s tests-3.13 -- tests/test_hub.py``.
 """
 
@@ -20,7 +20,9 @@ nox.options.download_python = "never"
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PACKAGE = ("-e", ".[test]")
-WAGTAIL = "tests/test_wagtail.py"
+DEPENDS_ON_VERSIONS = ("-m", "not once")
+WAGTAIL = ("-m", "wagtail", "-n", "0")
+DOCS = ("-m", "docs", "-n", "0")
 # A cache of whole pages that keeps none that sets a cookie. It does not know Wagtail 8 yet.
 WAGTAIL_CACHE = "wagtail-cache>=3.0"
 
@@ -46,7 +48,7 @@ def wagtail(session: nox.Session, wagtail: str) -> None:
     """Run the tests of the Wagtail room on one version of Wagtail."""
     cache = [WAGTAIL_CACHE] if wagtail == "7.4" else []
     session.install(*PACKAGE, f"wagtail=={wagtail}.*", *cache)
-    _pytest(session, WAGTAIL, marked=False)
+    _pytest(session, *WAGTAIL)
 
 
 @nox.session(python=PYTHONS[0])
@@ -64,7 +66,7 @@ def lowest(session: nox.Session) -> None:
     session.install(*PACKAGE, *_lower_bounds(), WAGTAIL_CACHE)
     _pytest(session)
     if not session.posargs:
-        _pytest(session, WAGTAIL, marked=False)
+        _pytest(session, *WAGTAIL)
 
 
 @nox.session(python=PYTHONS[0])
@@ -85,9 +87,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
-    """Run the tests of the documentation: its blocks of code, its links, its settings."""
+    """Run the tests of the documentation: its blocks of code, its links, and what has to be in it."""
     session.install(*PACKAGE)
-    _pytest(session, "tests/test_docs.py", "tests/test_settings_page.py", "tests/test_readme.py", marked=False)
+    _pytest(session, *DOCS)
 
 
 def _lower_bounds() -> Iterator[str]:
@@ -100,12 +102,7 @@ def _lower_bounds() -> Iterator[str]:
         yield f"{requirement.name}{extras}=={lowest}"
 
 
-def _pytest(session: nox.Session, *arguments: str, marked: bool = True) -> None:
-    """Run pytest with ``arguments`` or, if there are any, with those of the command line.
-
-    Args:
-        arguments: Files that are run if the command line names none.
-        marked: Leave out what is marked with ``once``.
-    """
-    chosen = session.posargs or [*(["-m", "not once"] if marked else []), *arguments]
-    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+def _pytest(session: nox.Session, *chosen: str) -> None:
+    """Run pytest with what stands after ``--`` on the command line or, if there is nothing, with ``chosen``."""
+    arguments = session.posargs or chosen or DEPENDS_ON_VERSIONS
+    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)

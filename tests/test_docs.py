@@ -17,6 +17,8 @@ from tests.blog.models import Article, Comment, News, Product, Term
 from tests.counting import count_views
 from tests.documents import ROOT, Block, blocks, pages
 
+pytestmark = pytest.mark.docs
+
 BLOCKS = [block for page in pages() for block in blocks(page)]
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 

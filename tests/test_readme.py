@@ -19,7 +19,7 @@ from tests.documents import ROOT, blocks
 from tests.processes import Process
 from tests.sockets import connect_page, view_id
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.docs]
 
 BLOCKS = blocks(ROOT / "README.md")
 COMMANDS = [line for block in BLOCKS if block.language == "console" for line in block.text.splitlines()]

@@ -10,6 +10,8 @@ import pytest
 from djinsight.conf import conf
 from tests.documents import ROOT
 
+pytestmark = pytest.mark.docs
+
 PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(DJINSIGHT_\w+)` \| [^|]+ \| `([^`]+)` \| [^|]+ \|$", PAGE, re.MULTILINE))
 CHECKS = re.findall(r"djinsight\.[EW]\d{3}", (ROOT / "djinsight" / "checks.py").read_text(encoding="utf-8"))

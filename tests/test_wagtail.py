@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.wagtail]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
