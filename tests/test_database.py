@@ -28,7 +28,7 @@ def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
     looks for the one object that an older counter is of is not told that they are there.
     """
     command = [sys.executable, "-m", "tests.two_databases"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     found = " 1\n?model=blog.article 1\n?model=blog.product 0\n?q=Findable 1\n?q=Missing 0\n"
     assert (done.stdout, done.returncode) == (f"5 5\n{found}0\n2\nnot known\n", 0), done.stderr
 
@@ -52,7 +52,7 @@ def test_the_statistics_are_down(redis_client: redis.Redis, tmp_path: Path) -> N
     """Pages show what Redis has, methods raise nothing, deletions end, and what they left goes in the night."""
     command = [sys.executable, "-m", "tests.statistics_down"]
     environment = {**os.environ, "TEST_DATA": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(map(json.loads, done.stdout.splitlines())) == [
         {"page": 200, "total": True, "unknown": 4},

@@ -193,7 +193,7 @@ def slugs(database: Path) -> list[str]:
 def prepare(data: Path) -> list[str]:
     """What is in the shop after a start on ``data``."""
     environment = {**os.environ, "DEMO_DATA": str(data), "DJANGO_SETTINGS_MODULE": "demo.settings"}
-    subprocess.run([sys.executable, "-m", "demo.prepare"], cwd=ROOT, env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "demo.prepare"], cwd=ROOT, env=environment, check=True, timeout=300)
     return slugs(data / "db.sqlite3")
 
 
@@ -223,7 +223,7 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

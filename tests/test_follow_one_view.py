@@ -51,7 +51,7 @@ async def test_two_servers_on_one_redis(
 
 
 def _persist_in_worker() -> None:
-    persist.apply_async(ignore_result=False).get(timeout=30)
+    persist.apply_async(ignore_result=False).get(timeout=300)
 
 
 def _assert_persisted_once(article: Article) -> None:
