@@ -348,7 +348,7 @@ async def test_a_loop_that_ends_answers_what_redis_has(
         outcomes = await asyncio.gather(*answers, return_exceptions=True)
     assert outcomes[:2] == [True, False]
     reasons = [each.reason for each in outcomes[2:] if isinstance(each, Rejected)]
-    # redis-py 6 sends with asyncio.wait_for, which loses a cancellation in Python 3.11: then the rest is counted as well.
+    # redis-py 6 sends with asyncio.wait_for, which loses a cancellation in Python 3.11: the rest is then counted.
     goes_on = redis.__version__.startswith("6.") and outcomes[2:] == [False] * 3
     assert reasons == [Reason.UNAVAILABLE] * 3 or goes_on
 
