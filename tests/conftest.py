@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from _pytest.terminal import TerminalReporter
 from django.conf import settings
 from playwright.async_api import Browser, BrowserContext
 
@@ -18,9 +19,30 @@ from djinsight.history import forgetting
 from djinsight.live import hub
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
+from tests.faults import ledger
 from tests.support import processes
 from tests.support.chromium import launched, visiting
 from tests.support.sockets import Page, connect_page, open_page
+
+# Markers of tests that depend on the interpreter as little as those that are marked with ``once``.
+ONCE = {"browser", "postgresql", "mariadb"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs once, and put what takes minutes first: a worker that begins with it at the end is waited for."""
+    for item in items:
+        if any(marker.name in ONCE for marker in item.iter_markers()):
+            item.add_marker("once")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Show what became of the views in the tests of faults."""
+    lines = ledger.table()
+    if lines:
+        terminalreporter.section("views under faults")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

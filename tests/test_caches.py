@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import django_redis
 import pytest
 import redis
 from django.core import checks
@@ -51,7 +52,11 @@ def cache(backend: str, location: Any = "redis://h:6380/1", **options: Any) -> d
 
 URLS: dict[str, tuple[dict[str, Any], str]] = {
     "a password": (cache(DJANGO_REDIS, PASSWORD="s3:/@ cret"), "redis://:s3%3A%2F%40%20cret@h:6380/1"),
-    "a user": (cache(DJANGO_REDIS, USERNAME="u", PASSWORD="p"), "redis://u:p@h:6380/1"),
+    # django-redis knows users from 7.0 on; the counters connect as the cache does.
+    "a user": (
+        cache(DJANGO_REDIS, USERNAME="u", PASSWORD="p"),
+        "redis://u:p@h:6380/1" if django_redis.VERSION >= (7,) else "redis://:p@h:6380/1",
+    ),
     "a password, Django's": (cache(DJANGO, username="u", password="p"), "redis://u:p@h:6380/1"),
     "a database": (cache(DJANGO, "redis://h:6380", db=5), "redis://h:6380/5"),
     "a database, as text": (cache(DJANGO, "redis://h:6380", db="5"), "redis://h:6380/5"),

@@ -305,8 +305,8 @@ def test_w010_a_key_that_may_be_too_long(length: int, expected: list[str], monke
 def test_e010_tenants() -> None:
     """The settings with django-tenants need a process of their own."""
     command = [sys.executable, "-m", "django", "check", "--settings", "tests.support.tenants"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert "djinsight.E010) TENANT_APPS has djinsight, tests.blog, so" in done.stderr
     shared = {**os.environ, "TENANTS_SHARE": "1"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=shared)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=shared)
     assert "E010" not in done.stderr

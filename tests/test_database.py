@@ -29,7 +29,7 @@ def test_a_database_of_its_own(redis_client: redis.Redis) -> None:
     older counter does not claim that it found one.
     """
     command = [sys.executable, "-m", "tests.support.two_databases"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     found = " 1\n?model=blog.article 1\n?model=blog.product 0\n?q=Findable 1\n?q=Missing 0\n"
     assert (done.stdout, done.returncode) == (f"5 5\n{found}0\n2\nnot known\n", 0), done.stderr
 
@@ -53,7 +53,7 @@ def test_the_statistics_are_down(redis_client: redis.Redis, tmp_path: Path) -> N
     """Pages show the numbers of Redis, methods raise nothing, deletions succeed, and cleanup removes what they left."""
     command = [sys.executable, "-m", "tests.support.statistics_down"]
     environment = {**os.environ, "TEST_DATA": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(map(json.loads, done.stdout.splitlines())) == [
         {"page": 200, "total": True, "unknown": 4},

@@ -386,7 +386,7 @@ def celery_of(path: Path, *lines: str) -> list[str]:
     code = "import django; django.setup(); from djinsight.doctor import services; print(*services.celery())"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": f"{path}:{processes.ROOT}"}
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.split(". ")
 

@@ -7,22 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.terminal import TerminalReporter
 
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
-from tests.faults import ledger, soak
+from tests.faults import soak
 from tests.faults.redis import Redis
 from tests.faults.traffic import Traffic
 from tests.support.processes import ROOT, Process
-
-
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    lines = ledger.table()
-    if lines:
-        terminalreporter.section("views under faults")
-        for line in lines:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture

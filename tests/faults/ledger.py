@@ -11,10 +11,9 @@ from django.db import connection
 from django.db.models import Sum
 
 from djinsight.models import DataLoss, DeadLetter, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
-from tests.support.servers import data
 
-# Nested runs (those on PostgreSQL) write into the file of the run that started them.
-FILE = Path(os.environ.setdefault("FAULTS_LEDGER", str(data / "faults.jsonl")))
+# Workers and runs inside a run (those on PostgreSQL) write into the file of the run that started them.
+FILE = Path(os.environ["FAULTS_LEDGER"])
 
 SUMS = (PageViewStatistics, PageViewSummary, PageViewHour)
 

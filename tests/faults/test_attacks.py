@@ -17,6 +17,8 @@ from tests.faults.raw import Raw, memory, text_frame
 from tests.support import processes
 from tests.support.sockets import Page, connect_page, view_id
 
+pytestmark = pytest.mark.once
+
 Open = Callable[..., Awaitable[Page]]
 Server = tuple[processes.Process, str]
 

@@ -26,6 +26,8 @@ from tests.support.proxy import Proxy
 from tests.support.sockets import BROWSER, connect_page, open_page, view_id
 from tests.support.tallies import live, losses, persisted
 
+pytestmark = pytest.mark.once
+
 Site = Callable[..., str]
 Fault = Callable[[Redis, redis.Redis, Crowd], Awaitable[None]]
 

@@ -24,6 +24,8 @@ from tests.support import users
 from tests.support.counted_views import count_views
 from tests.support.sockets import BROWSER, Page, view_id
 
+pytestmark = pytest.mark.once
+
 Open = Callable[..., Awaitable[Page]]
 
 SECRET = 987_654  # views that no answer may show

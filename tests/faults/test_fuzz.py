@@ -23,6 +23,8 @@ from djinsight.tracked.refs import ObjectRef
 from tests.faults.fuzz import check
 from tests.support.processes import ROOT, Process
 
+pytestmark = pytest.mark.once
+
 # CI always uses the same examples, so that its result depends on the code alone. Other runs use new examples.
 fuzzed = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),

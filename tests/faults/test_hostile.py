@@ -24,6 +24,8 @@ from djinsight.tracked.refs import ObjectRef
 from tests.support import processes
 from tests.support.sockets import BROWSER, Page, connect_page, view_id
 
+pytestmark = pytest.mark.once
+
 Open = Callable[..., Awaitable[Page]]
 
 HOSTILE = {

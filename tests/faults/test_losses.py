@@ -24,6 +24,8 @@ from tests.support.poison import POISON
 from tests.support.processes import Process
 from tests.support.tallies import live, losses, persisted
 
+pytestmark = pytest.mark.once
+
 EVENTS = "djinsight:events"
 
 

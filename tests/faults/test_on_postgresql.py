@@ -13,6 +13,8 @@ from tests.support.postgresql import PostgreSQL, binaries
 from tests.support.processes import ROOT
 from tests.support.servers import cannot_run
 
+pytestmark = pytest.mark.once
+
 FILES = ("tests/faults/test_workers.py", "tests/faults/database.py")
 
 

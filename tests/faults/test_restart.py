@@ -20,6 +20,8 @@ from tests.blog.models import Article
 from tests.support import processes
 from tests.support.sockets import Page, connect_page, view_id
 
+pytestmark = pytest.mark.once
+
 PAGES = 1000
 VIEWS = 5  # of each page
 TOTAL = PAGES * VIEWS

@@ -21,6 +21,8 @@ from tests.faults.worker import STEPS
 from tests.support.processes import Process, celery_worker
 from tests.support.tallies import live, losses, persisted
 
+pytestmark = pytest.mark.once
+
 Start = Callable[..., Process]
 
 

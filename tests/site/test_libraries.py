@@ -6,9 +6,14 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.once
 
+
+@pytest.mark.long
 def test_with_other_packages() -> None:
     arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--ds", "tests.libraries_settings", "tests/libraries"]
     done = subprocess.run(

@@ -17,6 +17,7 @@ from tests.support.servers import cannot_run
 FILES = [*BY_DRIVER, "tests/admin/test_admin.py", "tests/faults/test_workers.py"]
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_on_mariadb() -> None:
     server_program = program()

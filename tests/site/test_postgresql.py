@@ -14,6 +14,7 @@ from tests.support.processes import ROOT
 from tests.support.servers import cannot_run
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_on_postgresql(driver: str) -> None:

@@ -23,6 +23,8 @@ from tests.support.documents import ROOT, blocks, name_of
 from tests.support.processes import Process
 from tests.support.sockets import connect_page, view_id
 
+pytestmark = [pytest.mark.once, pytest.mark.docs]
+
 WITHIN = 600  # seconds for anything that is waited for
 # Commands of a console that the test does in its own way: it has an environment, a Redis and no terminal.
 OWN_WAY = ("mkdir ", "python3 -m venv ", "pip install ", "redis-server ", "python manage.py createsuperuser")

@@ -26,6 +26,8 @@ from djinsight.tracked.refs import ObjectRef
 from tests.celery import app
 from tests.support.documents import ROOT, blocks
 
+pytestmark = pytest.mark.docs
+
 REFERENCE = ROOT / "docs" / "reference"
 
 

@@ -15,6 +15,8 @@ from demo.screenshots import SHOTS
 from tests.support.documents import ROOT
 from tests.support.servers import cannot_run
 
+pytestmark = pytest.mark.once
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "demo.screenshots", *arguments]

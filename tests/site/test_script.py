@@ -12,6 +12,8 @@ import pytest
 import djinsight
 from tests.support import node
 
+pytestmark = pytest.mark.once
+
 STATIC = Path(djinsight.__file__).parent / "static" / "djinsight"
 MAX_LOADED = 3072  # gzipped bytes of the script that every page loads
 

@@ -10,6 +10,8 @@ import pytest
 from djinsight.conf import conf
 from tests.support.documents import ROOT
 
+pytestmark = pytest.mark.docs
+
 PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(DJINSIGHT_\w+)` \| [^|]+ \| `([^`]+)` \| [^|]+ \|$", PAGE, re.MULTILINE))
 

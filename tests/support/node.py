@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from functools import cache
@@ -18,10 +19,19 @@ RUN_WITHIN = 60  # seconds
 @cache
 def install() -> Path:
     """Return the folder with the packages of ``package.json``, and install missing ones."""
+    # Another worker may install them at this moment.
+    with (FOLDER / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install()
+    return MODULES
+
+
+def _install() -> None:
+    """Install the packages, unless those that are there are the ones of ``package.json``."""
     wanted = (FOLDER / "package.json").read_text()
     installed = MODULES / "installed.json"
     if installed.exists() and installed.read_text() == wanted:
-        return MODULES
+        return
     if shutil.which("npm") is None:
         cannot_run("no npm on this machine")
     done = subprocess.run(
@@ -35,7 +45,6 @@ def install() -> Path:
     if done.returncode:
         cannot_run(f"npm cannot install the packages of {FOLDER / 'package.json'}:\n{done.stderr}")
     installed.write_text(wanted)
-    return MODULES
 
 
 def run(*arguments: str, given: str = "") -> str:

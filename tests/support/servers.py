@@ -14,15 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from demo.redis_server import RedisServer, RedisUnavailable, start_redis
+from demo.redis_server import RedisServer, RedisUnavailable, start_private, start_redis
 
+MOST_WORKERS = 4  # each has a Redis, a browser and servers of its own
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+WORKER = "PYTEST_XDIST_WORKER" in os.environ  # also in what a worker starts
 
 
 def _start() -> tuple[Path, RedisServer]:
     data = Path(tempfile.mkdtemp(prefix="djinsight-tests-"))
     try:
-        return data, start_redis(data=data)
+        # Each worker empties its Redis before each test, so that none can share one.
+        return data, start_private(data=data) if WORKER else start_redis(data=data)
     except RedisUnavailable as error:
         shutil.rmtree(data)
         raise pytest.UsageError(str(error)) from error
@@ -31,6 +36,23 @@ def _start() -> tuple[Path, RedisServer]:
 data, redis_server = _start()
 os.environ["TEST_DATA"] = str(data)
 os.environ["TEST_REDIS_URL"] = redis_server.url
+
+
+# The tests of faults write what they counted here, those of a run inside a run too; the first run shows it at its end.
+os.environ.setdefault("FAULTS_LEDGER", str(data / "faults.jsonl"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before the answer of pytest-xdist itself
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of workers of ``-n auto``: one more than cores for the whole suite, none for named tests.
+
+    One more, as tests wait for their processes more than they compute. A run inside a worker has none, nor has a run
+    on the Redis that ``REDIS_URL`` names: workers cannot share one.
+    """
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    if named or WORKER or "REDIS_URL" in os.environ:
+        return 0
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def pytest_report_header() -> list[str]:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.processes import ROOT
 
+pytestmark = [pytest.mark.once, pytest.mark.wagtail]
+
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -23,6 +25,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.long
 def test_on_wagtail() -> None:
     done = run("pytest", "-q", "--ds", "tests.wagtail_settings", "tests/cms")
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]
