@@ -13,7 +13,8 @@ import nox
 from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "uv|virtualenv"
+# pip installs, as it has the indexes and certificates that the machine is set up for.
+nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "types", "tests"]
 # Without its interpreter a session is left out, or fails where CI is set. None is fetched.
 nox.options.download_python = "never"

@@ -16,7 +16,7 @@ import redis
 from asgiref.sync import async_to_sync
 from channels.layers import channel_layers
 
-from djinsight.counting import batched_loading, connections, faults, live_numbers, refusals, scripts
+from djinsight.counting import connections, faults, live_numbers, loading, refusals, scripts
 from djinsight.counting.faults import Fault
 from djinsight.counting.recorder import Recorder
 from djinsight.doctor import redis_servers, services
@@ -151,7 +151,7 @@ def test_a_user_with_what_the_docs_list(server: Server, settings: Any, ref: Obje
     persist()
     assert PageViewLog.objects.count() == 8
     assert history_refusals.move() == 1
-    batched_loading.forget([ref])
+    loading.forget([ref])
     assert live_numbers.read([ref])[ref].total_views == 8
     found = list(redis_servers.examine())
     assert [(each.level, each.code) for each in found] == [(Level.FINE, "redis"), (Level.ADVICE, "info")]
@@ -234,7 +234,7 @@ def test_a_cluster_with_two_shards(cluster: Server, settings: Any, caplog: pytes
     assert [live_numbers.read(refs)[ref].total_views for ref in refs] == [2] * 8
     persist()
     assert PageViewLog.objects.count() == 16
-    batched_loading.forget(refs)
+    loading.forget(refs)
     assert problems() == []
     assert caplog.records == []
 

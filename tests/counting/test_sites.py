@@ -18,7 +18,7 @@ from django.conf import settings as current
 from django.core.management import CommandError
 
 from djinsight.beacons import tokens
-from djinsight.counting import batched_loading, connections, live_numbers, sites
+from djinsight.counting import connections, live_numbers, loading, sites
 from djinsight.counting.keys import Keys, group_name
 from djinsight.counting.snapshot import Snapshot
 from djinsight.doctor import redis_servers
@@ -55,7 +55,7 @@ def other_site(**environment: str) -> dict[str, Any]:
 
 def test_the_data_of_another_site_is_neither_read_nor_written(ref: ObjectRef, redis_client: redis.Redis) -> None:
     count_views(ref, 5)
-    batched_loading.load([ref])
+    loading.load([ref])
     before = {name: redis_client.dump(name) for name in redis_client.scan_iter()}
     said = other_site(OTHER_DELETES="1")
     assert said == {"counted": "unavailable", "page": 0, "persisted": "ForeignDataSet", "rows": 0}
