@@ -92,7 +92,7 @@ NOTHING: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "no object": ("", dict),
     "an object without the mixin": ("", lambda: {"article": Comment(pk=5)}),
     "an unsaved object": ("", lambda: {"article": Article()}),
-    "a given text": ("obj='article'", lambda: {"article": Article(pk=5)}),
+    "a given string": ("obj='article'", lambda: {"article": Article(pk=5)}),
     "a given object without the mixin": ("obj=comment", lambda: {"comment": Comment(pk=5), "article": Article(pk=5)}),
     "a given name that is not there": ("obj=story", lambda: {"article": Article(pk=5)}),
 }
@@ -120,9 +120,9 @@ SOUGHT = {
     "no object": "looked in the context for page, object, article, post, item, self; none of them is there.",
     "an object without the mixin": "post, item, self; article is a blog.Comment, without the mixin.",
     "an unsaved object": "post, item, self; article is a blog.Article, not saved.",
-    "a given text": "was given obj=, which is a text, no object of a model.",
+    "a given string": "was given obj=, which is a string, not an object of a model.",
     "a given object without the mixin": "was given obj=, which is a blog.Comment, without the mixin.",
-    "a given name that is not there": "was given obj=, which is empty, as is what the context does not have.",
+    "a given name that is not there": "was given obj=, which is empty, as a name is that the context does not have.",
 }
 
 
@@ -147,8 +147,8 @@ def test_a_developer_reads_of_all_that_there_is(settings: Any) -> None:
     context = {"item": [], "object": Term(word="\0"), "page": Comment(pk=5), "post": None}
     (comment,) = render("{% total_views_stat %}", **context).comments
     assert comment.endswith(
-        "page is a blog.Comment, without the mixin; object is a blog.Term, whose key cannot be counted by; "
-        "item is a list, no object of a model."
+        "page is a blog.Comment, without the mixin; object is a blog.Term, whose primary key makes no valid ref; "
+        "item is a list, not an object of a model."
     )
 
 

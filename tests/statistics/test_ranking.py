@@ -304,7 +304,7 @@ def test_tag_for_a_visitor_who_may_not_see_numbers(articles: list[Article], sett
     ("model", "said"),
     [
         (PageViewStatistics, "the database of the statistics fails"),
-        (Article, "The most viewed of blog.article are not shown"),
+        (Article, "The most viewed objects of blog.article are not shown"),
     ],
     ids=["statistics", "objects"],
 )
