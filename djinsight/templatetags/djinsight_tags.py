@@ -41,11 +41,12 @@ def page_view_tracker(
 ) -> SafeString:
     """Count a view of an object when a visitor sees the page.
 
-    The tag shows nothing, and renders the script if the page needs it.
+    The tag shows nothing, and renders the script if the page needs it. Without ``obj``, it counts a view of the page's
+    object: the first tracked one among ``page``, ``object``, ``article``, ``post``, ``item`` and ``self`` in the
+    context. With ``obj=None`` it counts nothing.
 
     Args:
-        obj: The object; without it the first tracked one among ``page``, ``object``, ``article``, ``post``, ``item``
-            and ``self`` in the context. Nothing is rendered for None.
+        obj: The object; without it the page's.
         async_load: The browser does not wait for the script; False loads it in order with the page's other scripts.
         debug: The script writes to the browser's console, and the tag renders an HTML comment if it counts nothing.
 
@@ -73,11 +74,13 @@ def page_stats_display(
 ) -> SafeString:
     """Show views, visitors, and the times of the first and the last view of an object, as a list, live.
 
+    If sockets do not work, the page polls. The shortest interval of a page is that of all its numbers. It is at most a
+    day, and 30 seconds if no tag has one.
+
     Args:
         obj: The object; without it the page's, as ``page_view_tracker`` finds it.
         show_unique: Show the number of visitors.
-        refresh_interval: Seconds between two polls where sockets do not work. The shortest of a page applies to all of
-            its numbers, at most a day; without any it is 30.
+        refresh_interval: Seconds between two polls.
 
     For example, ``{% page_stats_display refresh_interval=60 %}``.
     """
@@ -91,11 +94,12 @@ def live_stats_counter(
 ) -> SafeString:
     """Show views and visitors of an object in one line, live. Screen readers announce changes.
 
+    If sockets do not work, the page polls. The shortest interval of a page is that of all its numbers, at most a day.
+
     Args:
         obj: The object; without it the page's, as ``page_view_tracker`` finds it.
         show_unique: Show the number of visitors.
-        refresh_interval: Seconds between two polls where sockets do not work. The shortest of a page applies to all of
-            its numbers, at most a day.
+        refresh_interval: Seconds between two polls.
 
     For example, ``{% live_stats_counter show_unique=False refresh_interval=10 %}``.
     """
@@ -227,7 +231,7 @@ def wagtail_page_stats_display(
     Args:
         page: The page; without it the page of the context.
         show_unique: Show the number of visitors.
-        refresh_interval: Seconds between two polls where sockets do not work, as ``page_stats_display`` has them.
+        refresh_interval: Seconds between two polls, as ``page_stats_display`` has them.
 
     For example, ``{% wagtail_page_stats_display %}``.
     """
