@@ -55,7 +55,7 @@ def abandon() -> None:
 def _forget_waiting() -> None:
     """Delete the counters of all refs that wait, in one call.
 
-    If Redis hung meanwhile, all of them together cost one more timeout, not one for each object.
+    If Redis hangs, all of them together cost one more timeout, not one for each object.
     """
     refs: list[ObjectRef] = []
     while _waiting:

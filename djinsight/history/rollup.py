@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 
 @dataclass(slots=True)
 class Sums:
-    """Sums over some views of one object. Times are Unix times in ms."""
+    """Sums over some views of one object, with the Unix times of the first and the last one in ms."""
 
     total_views: int
     unique_views: int

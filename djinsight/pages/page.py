@@ -232,7 +232,7 @@ class Page:
 
 def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
-    # Even isinstance() evaluates a lazy object: it costs the user two queries, and the CSRF token a cookie.
+    # Even isinstance() evaluates a lazy object. For the user this costs two queries, for the CSRF token a cookie.
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
 
 

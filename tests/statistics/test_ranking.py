@@ -246,7 +246,7 @@ def test_what_depends_on_somebody_wants_a_queryset(articles: list[Article]) -> N
             proxy = True
             app_label = "blog"
 
-    with pytest.raises(ValueError, match=r"by public\(\) with arguments"):
+    with pytest.raises(ValueError, match=r"public\(\) of blog\.Story needs arguments"):
         Story.most_viewed()
 
 
