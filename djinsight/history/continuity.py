@@ -133,7 +133,7 @@ def without_persisted(
 ) -> tuple[list[Entry], list[BadEntry]]:
     """Return ``good`` and ``bad`` without the entries that the tables have already.
 
-    The tables are asked only while the cursor is among entries that may have been persisted before.
+    The tables are read only while the cursor is among entries that may have been persisted before.
     """
     until = cursor.suspect_until
     if not until:

@@ -50,7 +50,8 @@ def set_totals(
         unique_views: Its unique visitors, None to leave them as they are.
 
     Raises:
-        ValueError: A number is negative or above ``MAX_TOTAL``, or there would be more unique views than views.
+        ValueError: A number is negative or above ``MAX_TOTAL``, there would be more unique views than views, or the
+            model of ``ref`` is not installed.
         CountingUnavailable: Redis does not answer, or its data is another site's. Nothing was set.
         RuntimeError: The caller is in a transaction.
     """
@@ -74,7 +75,7 @@ def merge(source: ObjectRef, into: ObjectRef) -> dict[ObjectRef, Snapshot]:
     Log rows, totals and sums by day and hour move. A visitor that the log has for both objects counts once.
 
     Raises:
-        ValueError: Both are one object.
+        ValueError: Both are one object, or the model of one is not installed.
         CountingUnavailable: Redis does not answer, or its data is another site's. Nothing was moved.
         RuntimeError: The caller is in a transaction.
     """

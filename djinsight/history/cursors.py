@@ -30,7 +30,9 @@ def lock_if_free(shard: int) -> PersistCursor | None:
 
 
 def lock_cursors_if_free() -> bool:
-    """Lock the cursors as ``lock_cursors`` does, and return True; or lock none if another transaction has one.
+    """Lock the cursors as ``lock_cursors`` does, and return True.
+
+    If another transaction has locked one of them, lock none, and return False.
 
     A database that cannot skip locked rows, such as SQLite, waits for the locks.
 

@@ -22,7 +22,7 @@ from djinsight.tracked.refs import ObjectRef, ref_of_saved
 
 FRESH = 1.0  # seconds for which a number that was read together may be shown
 MAX_TOGETHER = 1000  # instances of one query that are read together
-MAX_REPEATS = 8  # reads of one attribute of one instance; beyond it the code polls the instance, which is read alone
+MAX_REPEATS = 8  # reads of one attribute of one instance; with more, it is polled, and so read alone
 MAX_QUERIES = 16  # queries that make instances at the same time
 
 _ATTRIBUTE = "djinsight_peers"  # of an instance's ``_state``
