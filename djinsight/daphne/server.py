@@ -30,7 +30,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
     it is not tested with, it logs one warning and serves as Daphne does.
     """
 
-    connections: dict[Any, dict[str, Any]]  # Daphne's: a protocol or request, and what it knows of it
+    connections: dict[Any, dict[str, Any]]  # Daphne's: its state of each protocol or request
     is_plain = False  # if it serves as Daphne does
 
     def run(self) -> None:
@@ -52,7 +52,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         super().listen_success(port)
         if self.is_plain:
             return
-        # Imported here, as they subclass what they are tested with: with another version they may not even load.
+        # Imported here, as these modules subclass Daphne's and Twisted's classes, and may not load with other versions.
         from djinsight.daphne import transport
         from djinsight.daphne.websocket import ShortTextProtocol
 

@@ -12,7 +12,7 @@ from djinsight.daphne.outbox import Outbox
 
 logger = logging.getLogger("djinsight.daphne")
 
-READ_SIZE = 1024  # bytes of a WebSocket that are read before the others have their turn; a view is about 400
+READ_SIZE = 1024  # bytes to read from a WebSocket before other connections are read; a view has about 400
 
 
 class Transport(tcp.Connection):
@@ -36,7 +36,7 @@ class Transport(tcp.Connection):
         self.outbox = outbox
 
     def startWriting(self) -> None:
-        """Have what waits written: by the outbox, or by the reactor if the kernel has not taken the last write."""
+        """Have the buffer written by the outbox, or by the reactor if the kernel has not taken the last write."""
         if self.outbox is None or self.dataBuffer:
             super().startWriting()  # type: ignore[no-untyped-call]
         else:

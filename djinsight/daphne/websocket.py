@@ -9,12 +9,12 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from djinsight.daphne import transport
 
-SHORT = 4096  # bytes of a text frame that takes the fast path; djinsight takes no longer ones
-TEXT = 0x81  # the first byte of a text in one frame, without extensions (RFC 6455, 5.2)
+SHORT = 4096  # most bytes of a text frame on the fast path; djinsight accepts no longer frames
+TEXT = 0x81  # the first byte of a text message in one frame, without extensions (RFC 6455, 5.2)
 MASKED = 0x80  # the flag of a client's frame in the second byte, beside the length
 TWO_BYTES = 126  # the length that says that it is in the next two bytes
 
-# Attributes of autobahn's that the fast path reads. If a version has one of them no longer, no frame takes that path.
+# Attributes of autobahn's that the fast path reads. If a version lacks one of them, no frame takes the fast path.
 ASKED = (
     "autoPingTimeoutCall",
     "current_frame",
@@ -30,8 +30,8 @@ _long_header = Struct(">BBH").pack
 class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
     """Reads and writes short text frames by itself, and leaves all others to autobahn.
 
-    autobahn, Daphne's WebSocket library, takes a frame in a dozen steps, each of which a subclass may change: it reads
-    a view in 22 us where the fast path takes 2.5, and writes the answer in 10 where that takes 1.5. A frame that is
+    autobahn, Daphne's WebSocket library, handles a frame in a dozen steps, and a subclass may change each. It reads
+    a view in 22 us and writes the answer in 10. The fast path reads it in 2.5 us and writes it in 1.5. A frame that is
     not read here (a fragment, binary, a ping, a close, compressed, not in ASCII, against the rules) is read, answered
     or refused by autobahn. Only autobahn's traffic statistics, which Daphne does not read, lack the short frames.
 
@@ -39,14 +39,14 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
     are overridden, so that nothing is formatted for each read and each write.
     """
 
-    data: bytes  # autobahn's: what has come and is not read
+    data: bytes  # autobahn's: the received bytes that are not handled yet
     longest = 0  # bytes of a frame that takes the fast path, once the socket is open; at most the server's limits
 
     # autobahn copies these options from the factory to each socket, and formats them all for its log.
     # ``connectionMade`` copies them instead.
     CONFIG_ATTRS: tuple[str, ...] = ()
 
-    # Looked up twice a frame by the server; Daphne's own, in Python, returns the same.
+    # The server hashes a socket twice for each frame. Daphne's own method, in Python, returns the same value.
     __hash__ = object.__hash__
 
     def connectionMade(self) -> None:
@@ -67,14 +67,14 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
             connection.write_by(self.server.outbox)
 
     def dataReceived(self, data: bytes) -> None:
-        """Handle what one read has brought: a part of a frame, or several frames."""
+        """Handle the bytes of one read: a part of a frame, or several frames."""
         if self.longest and self._is_between_messages():
             data, self.data = self.data + data, b""
             at = 0
             while (bounds := short_text(data, at, self.longest)) is not None:
                 begin, end = bounds
                 if end > len(data):
-                    self.data = data[at:]  # the rest of it is on its way
+                    self.data = data[at:]  # the rest of the frame has not come yet
                     return
                 payload = unmask(data[begin - 4 : begin], data[begin:end])
                 if not payload.isascii():
@@ -115,7 +115,7 @@ class ShortTextProtocol(WebSocketProtocol):  # type: ignore[misc]
             self.transport.write(data)
 
     def check_timeouts(self) -> None:
-        """Ping or close the socket if that is due: every two seconds of each socket, and nearly always nothing is."""
+        """Ping or close the socket if that is due. Daphne calls this every two seconds, and it rarely is."""
         now, server = time.time(), self.server
         due = now - self.last_ping > server.ping_interval or 0 <= server.websocket_timeout < now - self.socket_opened
         if due or self.state != self.STATE_OPEN:
@@ -135,13 +135,13 @@ def short_text(data: bytes, at: int, longest: int) -> tuple[int, int] | None:
     """Return where the payload of the frame at ``at`` begins and ends, if it is a short text frame.
 
     Args:
-        data: What has come of a socket.
+        data: The bytes that were received from a socket.
         at: Where a frame begins in ``data``.
         longest: The longest payload, in bytes.
 
     Returns:
-        The bounds of the payload; its mask is in the four bytes before. The end may be past that of ``data``. None if
-        too little has come to know, or if the frame is anything but a masked text of 1 to ``longest`` bytes.
+        The bounds of the payload. Its mask is in the four bytes before. The end may be past that of ``data``.
+        None if too few bytes have come to tell, or if the frame is not a masked text frame of 1 to ``longest`` bytes.
     """
     if len(data) - at < 8 or data[at] != TEXT:
         return None
@@ -151,7 +151,7 @@ def short_text(data: bytes, at: int, longest: int) -> tuple[int, int] | None:
         length = data[at + 2] << 8 | data[at + 3]
         begin = at + 8
         if length < TWO_BYTES:
-            return None  # two bytes where one would do are against the rules
+            return None  # against RFC 6455: one byte would do
     elif length > TWO_BYTES:
         return None
     return (begin, begin + length) if 0 < length <= longest else None

@@ -1,1 +1,1 @@
-"""Views written to the database exactly once."""
+"""History: write the views to the database exactly once, and keep, correct and delete what is written."""

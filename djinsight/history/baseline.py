@@ -1,4 +1,4 @@
-"""What the database has: how far each shard is persisted, and the totals up to there."""
+"""Baseline: how far the database has each shard's stream, and the totals up to there."""
 
 from __future__ import annotations
 
@@ -24,10 +24,18 @@ logger = logging.getLogger("djinsight.history")
 
 
 def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
-    """The totals of ``refs`` and the cursor they belong to. Raises CountingUnavailable.
+    """Return the persisted totals of ``refs`` and the cursor that they belong to.
 
-    The cursor moves in the transaction that writes the totals: where it stands the same before and after, what was
-    read in between belongs to it, at any isolation level.
+    The cursor moves in the transaction that writes the totals. So totals belong to a cursor that is the same before
+    and after they are read, at any isolation level.
+
+    Args:
+        shard: The shard of all ``refs``.
+        refs: The objects.
+        moment: The time that tells the day of today's views.
+
+    Raises:
+        CountingUnavailable: The database does not answer, or the cursor moved during each of ``TRIES`` reads.
     """
     with database.reading():
         before = _cursor(shard)
@@ -41,20 +49,25 @@ def load(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persiste
 
 
 def identify() -> str:
-    """Return what tells our database from another site's: the times of its first migrations, as a hash.
+    """Return a hash that tells our database from another site's, or ``""`` if it cannot be read.
 
-    They are never the same by chance, they are there before the first view, and each process reads the same ones. A
-    copy of the database has them too. ``""`` if the database does not answer or is not migrated.
+    The hash is made of the times of the first migrations. These times are never the same by chance, they are there
+    before the first view, and each process reads the same ones. A copy of the database has the same hash. The hash
+    cannot be read if the database does not answer or is not migrated.
     """
     connection = connections[database.alias()]
     recorder = MigrationRecorder(connection)
     first = Q(app="contenttypes", name="0001_initial") | Q(app="djinsight", name="0001_initial")
     try:
-        # A failing query must not spoil the caller's transaction. Without one, a page needs none to read.
+        # A failing query must not break the caller's transaction. If the caller has none, reading needs none.
         with transaction.atomic(using=connection.alias) if connection.in_atomic_block else nullcontext():
             rows = list(recorder.migration_qs.filter(first).order_by("app").values_list("app", "applied"))
     except DatabaseError as error:
-        logger.warning("the database does not tell which one it is: %s", error)
+        logger.warning(
+            "the database does not answer, so only the secret key proves that the data in Redis is this site's. Check"
+            " the database: %s",
+            error,
+        )
         return ""
     if "djinsight" not in dict(rows):
         return ""

@@ -1,4 +1,4 @@
-"""Old rows of the log, deleted in batches. Totals and sums stay."""
+"""Cleanup: delete old rows of the log in batches. Totals and sums stay."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from djinsight.models import PageViewLog
 
 
 def older_than(days: int) -> QuerySet[PageViewLog]:
-    """The log rows of views that are more than ``days`` times 24 hours ago."""
+    """Return the log rows of views that are more than ``days`` times 24 hours ago."""
     return database.rows(PageViewLog).filter(timestamp__lt=timezone.now() - timedelta(days=days))
 
 
 def clean_up(days: int | None = None) -> Iterator[int]:
-    """Delete log rows older than ``days`` (``DJINSIGHT_CLEANUP_DAYS``), oldest first; yields how many after each batch.
+    """Delete old log rows, the oldest first, and yield the number of deleted rows after each batch.
 
-    A batch is at most ``DJINSIGHT_BATCH_SIZE`` rows, deleted by their primary keys in a transaction of its own: no
-    table is locked, and who stops in between has deleted whole batches.
+    A batch is at most ``DJINSIGHT_BATCH_SIZE`` rows. They are deleted by their primary keys in a transaction of their
+    own, so no table is locked, and a caller that stops early has deleted whole batches.
+
+    Args:
+        days: The age of the rows, in days of 24 hours; None for ``DJINSIGHT_CLEANUP_DAYS``.
     """
     old = older_than(conf.cleanup_days if days is None else days).order_by("timestamp")
     while pks := list(old.values_list("pk", flat=True)[: conf.batch_size]):

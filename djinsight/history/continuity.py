@@ -1,7 +1,8 @@
-"""Continuity: is the stream still the one that the cursor was taken from, and what of it is missing?
+"""Continuity: find out if the stream continues at the cursor, and how many entries are missing.
 
-Entries have numbers, dense within an epoch. Redis keeps the last number it gave and the last one it was trimmed to;
-the cursor keeps the last one that is persisted. Ids alone would not do: they follow a clock.
+Entries have numbers, which are dense within an epoch. Redis keeps the last number that it gave and the last one that
+it was trimmed to. The cursor keeps the last number that is persisted. Ids alone are not enough, because they follow a
+clock.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ E = TypeVar("E")
 
 
 class Break(Enum):
-    """Why the stream does not go on at the cursor; the value is what was lost by it."""
+    """Reasons why the stream does not continue at the cursor; the value is the kind of loss to record."""
 
     ANEW = DataLoss.Kind.EPOCH  # Redis lost its data
     BACK = DataLoss.Kind.ROLLBACK  # Redis came back with older data
-    BELOW = None  # only the stream is gone, and the next one has lower ids: what is lost is known by the numbers
+    BELOW = None  # only the stream is gone, and the next one has lower ids; the numbers tell what is lost
 
 
 def broken(cursor: PersistCursor, head: Head) -> Break | None:
-    """Whether what Redis has now does not continue what ``cursor`` is behind of."""
+    """Return why the stream no longer continues at ``cursor``, or None if it does."""
     if not head.epoch:
         return Break.ANEW
     if cursor.epoch != head.epoch:
-        # An epoch that we have seen the end of: somebody restored it.
+        # If we have recorded the end of this epoch, Redis was restored from a backup of it.
         ended = database.rows(DataLoss).filter(shard=cursor.shard, epoch=head.epoch).exists()
         return Break.BACK if ended else Break.ANEW
-    # What is persisted stays in the stream until it is trimmed, and then Redis knows that it was.
+    # A persisted entry stays in the stream until it is trimmed, and then Redis keeps the number it was trimmed to.
     if head.trimmed < cursor.last_seq and not head.holds_cursor and not _goes_on(cursor, head):
         return Break.BACK
     oldest = head.oldest
@@ -46,9 +47,10 @@ def broken(cursor: PersistCursor, head: Head) -> Break | None:
 
 
 def _goes_on(cursor: PersistCursor, head: Head) -> bool:
-    """Whether the numbers do: somebody else trimmed what a worker had committed and was about to trim.
+    """Return if the numbers continue at ``cursor``, although neither its entry nor a trim of ours is in Redis.
 
-    Older data would hold a number that is persisted, under another id, or would not have got as far.
+    Then another program trimmed what a worker had committed and was about to trim. Older data would hold a persisted
+    number under another id, or its last number would be lower than the cursor's.
     """
     if head.oldest is None:
         return head.seq >= cursor.last_seq
@@ -56,7 +58,7 @@ def _goes_on(cursor: PersistCursor, head: Head) -> bool:
 
 
 def goes_back(cursor: PersistCursor, batch: Sequence[Entry | BadEntry]) -> bool:
-    """Whether numbers come again: between two pages of ``batch`` Redis came back with older data."""
+    """Return if a number of ``batch`` does not grow: Redis came back with older data between two pages."""
     seq = cursor.last_seq
     for entry in batch:
         if isinstance(entry, Entry):
@@ -69,8 +71,8 @@ def goes_back(cursor: PersistCursor, batch: Sequence[Entry | BadEntry]) -> bool:
 def begin_anew(cursor: PersistCursor, stream: Stream, why: Break) -> None:
     """Set ``cursor`` to the beginning of the stream, and make Redis load its counters again.
 
-    What is in the stream now may be persisted already. Redis is told before the transaction ends: should it not be
-    committed, the epochs differ and all this is done once more.
+    The entries in the stream now may be persisted already. Redis gets the new epoch before the transaction ends. If
+    the transaction is not committed, the epochs differ, and the next run does all this again.
     """
     epoch = loading.new_epoch()
     newest = stream.begin_epoch(epoch, drop_shed=why is Break.BACK)
@@ -79,15 +81,27 @@ def begin_anew(cursor: PersistCursor, stream: Stream, why: Break) -> None:
 
 
 def begin_numbers(cursor: PersistCursor, batch: Sequence[Entry | BadEntry], last: int) -> None:
-    """Expect the numbers of ``batch``, the first one since the stream is read anew; ``last`` where it is empty."""
+    """Move the cursor's number to just before ``batch``, the first one since the stream is read from its beginning.
+
+    Args:
+        cursor: The cursor of the shard.
+        batch: The entries that were read.
+        last: The number for the cursor if ``batch`` has no readable entry.
+    """
     cursor.last_seq = next((entry.seq - 1 for entry in batch if isinstance(entry, Entry)), last)
 
 
 def missing(cursor: PersistCursor, batch: Sequence[Entry | BadEntry], last: int | None) -> Iterator[int]:
-    """How many entries are lost in each gap of ``batch``; moves the cursor's number behind it.
+    """Yield the number of lost entries for each gap of ``batch``, then move the cursor's number to its end.
 
-    ``last`` is the number that Redis gave last before ``batch`` was read, None where ``batch`` does not go to the
-    stream's end. A bad entry fills a gap where its number is in it; somebody else's garbage takes none.
+    A bad entry fills a gap if its number is in the gap. An entry that another program wrote has no number, and fills
+    none.
+
+    Args:
+        cursor: The cursor of the shard.
+        batch: The entries after the cursor.
+        last: The last number that Redis gave before ``batch`` was read; None if ``batch`` does not reach the end of
+            the stream.
     """
     bad: set[int] = set()
     seq = cursor.last_seq
@@ -100,7 +114,7 @@ def missing(cursor: PersistCursor, batch: Sequence[Entry | BadEntry], last: int 
             yield from _gap(seq, entry.seq - 1, bad)
             seq = max(seq, entry.seq)
     if last is None:
-        while seq + 1 in bad:  # the next batch does not know of it
+        while seq + 1 in bad:  # the next batch does not have these bad entries
             seq += 1
     else:
         yield from _gap(seq, last, bad)
@@ -117,14 +131,17 @@ def _gap(before: int, until: int, bad: set[int]) -> Iterator[int]:
 def without_persisted(
     cursor: PersistCursor, good: list[Entry], bad: list[BadEntry]
 ) -> tuple[list[Entry], list[BadEntry]]:
-    """Without what the tables have, while the cursor walks entries that may have been persisted before."""
+    """Return ``good`` and ``bad`` without the entries that the tables have already.
+
+    The tables are read only while the cursor is among entries that may have been persisted before.
+    """
     until = cursor.suspect_until
     if not until:
         return good, bad
     views = [entry for entry in good if entry.detail and not follows(entry.entry_id, until)]
     letters = [entry for entry in bad if not follows(entry.entry_id, until)]
-    known = _logged(views) | _set_aside(cursor.shard, letters)
-    # Sums are made by persist alone, and never while the stream is in doubt: those that it meets again are persisted.
+    known = _logged(views) | _dead_lettered(cursor.shard, letters)
+    # Only persist makes sums, and never while entries may have been persisted before. So a sum here is persisted.
     known |= {id(entry) for entry in good if entry.detail is None and not follows(entry.entry_id, until)}
     if not follows(until, cursor.last_id):
         cursor.suspect_until = ""
@@ -132,6 +149,7 @@ def without_persisted(
 
 
 def _logged(views: Sequence[Entry]) -> set[int]:
+    """Return the ``id()`` of each entry of ``views`` that is in the log."""
     known: set[int] = set()
     for part in _parts(views):
         since = days.datetime_of(min(entry.ms for entry in part))
@@ -145,7 +163,8 @@ def _logged(views: Sequence[Entry]) -> set[int]:
     return known
 
 
-def _set_aside(shard: int, letters: Sequence[BadEntry]) -> set[int]:
+def _dead_lettered(shard: int, letters: Sequence[BadEntry]) -> set[int]:
+    """Return the ``id()`` of each entry of ``letters`` that is a dead letter already."""
     known: set[int] = set()
     for part in _parts(letters):
         found = database.rows(DeadLetter).filter(shard=shard, entry_id__in=[entry.entry_id for entry in part])
@@ -160,7 +179,7 @@ def _parts(entries: Sequence[E]) -> Iterator[Sequence[E]]:
 
 
 def follows(entry_id: str, other: str) -> bool:
-    """Whether a stream id comes after another."""
+    """Return if the stream id ``entry_id`` comes after ``other``."""
     return _order(entry_id) > _order(other)
 
 

@@ -1,8 +1,8 @@
-"""Corrections: numbers of objects that somebody sets, moves to another object, or takes a visitor out of.
+"""Corrections: set an object's numbers, move them to another object, or delete what is kept of a visitor.
 
-A correction holds for what was counted until it was made; what is counted meanwhile adds to it. For that the stream is
-persisted first. The numbers in Redis are made anew after it, and a mark in the stream tells whoever has read the
-database before the correction to read it again.
+A correction holds for the views that were counted before it. Views that are counted during it add to it. For that, the
+stream is persisted first. After a correction the counters in Redis are loaded again. A mark in the stream makes each
+process that read the database before the correction read it again.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
 from djinsight.tracked.rows import Key
 
-MAX_TOTAL = 2**53 // 100_000  # a version on the wire is exact up to there
+MAX_TOTAL = 2**53 // 100_000  # a version on the wire is exact up to this total
 
 
 def set_totals(
     ref: ObjectRef, *, total_views: int | None = None, unique_views: int | None = None
 ) -> dict[ObjectRef, Snapshot]:
-    """Set what is counted of an object until now. Return its live numbers.
+    """Set an object's total numbers up to now, and return its live numbers.
 
-    Its log and its sums by day and hour stay what was counted.
+    Its log and its sums by day and hour stay as they were counted.
 
     Args:
         ref: The object.
@@ -50,8 +50,9 @@ def set_totals(
         unique_views: Its unique visitors, None to leave them as they are.
 
     Raises:
-        ValueError: A number is negative or too large, or there would be more unique views than views.
-        CountingUnavailable: Redis does not answer, or what it has is another site's. Nothing was set.
+        ValueError: A number is negative or above ``MAX_TOTAL``, there would be more unique views than views, or the
+            model of ``ref`` is not installed.
+        CountingUnavailable: Redis does not answer, or its data is another site's. Nothing was set.
         RuntimeError: The caller is in a transaction.
     """
     for number in (total_views, unique_views):
@@ -69,13 +70,13 @@ def set_totals(
 
 
 def merge(source: ObjectRef, into: ObjectRef) -> dict[ObjectRef, Snapshot]:
-    """Move all views of ``source`` to ``into``. Return the live numbers of both.
+    """Move all views of ``source`` to ``into``, and return the live numbers of both.
 
-    Log rows, totals and sums by day and hour move. A visitor whom the log has seen at both counts once.
+    Log rows, totals and sums by day and hour move. A visitor that the log has for both objects counts once.
 
     Raises:
-        ValueError: Both are one object.
-        CountingUnavailable: Redis does not answer, or what it has is another site's. Nothing was moved.
+        ValueError: Both are one object, or the model of one is not installed.
+        CountingUnavailable: Redis does not answer, or its data is another site's. Nothing was moved.
         RuntimeError: The caller is in a transaction.
     """
     if source == into:
@@ -90,23 +91,23 @@ def merge(source: ObjectRef, into: ObjectRef) -> dict[ObjectRef, Snapshot]:
 
 
 def forget_visitor(visitor: str) -> int:
-    """Delete what is kept of a visitor; return how many log rows. The numbers of objects stay.
+    """Delete what is kept of a visitor, and return the number of deleted log rows. The numbers of objects stay.
 
     Args:
-        visitor: The visitor as the log has it.
+        visitor: The visitor's hash, as the log has it.
 
     Raises:
-        ValueError: There is no such visitor, as the text is empty.
-        CountingUnavailable: Redis does not answer, or what it has is another site's.
+        ValueError: The string is empty, so it names no visitor.
+        CountingUnavailable: Redis does not answer, or its data is another site's.
         RuntimeError: The caller is in a transaction.
     """
     if not visitor:
-        raise ValueError("expected a visitor but got an empty text")
+        raise ValueError("expected a visitor but got an empty string")
     shards = range(conf.redis_shards)
     with _answers():
         for shard in shards:
             _drain(shard)
-            # Views that come meanwhile are those of a visitor whom nobody has seen.
+            # Views that arrive from now on count as those of a new visitor.
             connections.sync_client(shard).delete(Keys(shard).of_visitor(visitor))
     rows = database.rows(PageViewLog).filter(visitor=visitor).order_by("pk")
     deleted = 0
@@ -118,6 +119,7 @@ def forget_visitor(visitor: str) -> int:
 
 @contextmanager
 def _answers() -> Iterator[None]:
+    """Raise CountingUnavailable if Redis does not answer."""
     try:
         yield
     except (redis.RedisError, OSError) as error:
@@ -126,7 +128,7 @@ def _answers() -> Iterator[None]:
 
 @contextmanager
 def _settled(refs: Iterable[ObjectRef]) -> Iterator[None]:
-    """Persist what was counted of ``refs``, before and after."""
+    """Persist the shards of ``refs`` before the block and after it."""
     shards = sorted(set(map(shard_of, refs)))
     with _answers():
         for shard in shards:
@@ -145,7 +147,7 @@ def _drain(shard: int) -> None:
 
 
 def _renew(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """Make the counters in Redis anew: loading alone never makes a number smaller."""
+    """Delete the counters of ``refs`` and load them again: loading alone never makes a number smaller."""
     with _answers():
         loading.forget(refs)
         return loading.load(refs)
@@ -168,7 +170,11 @@ def _rows(model: type[OfObject], ref: ObjectRef) -> QuerySet[Any]:
 
 
 def _merge_log(source: ObjectRef, into: ObjectRef) -> tuple[int, Counter[date]]:
-    """Move the log rows. Return how many unique views are no longer, and how many visitors of a day were at both."""
+    """Move the log rows.
+
+    Returns:
+        The number of views that are no longer unique, and the number of visitors that viewed both objects, by day.
+    """
     twice, at_both = 0, Counter[date]()
     visitors = database.rows(PageViewLog).filter(**_of(into)).exclude(visitor="")
     visitors = visitors.filter(visitor__in=_rows(PageViewLog, source).values("visitor"))
@@ -183,7 +189,7 @@ def _merge_log(source: ObjectRef, into: ObjectRef) -> tuple[int, Counter[date]]:
             objects: dict[date, set[Key]] = {}
             for _, pk, timestamp, is_unique, *key in views:
                 day = days.at(days.to_ms(timestamp) or 0).day
-                # As the counting script has it: known for as long as its session is kept.
+                # As in the counting script: a visitor is known for as long as its session is kept.
                 new = seen is None or (day - seen).days * 86_400 >= conf.redis_expiration
                 if is_unique and not new:
                     again.append(pk)
@@ -200,7 +206,16 @@ def _merge_log(source: ObjectRef, into: ObjectRef) -> tuple[int, Counter[date]]:
 def _merge_sums(
     model: type[OfObject], at: str, counts: Sequence[str], source: ObjectRef, into: ObjectRef, twice: Mapping[date, int]
 ) -> None:
-    """Move the sums by day or hour; ``twice`` is how many of a day's unique views are to be left out."""
+    """Move the sums by day or hour of ``source`` to ``into``.
+
+    Args:
+        model: The table of the sums.
+        at: The name of its column with the day or hour.
+        counts: The names of the columns to add.
+        source: The object whose sums move.
+        into: The object that gets them.
+        twice: The unique views to subtract, by day.
+    """
     while rows := list(_rows(model, source).order_by("pk")[: conf.batch_size]):
         there = _rows(model, into).filter(**{f"{at}__in": [getattr(row, at) for row in rows]})
         found = {getattr(row, at): row for row in there}

@@ -1,4 +1,4 @@
-"""The cursors' rows, which are the locks: whoever writes the tables of sums holds them, and takes them first."""
+"""Cursors: their rows are the locks. Code that writes the tables of sums takes and holds these locks first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from djinsight.models import PersistCursor
 
 
 def lock(shard: int) -> PersistCursor:
-    """The cursor, locked until the end of the transaction. An UPDATE locks in every database, SQLite too."""
+    """Return the cursor, locked until the end of the transaction. An UPDATE locks in every database, also in SQLite."""
     database.rows(PersistCursor).filter(shard=shard).update(moved_at=timezone.now())
     cursor: PersistCursor = database.rows(PersistCursor).get(shard=shard)
     return cursor
 
 
 def lock_if_free(shard: int) -> PersistCursor | None:
-    """The same, or None where somebody else has it. Where the database has no such lock, as SQLite, this waits too."""
+    """Return the cursor as ``lock`` does, or None if another transaction has locked it.
+
+    A database that cannot skip locked rows, such as SQLite, waits for the lock.
+    """
     if connections[database.alias()].features.has_select_for_update_skip_locked:
         free = database.rows(PersistCursor).filter(shard=shard).select_for_update(skip_locked=True)
         if not free:
@@ -27,9 +30,14 @@ def lock_if_free(shard: int) -> PersistCursor | None:
 
 
 def lock_cursors_if_free() -> bool:
-    """Lock the cursors as ``lock_cursors`` does, or none of them if somebody else has one; returns whether it has.
+    """Lock the cursors as ``lock_cursors`` does, and return True.
 
-    A database that cannot tell, as SQLite, waits, or raises django.db.OperationalError if it is told not to wait.
+    If another transaction has locked one of them, lock none, and return False.
+
+    A database that cannot skip locked rows, such as SQLite, waits for the locks.
+
+    Raises:
+        django.db.OperationalError: Such a database is told not to wait.
     """
     if connections[database.alias()].features.has_select_for_update_skip_locked:
         rows = database.rows(PersistCursor)
@@ -40,11 +48,15 @@ def lock_cursors_if_free() -> bool:
 
 
 def lock_cursors() -> None:
-    """Keep persist out until the end of the transaction, on every shard: for whoever else writes the same tables."""
-    # One by one and in order, so that two who lock all of them never wait for each other; and a write comes first, as
-    # SQLite does not let a transaction that has read wait for one that writes.
+    """Lock the cursors of all shards until the end of the transaction, so that persist waits.
+
+    Other code that writes the same tables calls this first.
+    """
+    # The cursors are locked one by one and in order, so that two transactions never wait for each other. A write comes
+    # first, because SQLite lets no transaction that has read wait for one that writes.
     _touch(0)
-    # Locking rows are read as they are now: at REPEATABLE READ a plain SELECT would fix what is read behind the locks.
+    # A locking read returns the rows as they are now. At REPEATABLE READ a plain SELECT would take the snapshot of the
+    # transaction too early, before it has the locks.
     known = set(database.rows(PersistCursor).select_for_update().values_list("shard", flat=True))
     missing = set(range(conf.redis_shards)) - known
     database.rows(PersistCursor).bulk_create([PersistCursor(shard=shard) for shard in missing], ignore_conflicts=True)

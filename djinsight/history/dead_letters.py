@@ -1,4 +1,4 @@
-"""Dead letters: stream entries that could not be stored, put in after all or thrown away."""
+"""Dead letters: stream entries that could not be stored. They are replayed (stored after all) or dropped."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ Label = tuple[str, str]  # app label and model name
 
 
 def replay(renamed: Mapping[Label, Label] | None = None) -> Iterator[tuple[int, int]]:
-    """Store the letters that can be read by now, each exactly once; yields letters stored and looked at, by batch.
+    """Store the letters that can be read by now, each exactly once.
 
-    In one transaction a batch's views are written and its letters deleted. What still cannot be read stays. Raises
-    redis.RedisError, CountingUnavailable and django.db.Error, always between two batches.
+    A batch's views are written and its letters deleted in one transaction. A letter that still cannot be read stays.
+    Errors are raised between two batches.
 
     Args:
-        renamed: The names of models that were renamed or moved, each with the name that it has now. Their counters
-            under the name before are deleted.
+        renamed: The old labels of models that were renamed or moved, each with its new label. The counters under the
+            old labels are deleted.
+
+    Yields:
+        The number of stored letters and the number of examined letters, for each batch.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        CountingUnavailable: The live numbers cannot be loaded.
+        django.db.Error: The database fails.
     """
     renamed = renamed or {}
     at = 0
@@ -47,14 +55,14 @@ def replay(renamed: Mapping[Label, Label] | None = None) -> Iterator[tuple[int, 
 
 
 def drop() -> Iterator[int]:
-    """Delete all letters; yields how many after each batch."""
+    """Delete all letters, and yield the number of deleted letters after each batch."""
     while pks := list(database.rows(DeadLetter).order_by("pk").values_list("pk", flat=True)[: conf.batch_size]):
         deleted, _ = database.rows(DeadLetter).filter(pk__in=pks).delete()
         yield deleted
 
 
 def forget(visitor: str) -> int:
-    """Delete the letters that are views of ``visitor``, and return how many."""
+    """Delete the letters that are views of ``visitor``, and return the number of deleted letters."""
     deleted, at = 0, 0
     while letters := list(database.rows(DeadLetter).filter(pk__gt=at).order_by("pk")[: conf.batch_size]):
         at = letters[-1].pk
@@ -66,7 +74,7 @@ def forget(visitor: str) -> int:
 
 
 def _read(letters: Sequence[DeadLetter], renamed: Mapping[Label, Label]) -> dict[int, Entry]:
-    """The letters that are readable views of installed models, by their primary keys."""
+    """Return the letters that are readable views of installed models, by their primary keys."""
     read = {letter.pk: _entry(letter) for letter in letters}
     entries = {pk: _renamed(entry, renamed) for pk, entry in read.items() if isinstance(entry, Entry)}
     types = ids_of({entry.ref for entry in entries.values()})
@@ -88,7 +96,10 @@ def _entry(letter: DeadLetter) -> Entry | BadEntry | None:
 
 
 def _new(entries: dict[int, Entry]) -> dict[object, Entry]:
-    """Without what the log has: a stream that came back with older data may have brought a letter twice."""
+    """Return ``entries`` without the views that the log has, by view id.
+
+    A stream that came back with older data may have brought a letter twice.
+    """
     by_view = {(entry.detail.view_id if entry.detail else pk): entry for pk, entry in entries.items()}
     if not by_view:
         return {}

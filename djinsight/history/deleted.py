@@ -1,6 +1,7 @@
-"""Deleted objects whose statistics are still to go: noted in Redis while a worker has the cursors, for its next run.
+"""Deleted objects whose statistics are still there: noted in Redis for the next run of persist.
 
-A note that Redis loses is made up for by the next view of the object, or by the cleanup.
+An object is noted if a worker has the cursors when the object is deleted. If Redis loses a note, the next view of the
+object or the nightly cleanup deletes the statistics.
 """
 
 from __future__ import annotations
@@ -12,20 +13,28 @@ from djinsight.counting.keys import Keys, by_shard
 from djinsight.exceptions import InvalidRef
 from djinsight.tracked.refs import ObjectRef
 
-MAX_NOTED = 1000  # objects a run takes
+MAX_NOTED = 1000  # objects that one run takes
 
 
 def note(refs: Iterable[ObjectRef]) -> None:
-    """Leave ``refs`` to persist. Raises redis.RedisError."""
+    """Note ``refs`` for the next run of persist.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
     for shard, group in by_shard(refs).items():
         connections.sync_client(shard).sadd(Keys(shard).deleted, *map(str, group))
 
 
 def noted(shard: int) -> list[ObjectRef]:
-    """Return some of the noted refs of ``shard``, at most ``MAX_NOTED``. Raises redis.RedisError."""
+    """Return some of the noted refs of ``shard``, at most ``MAX_NOTED``.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
     client, name = connections.sync_client(shard), Keys(shard).deleted
     if client.type(name) not in {b"set", b"none"}:
-        client.delete(name)  # somebody has written over it
+        client.delete(name)  # another program has written over it
     found: list[ObjectRef] = []
     for each in client.srandmember(name, MAX_NOTED):
         try:
@@ -36,6 +45,10 @@ def noted(shard: int) -> list[ObjectRef]:
 
 
 def drop(shard: int, refs: Sequence[ObjectRef]) -> None:
-    """Take ``refs``, which are dealt with, off the notes. Raises redis.RedisError."""
+    """Delete the notes of ``refs``, whose statistics are deleted.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
     if refs:
         connections.sync_client(shard).srem(Keys(shard).deleted, *map(str, refs))

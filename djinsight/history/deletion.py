@@ -1,4 +1,4 @@
-"""What goes when a tracked object is deleted: its statistics, its summaries and its counters. Its log rows stay."""
+"""Deletion: delete the statistics, summaries and counters of a deleted object. Its log rows stay."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _waiting: WeakKeyDictionary[Any, dict[ObjectRef, None]] = WeakKeyDictionary()  #
 
 
 def connect() -> None:
-    """Listen to the deletion of tracked objects, and only those: a listener slows the deletion of its sender.
+    """Listen to the deletion of tracked objects only, because a listener slows the deletion of its sender.
 
-    Of a multi-table inheritance it is the model that names the object whose deletion counts: a child that goes and
-    leaves its parent there takes no numbers along. Proxies send for themselves.
+    With multi-table inheritance, the listener is on the model that gives the object its ref. If a child is deleted and
+    its parent stays, the numbers stay. Proxies send signals of their own.
     """
     naming = set(map(tracked_model, tracked_models()))
     for model in apps.get_models():
@@ -44,69 +44,82 @@ def connect() -> None:
 
 
 def forget(instance: models.Model, using: str, **kwargs: Any) -> None:
-    """Delete the rows and the counters of ``instance`` once its deletion is committed.
+    """Delete the rows and the counters of ``instance`` after its deletion is committed.
 
-    Not in its transaction, which locks rows in an order of its own and may be a long one: persist would wait for it,
-    or both for each other. Where there is an object of that key again by then, it has the numbers.
+    The caller's transaction locks rows in an order of its own, and may be long. If the rows were deleted within it,
+    persist would wait for it, or both for each other. If an object with the same key exists after the commit, it keeps
+    the numbers.
     """
     try:
         ref = ObjectRef.of(instance)
     except InvalidRef:
-        return  # its key makes no ref, so that it was never counted
+        return  # its key makes no ref, so it was never counted
     waiting = _waiting.setdefault(connections[using], {})
     waiting[ref] = None
-    # Each one asks: those that are asked for within a savepoint are dropped with it. Robust: the deletion is done, and
-    # what the site has to do after it comes next.
+    # Each deletion registers the callback, because callbacks that are registered within a savepoint are dropped with
+    # it. The callback is robust: the deletion is done, and an error here must not stop the site's own callbacks.
     transaction.on_commit(partial(_committed, waiting), using=using, robust=True)
 
 
 def _committed(waiting: dict[ObjectRef, None]) -> None:
-    """Wait for the end of a transaction in our database, too, if it is another one."""
+    """Wait for the end of the transaction in our database, too, if the object is in another database."""
     if not waiting:
         return
     try:
-        # Also this asks the database, if it is not connected.
+        # This call opens a connection to the database if there is none.
         transaction.on_commit(partial(_forget_waiting, waiting), using=database.alias(), robust=True)
     except DatabaseError as error:
-        logger.warning("the statistics of %d deleted objects stay until persist runs: %s", len(waiting), error)
+        logger.warning(
+            "the statistics of %d deleted objects stay until persist runs, as the database does not answer: %s",
+            len(waiting),
+            error,
+        )
         _leave(list(waiting))
         waiting.clear()
 
 
 def _forget_waiting(waiting: dict[ObjectRef, None]) -> None:
-    """The first call after a commit takes all, also those whose deletion was rolled back: they are not missing."""
+    """Delete the numbers of all ``waiting`` objects that are gone, or note the objects for persist.
+
+    The first call after a commit takes all of them. An object whose deletion was rolled back still exists, so it keeps
+    its numbers.
+    """
     refs = list(waiting)
     waiting.clear()
     if not refs:
         return
     try:
-        # Persist may have the cursors for seconds: whoever deletes an object does not wait for it.
+        # Persist may have the cursors for seconds. Code that deletes an object does not wait for them.
         with database.without_waiting(), database.write():
             if lock_cursors_if_free():
                 forget_missing(refs)
                 return
     except DatabaseError as error:
-        logger.warning("the statistics of %d deleted objects stay until persist runs: %s", len(refs), error)
+        logger.warning(
+            "the statistics of %d deleted objects stay until persist runs, as the database cannot delete them now: %s",
+            len(refs),
+            error,
+        )
     _leave(refs)
 
 
 def _leave(refs: Sequence[ObjectRef]) -> None:
-    """Note ``refs`` for persist; what cannot be noted is for the nightly cleanup."""
+    """Note ``refs`` for persist. If Redis does not answer, the nightly cleanup finds them."""
     if conf.testing:
         return
     try:
         with connections_to_redis.patience(min(conf.page_timeout, conf.redis_timeout)):
             deleted.note(refs)
     except (redis.RedisError, OSError) as error:
-        text = "the statistics of %d deleted objects stay until djinsight.cleanup runs: %s"
+        text = "the statistics of %d deleted objects stay until djinsight.cleanup runs, as Redis does not answer: %s"
         logger.warning(text, len(refs), error)
 
 
 def forget_missing(refs: Sequence[ObjectRef]) -> None:
-    """Delete the rows of those of ``refs`` whose object is gone, and their counters once that is committed.
+    """Delete the rows of each of ``refs`` whose object is gone, and its counters after the commit.
 
-    In a transaction that has the cursor. Persist calls it after it has written its sums: views of a deleted object
-    may have been on their way.
+    The caller is in a transaction that has locked the cursor. Persist calls this after it has written its sums,
+    because they may include late views of a deleted object.
     """
     for start in range(0, len(refs), conf.batch_size):
         gone = missing(refs[start : start + conf.batch_size])
@@ -116,10 +129,10 @@ def forget_missing(refs: Sequence[ObjectRef]) -> None:
 
 
 def missing(refs: Sequence[ObjectRef]) -> list[ObjectRef]:
-    """Return those of ``refs`` whose object is gone.
+    """Return the refs whose object is gone.
 
-    Not those whose own database does not answer, if it is another one: they are found with their next view, or by the
-    nightly cleanup.
+    If an object is in another database, and that one does not answer, the object does not count as gone. Its next view
+    or the nightly cleanup finds it.
     """
     found: list[ObjectRef] = []
     for rows, group in objects.by_model(refs):
@@ -129,7 +142,13 @@ def missing(refs: Sequence[ObjectRef]) -> list[ObjectRef]:
             if rows.db == database.alias():
                 raise
             label = rows.model._meta.label
-            logger.warning('the database "%s" does not tell what of %s is deleted: %s', rows.db, label, error)
+            logger.warning(
+                'the database "%s" does not answer, so the statistics of deleted %s objects stay until'
+                " djinsight.cleanup runs: %s",
+                rows.db,
+                label,
+                error,
+            )
     return found
 
 

@@ -1,7 +1,7 @@
-"""Forgetting: the counters of deleted objects go from Redis, in a thread of its own.
+"""Forgetting: delete the counters of deleted objects from Redis, in a thread of its own.
 
-Whoever deletes an object waits for it, but not for long: a Redis that hangs is waited for once. The next deletion tries
-again to forget what could not be forgotten; what a process leaves is found by the nightly ``djinsight.cleanup``.
+Code that deletes an object waits for this, but not for long: if Redis hangs, only one deletion waits for it. The next
+deletion retries what failed. The nightly ``djinsight.cleanup`` finds the counters that a process leaves behind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from djinsight.exceptions import CountingUnavailable
 from djinsight.tracked.refs import ObjectRef
 
 WITHIN = 2.0  # seconds that a deletion waits for Redis
-MAX_WAITING = 100_000  # objects; past it the first ones are left to the nightly cleanup
+MAX_WAITING = 100_000  # objects; beyond it the oldest are left to the nightly cleanup
 
 _STATE = "forgetting deleted objects"
 
@@ -29,7 +29,10 @@ _last: Future[None] | None = None
 
 
 def forget(refs: Sequence[ObjectRef]) -> None:
-    """Delete the counters of ``refs``; wait for it ``WITHIN`` seconds, and not if Redis is behind or did not answer."""
+    """Delete the counters of ``refs``, and wait for it at most ``WITHIN`` seconds.
+
+    If earlier deletions still wait for Redis, the caller does not wait.
+    """
     global _last
     if conf.testing:
         return
@@ -37,16 +40,23 @@ def forget(refs: Sequence[ObjectRef]) -> None:
     _waiting.extend(refs)
     _last = _thread.submit(_forget_waiting)
     if not behind and wait([_last], WITHIN).not_done:
-        _failing("Redis is slow to forget the counters of %d deleted objects: nothing waits for it", len(refs))
+        _failing(
+            "Redis is slow to delete the counters of %d deleted objects. They are deleted when it answers; deletions do"
+            " not wait for it until then. Check Redis.",
+            len(refs),
+        )
 
 
 def abandon() -> None:
-    """Leave what waits to the nightly cleanup."""
+    """Drop the refs that wait; the nightly cleanup finds their counters."""
     _waiting.clear()
 
 
 def _forget_waiting() -> None:
-    """Take all at once: what came in while Redis hung costs one more timeout, and not one an object."""
+    """Delete the counters of all refs that wait, in one call.
+
+    If Redis hangs, all of them together cost one more timeout, not one for each object.
+    """
     refs: list[ObjectRef] = []
     while _waiting:
         refs.append(_waiting.popleft())
@@ -56,7 +66,10 @@ def _forget_waiting() -> None:
         loading.forget(refs)
     except CountingUnavailable as error:
         _waiting.extendleft(reversed(refs))
-        text = "the counters of %d deleted objects stay in Redis until the next deletion or djinsight.cleanup: %s"
+        text = (
+            "the counters of %d deleted objects stay in Redis until the next deletion or djinsight.cleanup, as Redis"
+            " does not answer: %s"
+        )
         _failing(text, len(refs), error)
     else:
         states.over(_STATE)

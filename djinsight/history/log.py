@@ -1,6 +1,7 @@
-"""The log: many rows at once, by the shortest way that the database has.
+"""Log: insert many rows at once, in the fastest way that the database has.
 
-Model instances and ``bulk_create`` take five times as long as the database takes to store the rows.
+Making model instances and calling ``bulk_create`` would take five times as long as the database takes to store the
+rows.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ COLUMNS = ("content_type_id", "object_id", *Detail._fields, "timestamp", "is_uni
 
 
 def write(entries: Sequence[Entry], types: Mapping[tuple[str, str], int]) -> None:
-    """Add a row for each view of ``entries`` that has its detail; ``types`` has the content type id of every model.
+    """Add a row for each view of ``entries`` that has its detail.
 
-    A database or a connection may have a character set without some of the characters that a client sends, as
-    MySQL's "utf8" and PostgreSQL's LATIN1. Such a database gets the texts in ASCII: no view stops its neighbours.
+    The character set of a database or connection may lack characters that a client sends, such as MySQL's "utf8" and
+    PostgreSQL's LATIN1. Such a database gets the strings in ASCII, so that no view stops its neighbours.
+
+    Args:
+        entries: The views.
+        types: The content type id of each model in ``entries``, by app label and model name.
+
+    Raises:
+        django.db.Error: The database fails for another reason.
     """
     try:
         with transaction.atomic(using=database.alias()):
@@ -37,7 +45,7 @@ def write(entries: Sequence[Entry], types: Mapping[tuple[str, str], int]) -> Non
     except DatabaseError:
         plain = [entry if entry.detail is None else entry._replace(detail=_in_ascii(entry.detail)) for entry in entries]
         if plain == list(entries) or connections[database.alias()].needs_rollback:
-            raise  # it has another reason, or took the transaction with it
+            raise  # the error has another reason, or has broken the transaction
         _insert(_rows(plain, types))
 
 
@@ -45,9 +53,9 @@ def _insert(rows: Iterator[Row]) -> None:
     connection = connections[database.alias()]
     table, columns = (connection.ops.quote_name(PageViewLog._meta.db_table), _columns(connection))
     with connection.cursor() as cursor:
-        # psycopg 3 has it, psycopg 2 has not.
+        # psycopg 3 has ``copy``, psycopg 2 does not.
         if connection.vendor == "postgresql" and hasattr(cursor.cursor, "copy"):
-            # Django wraps the errors of no more than the call.
+            # Django wraps the errors of the call only.
             with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -58,7 +66,7 @@ def _insert(rows: Iterator[Row]) -> None:
 
 
 def _in_ascii(detail: Detail) -> Detail:
-    """``detail`` with URLs as browsers write them, in percent-encoding, and "?" for other characters elsewhere."""
+    """Return ``detail`` in ASCII: URLs percent-encoded, as browsers do, and "?" for each such character elsewhere."""
     if "".join(filter(None, detail)).isascii():
         return detail
     plain = Detail._make(text and text.encode("ascii", "replace").decode() for text in detail)
@@ -84,5 +92,5 @@ def _rows(entries: Iterable[Entry], types: Mapping[tuple[str, str], int]) -> Ite
             continue
         if ms != at:  # views that were counted together share their time
             at, timestamp = ms, adapt(days.datetime_of(ms))
-        # psycopg 2 writes a number as a number, which PostgreSQL does not take for a boolean.
+        # A boolean, as psycopg 2 writes 1 as a number, which PostgreSQL does not take for a boolean.
         yield types[ref.app_label, ref.model_name], ref.pk, *detail, timestamp, unique == 1

@@ -1,7 +1,7 @@
 """Orphans: statistics and counters of objects that are gone.
 
-A deletion takes them along. Some stay: the database or Redis was down, or nobody told Django of the deletion, as with
-SQL or a cascade in the database.
+The deletion of an object deletes them, too. Some stay: the database or Redis was down, or Django did not delete the
+object itself. That is so with a DELETE in SQL, or a cascade in the database.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ logger = logging.getLogger("djinsight.history")
 
 
 def forget() -> int:
-    """Delete the statistics and the counters of objects that are gone; return of how many.
+    """Delete the statistics and the counters of objects that are gone, and return the number of these objects.
 
-    Two queries for each ``DJINSIGHT_BATCH_SIZE`` objects that have statistics, and as many for those in Redis, which is
-    scanned. Persist is kept out only while rows are deleted.
+    This takes two queries for each ``DJINSIGHT_BATCH_SIZE`` objects that have statistics, and two for each batch of
+    objects that a scan of Redis finds. Persist waits only while rows are deleted.
     """
     forgotten = 0
     for refs in _with_rows():
@@ -37,7 +37,12 @@ def forget() -> int:
             for refs in counted.refs(shard):
                 forgotten += _forget(refs)
         except (redis.RedisError, OSError) as error:
-            logger.warning("Redis does not tell what it has counters of, shard %d: %s", shard, error)
+            logger.warning(
+                "Redis does not answer, so counters of deleted objects may stay on shard %d until djinsight.cleanup"
+                " runs again: %s",
+                shard,
+                error,
+            )
     return forgotten
 
 

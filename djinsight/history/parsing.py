@@ -1,4 +1,4 @@
-"""Parsing: what each entry of the stream says, or why it cannot be stored. Pure."""
+"""Parsing: read each entry of the stream, or find out why it cannot be stored. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from djinsight.tracked.refs import ObjectRef
 MAX_MS = 2**43  # the year 2248
 
 _VIEW = [b"s", b"r", b"u", b"t", b"v", b"d"]  # the fields of one view, in the order in which the script writes them
-_SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # those of a sum of views
+_SUM = (b"s", b"r", b"t", b"n", b"q", b"w")  # the fields of a sum of views
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Entry(NamedTuple):
-    """One readable entry: one view with its detail, or ``views`` of them without (the stream had been full)."""
+    """One readable entry: one view with its detail, or a sum of ``views`` without detail.
+
+    The counting script makes sums while the stream is full.
+    """
 
     entry_id: str
     seq: int
@@ -40,7 +43,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadEntry:
-    """One entry that cannot be stored. ``seq`` is None where not even that could be read."""
+    """One entry that cannot be stored. ``seq`` is None if not even that could be read."""
 
     entry_id: str
     seq: int | None
@@ -49,7 +52,7 @@ class BadEntry:
 
 
 def parse(entry_id: str, parts: Sequence[bytes]) -> Entry | BadEntry:
-    """Return the entry whose fields have the names and values of ``parts``, in turn."""
+    """Return the entry that ``parts`` holds: the names and values of its fields, in turn."""
     try:
         if parts[::2] == _VIEW:
             seq, ref, flags, ms, visitor, payload = parts[1::2]
@@ -95,10 +98,14 @@ def _number(value: bytes) -> int:
 
 
 def check(detail: Detail) -> None:
-    """Refuse what a column cannot hold: the tables must never fail a whole batch. Raises ValueError."""
+    """Refuse a view that a column cannot hold, as one view must never fail a whole batch.
+
+    Raises:
+        ValueError: A value is too long, or has characters that cannot be stored.
+    """
     view_id, visitor, url, referrer, user_agent, ip_address = detail
     short = len(view_id) <= 36 and len(url) <= beacon.MAX_URL and len(referrer) <= beacon.MAX_URL
-    texts = view_id + url + referrer  # one look at all, as nearly all are short and plain
+    texts = view_id + url + referrer  # checked together, as nearly all are short and plain
     if not short or not texts.isascii() or "\0" in texts:
         _check_text("view id", view_id, 36)
         _check_text("url", url, beacon.MAX_URL)
@@ -113,7 +120,7 @@ def _check_text(name: str, text: str, limit: int) -> None:
         raise ValueError(f"expected a {name} that can be stored but it has a NUL or a lone surrogate")
 
 
-# What is the same for many views is looked at once; what is refused is not kept.
+# Values that many views share are checked once. A refused value is not cached.
 @lru_cache(maxsize=4096)
 def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> None:
     _check_text("visitor", visitor, 22)
@@ -145,12 +152,12 @@ def _time(value: bytes) -> int:
 
 @lru_cache(maxsize=256)
 def _flags(value: bytes) -> tuple[int, int, tuple[int, ...]]:
-    """Return if the visitor was new, and new that day, and the view's counts for the further metrics."""
+    """Return 1 or 0 for a new visitor, for one that is new that day, and for each of the further metrics."""
     flags = _number(value)
     return flags & 1, flags >> 1 & 1, tuple(flags >> 3 + place & 1 for place in range(len(MORE)))
 
 
 def raw(parts: Sequence[bytes]) -> bytes:
-    """Return an entry as it was: a JSON object whose characters up to U+00FF stand for the bytes."""
+    """Return the bytes of an entry: a JSON object in which each character up to U+00FF stands for one byte."""
     fields = entries.fields(parts)
     return json.dumps({name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}).encode()

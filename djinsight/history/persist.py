@@ -1,8 +1,9 @@
-"""Persist: the stream into the database, exactly once.
+"""Persist: write the stream to the database exactly once.
 
-In one transaction the cursor moves and the views behind it become log rows, totals and rollups; only after its
-commit the stream is trimmed. A crash anywhere repeats nothing and loses nothing. Workers that run at the same time
-take turns at the cursor's row: who finds it taken waits, or with ``wait=False`` leaves that shard to the other.
+One transaction moves the cursor, and writes the views up to it as log rows, totals and rollups. The stream is trimmed
+only after the commit. So a crash at any point repeats nothing and loses nothing. Workers that run at the same time
+take turns, because each locks the cursor's row. A worker that finds the row locked waits, or with ``wait=False``
+leaves that shard to the other worker.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from djinsight.tracked import content_types
 
 logger = logging.getLogger("djinsight.history")
 
-MAX_ENTRIES = 20_000  # stream entries a transaction
-MAX_RUN = 2_000_000  # stream entries a run and shard; a backlog beyond it is for the next run
+MAX_ENTRIES = 20_000  # stream entries in one transaction
+MAX_RUN = 2_000_000  # stream entries of one shard in one run; the rest of a backlog is for the next run
 
 
 @dataclass(slots=True)
 class Drained:
-    """What one run wrote."""
+    """Numbers of one run: entries read, views written, entries dead-lettered; and the losses recorded."""
 
     entries: int = 0
     views: int = 0
@@ -51,7 +52,13 @@ class Drained:
 def persist(*, wait: bool = True) -> Drained:
     """Write everything that is counted and not yet written.
 
-    Raises redis.RedisError, django.db.Error, and ForeignDataSet if it is another site's.
+    Args:
+        wait: Wait for a shard whose cursor another worker has locked; False leaves that shard out.
+
+    Raises:
+        redis.RedisError: Redis does not answer, or lost data during the run.
+        ForeignDataSet: The data in Redis is another site's.
+        django.db.Error: The database fails.
     """
     drained = Drained()
     for part in batches(wait=wait):
@@ -60,7 +67,17 @@ def persist(*, wait: bool = True) -> Drained:
 
 
 def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]:
-    """The same, at most ``limit`` entries a transaction; yields what each one wrote."""
+    """Write as ``persist`` does, and yield the numbers of each transaction.
+
+    Args:
+        limit: The most entries in one transaction.
+        wait: As ``persist`` has it.
+
+    Raises:
+        redis.RedisError: Redis does not answer for a shard. Raised after all other shards are written.
+        ForeignDataSet: The data of a shard is another site's. Raised after all other shards are written.
+        django.db.Error: The database fails.
+    """
     failed: redis.RedisError | ForeignDataSet | None = None
     for shard in range(conf.redis_shards):
         try:
@@ -70,15 +87,18 @@ def batches(limit: int = MAX_ENTRIES, *, wait: bool = True) -> Iterator[Drained]
                 if part.entries < limit:
                     break
         except (redis.RedisError, ForeignDataSet) as error:
-            # Its server may be down; the other shards are on other servers.
-            logger.warning("shard %d is not persisted: %s", shard, error)
+            # The shard's server may be down. The other shards may be on other servers.
+            logger.warning("shard %d is not persisted; its views wait in Redis for the next run: %s", shard, error)
             failed = failed or error
     if failed is not None:
         raise failed
 
 
 def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained:
-    """Write the next entries of one shard, at most ``limit``, in one transaction."""
+    """Write the next entries of one shard, at most ``limit``, in one transaction.
+
+    With ``wait=False`` nothing is written if another worker has locked the shard's cursor.
+    """
     gone = deleted.noted(shard)
     stream = Stream(shard)
     if stream.head() is None and not gone:
@@ -88,7 +108,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
     with database.write():
         cursor = lock(shard) if wait else lock_if_free(shard)
         if cursor is None:
-            logger.debug("shard %d is passed by: somebody else has its cursor", shard)
+            logger.debug("shard %d is left to another worker, which has locked its cursor", shard)
             return Drained()
         with collector.kept():
             drained = _write(cursor, stream, limit)
@@ -97,14 +117,18 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
         stream.trim(cursor.epoch, cursor.last_id, cursor.last_seq)
         deleted.drop(shard, gone)
     except redis.RedisError as error:
-        logger.warning("the stream is persisted but not yet trimmed: %s", error)
+        logger.warning(
+            "shard %d is persisted, but its stream is not trimmed; the next run trims it: %s",
+            shard,
+            error,
+        )
     for loss in drained.losses:
         logger.error("data loss on shard %d: %s", shard, loss)
     return drained
 
 
 def _write(cursor: PersistCursor, stream: Stream, limit: int) -> Drained:
-    """Write a batch and move ``cursor`` behind it."""
+    """Write a batch, and move ``cursor`` to its end."""
     head = stream.head(cursor.last_id)
     if head is None:
         return Drained()
@@ -137,7 +161,11 @@ def _write(cursor: PersistCursor, stream: Stream, limit: int) -> Drained:
 
 
 def _read(drained: Drained, cursor: PersistCursor, stream: Stream, head: Head, limit: int) -> list[Entry | BadEntry]:
-    """The entries behind ``cursor``, which begins anew where Redis has other data than it had."""
+    """Return the entries after ``cursor``, which is set to the beginning of the stream if Redis has other data.
+
+    Raises:
+        redis.RedisError: Redis lost data during the read.
+    """
     cursor.epoch = cursor.epoch or head.epoch
     why = continuity.broken(cursor, head)
     if why is None:
@@ -164,12 +192,19 @@ def _spill(stream: Stream) -> None:
         while stream.spill() == SPILL:
             pass
     except redis.ResponseError as error:
-        # Its memory is full. What is persisted now makes room, and the sums go into the stream with the next run.
-        logger.warning("the views that were shed stay where they are: %s", error)
+        # Redis has no memory left. Trimming after this run frees some, and the next run moves the sums.
+        logger.warning("sums of views stay out of the stream until the next run, as Redis refuses them: %s", error)
 
 
 def write_views(entries: Sequence[Entry], types: dict[tuple[str, str], int]) -> None:
-    """Log rows and sums of ``entries``, whose models are all in ``types``. In a transaction that has the cursor."""
+    """Write the log rows and sums of ``entries``.
+
+    The caller is in a transaction that has locked the cursor.
+
+    Args:
+        entries: The views.
+        types: The content type id of each model in ``entries``, by app label and model name.
+    """
     log.write(entries, types)
     rollup = roll_up(entries)
     tables.add(rollup, types)

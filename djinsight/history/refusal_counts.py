@@ -1,4 +1,4 @@
-"""Refusals in the database: their numbers by reason and day, moved there from Redis exactly once."""
+"""Refusal counts: the numbers of refusals by reason and day, moved from Redis to the database exactly once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ from djinsight.models import PersistCursor, RefusalCount
 
 
 def move(*, wait: bool = True) -> int:
-    """Move what Redis has into the database. Returns how many refusals. Raises redis.RedisError, django.db.Error.
+    """Move the counts from Redis to the database, and return the number of refusals.
 
-    They are set aside in Redis as a batch with an id, which the transaction that adds them notes; only then is the
-    batch dropped. So a crash anywhere adds nothing twice and loses nothing. With ``wait=False`` they stay in Redis
-    while somebody else has the cursor.
+    A script renames the counts in Redis to a batch with an id. The transaction that adds the batch also writes its id.
+    Only then is the batch dropped. So a crash at any point adds nothing twice and loses nothing.
+
+    Args:
+        wait: Wait if another worker has locked the cursor; False leaves the counts in Redis.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        django.db.Error: The database fails.
     """
     client, names = connections.sync_client(0), Keys(0)
     if not client.exists(names.refused, names.refused_moving):
@@ -33,7 +39,7 @@ def move(*, wait: bool = True) -> int:
         cursor = lock(0) if wait else lock_if_free(0)
         if cursor is None:
             return 0
-        # Read behind the lock: a batch that was read before it may be long written, and another one after it.
+        # The batch is read after the lock is taken. Another worker may have written an earlier batch, and a later one.
         reply = scripts.take_refusals.call(client, [names.refused, names.refused_moving, names.meta], [new_epoch()])
         batch = dict(zip(reply[::2], reply[1::2], strict=True))
         batch_id = batch.pop(b"id", b"")
@@ -47,9 +53,16 @@ def move(*, wait: bool = True) -> int:
 
 
 def recent(since_days: int = 7) -> list[tuple[date, Reason, int]]:
-    """The refusals of so many days, today's first and the most frequent first, with those that are still in Redis.
+    """Return the refusals of the last days by day and reason, with the ones that are still in Redis.
 
-    Raises redis.RedisError.
+    Args:
+        since_days: The number of days, today included.
+
+    Returns:
+        Day, reason and number: the newest day first, within a day the most frequent reason first.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
     """
     since = days.now().day - timedelta(days=since_days - 1)
     moved = database.rows(PersistCursor).filter(shard=0).values_list("refusals", flat=True).first()

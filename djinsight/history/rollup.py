@@ -1,4 +1,4 @@
-"""Rollups: many views become few rows. Pure."""
+"""Rollups: sum many views to few rows. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 
 @dataclass(slots=True)
 class Sums:
-    """Sums over some views of one object; times in Unix ms."""
+    """Sums over some views of one object, with the Unix times of the first and the last one in ms."""
 
     total_views: int
     unique_views: int
@@ -40,7 +40,10 @@ class Sums:
 
 @dataclass(slots=True)
 class Rollup:
-    """Views by object, by object and day (``unique_views``: new that day), by object and hour."""
+    """Sums by object, by object and day, and by object and hour.
+
+    In the sums by day, ``unique_views`` is the number of visitors that are new on that day.
+    """
 
     objects: dict[ObjectRef, Sums] = field(default_factory=dict)
     days: dict[tuple[ObjectRef, date], Sums] = field(default_factory=dict)
@@ -48,7 +51,7 @@ class Rollup:
 
 
 def roll_up(entries: Iterable[Entry]) -> Rollup:
-    """Sum ``entries``; days are those of the site's time zone, hours those of UTC."""
+    """Sum ``entries``. Days are in the site's time zone, hours in UTC."""
     rollup = Rollup()
     for (ref, quarter), (views, unique, unique_today, first, last, *rest) in _by_quarter(entries).items():
         more = tuple(rest)
@@ -60,9 +63,13 @@ def roll_up(entries: Iterable[Entry]) -> Rollup:
 
 
 def _by_quarter(entries: Iterable[Entry]) -> dict[tuple[ObjectRef, int], list[int]]:
-    """Return views, unique ones, those new that day, first and last time, and further metrics by object and quarter.
+    """Return lists of numbers by object and quarter of an hour.
 
-    All instants of a quarter share their hour and their day, in every time zone. Each entry is touched once.
+    All instants of a quarter of an hour share their hour and their day, in every time zone. Each entry is read once.
+
+    Returns:
+        Lists of views, unique views, unique views of that day, first and last time in ms, and further metrics. The
+        quarters are counted from the Unix epoch.
     """
     quarters: dict[tuple[ObjectRef, int], list[int]] = {}
     for _, _, ref, ms, views, unique, unique_today, _, more in entries:
@@ -84,7 +91,7 @@ def _by_quarter(entries: Iterable[Entry]) -> dict[tuple[ObjectRef, int], list[in
 
 
 def add(sums: dict[Key, Sums], key: Key, more: Sums) -> None:
-    """Add ``more`` to what ``sums`` has under ``key``."""
+    """Add ``more`` to the sums under ``key``."""
     if key in sums:
         sums[key].add(more)
     else:

@@ -1,4 +1,4 @@
-"""Daily sums, computed again from the log."""
+"""Summaries: compute the daily sums again from the log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ Key = tuple[int, str]
 
 
 def rebuild(number: int | None = None) -> Iterator[tuple[date, int]]:
-    """Compute the sums of the last ``number`` days again, the oldest first; yields each day and how many it wrote.
+    """Compute the sums of the last days again, the oldest day first.
 
-    ``number`` counts today and is ``DJINSIGHT_CLEANUP_DAYS`` where it is not given. Days are those of the site's time
-    zone. A day is one transaction, during which persist waits.
+    Days are in the site's time zone. Each day is one transaction, during which persist waits.
+
+    Args:
+        number: The number of days, today included; None for ``DJINSIGHT_CLEANUP_DAYS``.
+
+    Yields:
+        Each day, with the number of rows that changed.
     """
     today = days.now().day
     for back in reversed(range(conf.cleanup_days if number is None else number)):
@@ -29,11 +34,11 @@ def rebuild(number: int | None = None) -> Iterator[tuple[date, int]]:
 
 
 def rebuild_day(day: date) -> int:
-    """Compute the sums of ``day`` again; returns how many rows that changed.
+    """Compute the sums of ``day`` again, and return the number of rows that changed.
 
-    ``unique_views`` becomes the number of different visitors of the object on that day: what persist adds up as "new
-    that day", without what it cannot know. Where the log has fewer views than a row says, detail was deleted or shed,
-    and the row stays as it is.
+    ``unique_views`` becomes the number of different visitors of the object on that day. Persist only adds up the views
+    that Redis took for the first one of a visitor that day. If the log has fewer views than a row, log rows were
+    deleted or detail was dropped, and the row stays as it is.
     """
     with database.write():
         lock_cursors()
@@ -41,7 +46,7 @@ def rebuild_day(day: date) -> int:
 
 
 def write_day(day: date) -> int:
-    """The same, in a transaction that has the cursors."""
+    """Compute the sums of ``day`` again, within a transaction of the caller that has locked the cursors."""
     sums = _sums(day)
     rows = {(row.content_type_id, row.object_id): row for row in database.rows(PageViewSummary).filter(date=day)}
     changed = []
@@ -58,9 +63,10 @@ def write_day(day: date) -> int:
 
 
 def _sums(day: date) -> dict[Key, tuple[int, int]]:
-    """Views and different visitors on ``day``, by object, without those of objects that are deleted.
+    """Return views and different visitors on ``day`` by object, without deleted objects.
 
-    Statistics go with their object, the log does not: what is older than the statistics was somebody else's.
+    The statistics of an object are deleted with it, its log rows are not. So log rows that are older than the
+    statistics belong to a deleted object that had the same key.
     """
     zone = timezone.get_default_timezone()
     began, ended = (datetime.combine(each, time.min, zone) for each in (day, day + timedelta(days=1)))

@@ -1,4 +1,4 @@
-"""Adding sums to the tables of totals and rollups. Called inside the transaction that holds the cursor."""
+"""Tables: add sums to the tables of totals and rollups, inside a transaction that has locked the cursor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OBJECT = ("content_type_id", "object_id")
 
 
 def add(rollup: Rollup, types: Types) -> None:
-    """Add a rollup; ``types`` has the content type id of every model in it."""
+    """Add ``rollup`` to the tables. ``types`` has the content type id of each model in it."""
 
     def key(ref: Any, *more: Any) -> Key:
         return types[ref.app_label, ref.model_name], ref.pk, *more
@@ -36,7 +36,7 @@ def add(rollup: Rollup, types: Types) -> None:
 
 
 def add_hours(sums: Mapping[Key, Sums]) -> None:
-    """Add views by content type id, object id and hour."""
+    """Add sums to the hourly table. Keys are content type id, object id and hour."""
     _add_counts(PageViewHour, "hour", HOURLY, sums)
 
 
@@ -71,7 +71,7 @@ def _names(metrics: Iterable[Metric]) -> list[str]:
 def _existing(
     model: type[OfObject], unique: Sequence[str], names: Sequence[str], keys: Mapping[Key, Sums]
 ) -> dict[Key, Row]:
-    """The values that are there under ``keys``, by key."""
+    """Return the values that the table has under ``keys``, by key."""
     by_type: dict[Any, list[Key]] = {}
     for key in keys:
         by_type.setdefault(key[0], []).append(key)
@@ -90,9 +90,9 @@ def _existing(
 
 
 def _upsert(model: type[OfObject], unique: Sequence[str], names: Sequence[str], rows: Mapping[Key, Row]) -> None:
-    """Write absolute values: the cursor's lock keeps everybody else from adding at the same time.
+    """Insert or update ``rows`` with absolute values, as the cursor's lock keeps other transactions from adding.
 
-    As ``bulk_create`` with ``update_conflicts`` would, without making instances and compiling an INSERT for them.
+    ``bulk_create`` with ``update_conflicts`` would do this, too, but would make instances and compile an INSERT.
     """
     connection = connections[database.alias()]
     fields = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in (*unique, *names)]
@@ -114,14 +114,17 @@ def _upsert(model: type[OfObject], unique: Sequence[str], names: Sequence[str], 
 
 
 def _in_utc(value: Any) -> Any:
-    """A time in UTC, as the keys have it: one of an hour that a zone has twice is equal to none of another zone."""
+    """Return a time in UTC, as the keys have it, and any other value as it is.
+
+    Python compares a time in an hour that its zone has twice as unequal to every time in another zone.
+    """
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _adapter(field: models.Field[Any, Any], ops: Any) -> Callable[[Any], Any] | None:
-    """What the driver wants in place of a value of ``field``, where that is not the value itself.
+    """Return the function that converts a value of ``field`` for the driver, or None if the driver takes it as it is.
 
-    Asked once for each value: the rows of hours and days have few.
+    The function is cached, as the rows of hours and days have few different values.
     """
     if isinstance(field, models.DateTimeField):
         return cache(cast("Callable[[Any], Any]", ops.adapt_datetimefield_value))

@@ -1,0 +1,1 @@
+"""Pages: render what the template tags show."""

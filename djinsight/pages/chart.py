@@ -1,4 +1,4 @@
-"""Charts: the days of a period as bars, drawn on the server."""
+"""Charts: draw the days of a period as bars, on the server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ __all__ = ["PERIODS", "Bar", "Chart", "Label", "draw"]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One day that has begun. Bars are a slot wide; their height is the number of views, in the units of the chart."""
+    """One day that has begun.
+
+    ``x`` is the left edge in slots, ``height`` the number of views; both are in the chart's own units.
+    """
 
     day: date
     x: str
@@ -32,7 +35,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What stands under a slot; ``x`` in percent of the chart's width."""
+    """The text under a slot. ``x`` is the middle of the slot, in percent of the chart's width."""
 
     x: str
     text: str
@@ -40,13 +43,13 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart as its template draws it. Numbers of attributes are texts: no locale gets at them."""
+    """A chart as its template draws it. Numbers for attributes are strings, so that no locale changes them."""
 
     ref: str
     first: date
     last: date
     day: str  # the number of today, which is the last bar
-    format: str  # how its numbers are written, for the script
+    format: str  # of its numbers, for the script (pages/formats.py)
     slots: str
     highest: str
     bars: list[Bar]
@@ -54,9 +57,15 @@ class Chart:
 
 
 def draw(page: Page, ref: ObjectRef, period: Period, context: Any) -> Chart:
-    """The chart of this week or this month: a slot for each of its days, a bar for each up to today.
+    """Return the chart of this week or this month: a slot for each day, and a bar for each day up to today.
 
-    Of today alone, if the database does not tell of the others.
+    If the database does not answer, the chart has one bar, today's.
+
+    Args:
+        page: The page that shows the chart.
+        ref: The object.
+        period: ``"week"`` or ``"month"``.
+        context: The template's context.
     """
     snapshot = page.snapshot(ref, context)
     today = days.date_of(snapshot.day)

@@ -1,4 +1,4 @@
-"""The address of the HTTP fallback, and the URL pattern that answers it."""
+"""Fallback: find the address of the HTTP fallback, and the URL pattern that answers it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Route:
     """The address of one view of ``djinsight.urls``.
 
     ``path`` is empty if ``djinsight.urls`` is not included. ``swallowed_by`` names the URL pattern that takes the
-    path in place of ours; it is empty if the path leads to our view.
+    path in place of ours. It is empty if the path leads to our view.
     """
 
     path: str = ""
@@ -27,11 +27,12 @@ class Route:
 
     @property
     def works(self) -> bool:
+        """Return if the path leads to our view."""
         return bool(self.path) and not self.swallowed_by
 
 
-# By the resolver, which Django makes once for each urlconf and drops when the URLs change. Resolving a path takes
-# up to a try of each URL pattern of the site, and every page with a script asks.
+# By the resolver, which Django makes once for each urlconf and drops when the URLs change. Resolving a path may try
+# each URL pattern of the site, and every page with a script needs a route.
 _known: WeakKeyDictionary[URLResolver, dict[tuple[str, str, str | None], Route]] = WeakKeyDictionary()
 
 
@@ -51,9 +52,9 @@ def route(name: str = VIEW) -> Route:
 
 
 def _other_pattern(resolver: URLResolver, path: str, name: str) -> str:
-    """Return the URL pattern that takes ``path`` although it is not that of ``name``, ``""`` if it is."""
+    """Return the URL pattern that takes ``path`` before the view ``name``, or ``""`` if that view takes it."""
     try:
-        # As the handler does: without the prefix, and without the escapes of a URL.
+        # As Django's handler does: without the script prefix, and with the URL's escapes decoded.
         match = resolver.resolve("/" + unquote(path.removeprefix(get_script_prefix()).lstrip("/")))
     except Resolver404:
         return "no URL pattern"

@@ -1,4 +1,4 @@
-"""Finding the object that a tag is about."""
+"""Finding: find the object that a template tag shows or counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ OBJECT_NAMES = ("page", "object", "article", "post", "item", "self")
 
 
 class Unset:
-    """The argument of a tag that was not given: None is one that was, as an empty foreign key is."""
+    """The type of ``UNSET``, which stands for an argument that a tag was not given.
+
+    None is an argument that was given: an empty foreign key, for example.
+    """
 
     def __bool__(self) -> bool:
         return False
@@ -23,16 +26,21 @@ UNSET = Unset()
 
 
 def find_object(context: Any, obj: Any = UNSET) -> Model | None:
-    """Return ``obj``, or the first of ``OBJECT_NAMES`` whose model has the mixin."""
+    """Return ``obj`` if its model has the mixin, or without ``obj`` the first such object under ``OBJECT_NAMES``."""
     if obj is not UNSET:
         return obj if is_tracked(obj) else None
     return next((each for each in map(context.get, OBJECT_NAMES) if is_tracked(each)), None)
 
 
 def sought(context: Any, obj: Any, argument: str) -> str:
-    """Where ``find_object`` looked, and what was there, as a developer reads it; ``""`` where it finds a saved object.
+    """Return for the site's developer why a tag shows nothing, or ``""`` if there is a saved object.
 
-    Says nothing of an object but its type. ``argument`` is what the tag calls ``obj``.
+    The string tells only the types of objects, and nothing of what they hold.
+
+    Args:
+        context: The template's context.
+        obj: The object that the tag was given, or ``UNSET``.
+        argument: The name of that argument.
     """
     found = find_object(context, obj)
     if found is not None and ref_of_saved(found) is not None:
@@ -45,19 +53,19 @@ def sought(context: Any, obj: Any, argument: str) -> str:
 
 
 def _unfit(obj: Any) -> str:
-    """Why ``obj`` is not counted, if it is not."""
+    """Return what is wrong with ``obj``, if it is not counted."""
     if obj is None:
         return "None"
     if isinstance(obj, str):
-        return "a text, no object of a model" if obj else "empty, as is what the context does not have"
-    model = obj.__class__  # of what a lazy object stands for
+        return "a string, not an object of a model" if obj else "empty, as a name is that the context does not have"
+    model = obj.__class__  # of a lazy object, the class of the object that it stands for
     if not issubclass(model, Model):
-        return f"a {model.__name__}, no object of a model"
+        return f"a {model.__name__}, not an object of a model"
     label = f"a {model._meta.label}"
     if not is_tracked(obj):
         return f"{label}, without the mixin"
     return (
         f"{label}, not saved"
         if obj.pk is None or ref_of(obj) is not None
-        else f"{label}, whose key cannot be counted by"
+        else f"{label}, whose primary key makes no valid ref"
     )

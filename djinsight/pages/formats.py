@@ -1,12 +1,12 @@
-"""Formats: how a page writes numbers and times, for its own elements and for the script that renews them.
+"""Formats: write numbers and times as the server and the script both do.
 
-The server says how with each element, because a page may hold parts in several languages: one from a cache, one that
-htmx swapped in. A format is a short string of two kinds:
+Each element has a format of its own, because a page may have parts in several languages: one from a cache, one that
+htmx swapped in. A format is a short string of one of two kinds:
 
-- of a number, the sizes of its groups from the right, a colon, and the separator: ``3:,`` or ``3,2:,``; the last size
-  is repeated;
-- of a time, a list whose first character separates the others: the zone (its name, or the seconds east of UTC), a
-  format of Django's, and the names that the format takes, in the order in which its letters come first.
+- for a number: the sizes of its groups from the right, a colon, and the separator, like ``3:,`` or ``3,2:,``; the last
+  size is repeated;
+- for a time: a list whose first character separates its items, which are the zone (its name, or the seconds east of
+  UTC), a date format of Django's, and the names that this format needs, in the order in which its letters first occur.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from django.utils.translation import gettext as text_of_django
 
 from djinsight import days
 
-LETTERS = "aAbcdDeEfFgGhHiIjlLmMnNoOPrsStTUuwWyYzZ"  # what the script knows of Django's formats
-_OF_ZONE = "eIT"  # letters that say what the zone is called, or whether it is summer there
-_BEFORE, _AFTER = timedelta(days=400), timedelta(days=800)  # in which the names of a zone are looked for
+LETTERS = "aAbcdDeEfFgGhHiIjlLmMnNoOPrsStTUuwWyYzZ"  # of Django's date formats, the letters that the script knows
+_OF_ZONE = "eIT"  # letters for the name of the zone, and for summer time
+_BEFORE, _AFTER = timedelta(days=400), timedelta(days=800)  # the range that is searched for the names of a zone
 _SEPARATORS = "~|^`"
-# By the letter that takes them: texts of Django, which has them in all of its languages.
+# Strings by the letter that needs them. Django has them in all of its languages.
 _TIMES_OF_DAY = {"A": ("AM", "PM"), "a": ("a.m.", "p.m."), "P": ("a.m.", "p.m.", "midnight", "noon")}
 
 
 class Formats:
-    """How numbers and times are written in the language that is active and in ``zone``."""
+    """Writes numbers and times in the active language and in ``zone``."""
 
     def __init__(self, language: str | None, zone: tzinfo) -> None:
         self._language = language
@@ -46,12 +46,12 @@ class Formats:
 
     @cached_property
     def of_times(self) -> str:
-        """Return the format of times for the script; ``"~"`` if it could not write them as Django does."""
+        """Return the format of times for the script, or ``"~"`` if the script cannot write them as Django does."""
         today = days.now().number if any(letter in self._form for letter in _OF_ZONE) else 0
         return _of_times(self._form, self._zone, self._language, today)
 
     def number(self, number: int) -> str:
-        """Return ``number`` as people read it, in groups also if the site writes its own numbers without."""
+        """Return ``number`` as people read it: always in groups, even if the site does not group its own numbers."""
         if number not in self._numbers:
             self._numbers[number] = numberformat.format(
                 number, "", None, self._grouping, self._separator, force_grouping=True
@@ -59,11 +59,11 @@ class Formats:
         return self._numbers[number]
 
     def time(self, ms: int | None) -> tuple[str, str]:
-        """Return the Unix time ``ms`` in ISO 8601 and as people read it; both empty if it is no date."""
+        """Return the Unix time ``ms`` in ISO 8601 and as people read it; both empty if there is no such date."""
         return _time(ms, self._zone, self._form, self._language)
 
 
-# 30 us each, and a page of fifty objects has a hundred of them, most of which it had when it was rendered before.
+# A call takes 30 us. A page with fifty objects has a hundred times, and most are the same when it is rendered again.
 @lru_cache(maxsize=4096)
 def _time(ms: int | None, zone: tzinfo, form: str, language: str | None) -> tuple[str, str]:
     when = days.to_datetime(ms)
@@ -74,12 +74,12 @@ def _time(ms: int | None, zone: tzinfo, form: str, language: str | None) -> tupl
 
 def _of_numbers(grouping: int | Iterable[int], separator: str) -> str:
     sizes = [grouping] if isinstance(grouping, int) else list(grouping)
-    if sizes[-1:] == [0]:  # which says that the one before is repeated, as is understood
+    if sizes[-1:] == [0]:  # 0 repeats the size before it, which our formats always do
         sizes = sizes[:-1]
     return f"{','.join(map(str, sizes))}:{separator}"
 
 
-@lru_cache(maxsize=256)  # 30 us each; ``language`` is the active one, of which the names are
+@lru_cache(maxsize=256)  # a call takes 30 us; ``language`` is the active one, which decides the names
 def _of_times(form: str, zone: tzinfo, language: str | None, day: int) -> str:
     pieces = dateformat.re_formatchars.split(form)
     letters = list(dict.fromkeys(pieces[1::2]))
@@ -95,14 +95,14 @@ def _of_times(form: str, zone: tzinfo, language: str | None, day: int) -> str:
 
 
 def _canonical(pieces: list[str]) -> Iterator[str]:
-    """Yield the format with all that is literal escaped: Django takes more than one way of escaping."""
+    """Yield the format with its literal parts escaped in one way, as Django knows more than one way."""
     for n, piece in enumerate(pieces):
         literal = dateformat.re_escaped.sub(r"\1", piece)
         yield piece if n % 2 else re.sub(rf"[\\{LETTERS}]", r"\\\g<0>", literal)
 
 
 def _names(letter: str) -> list[str]:
-    """Return the names that ``letter`` is replaced with, those of January and of Monday first."""
+    """Return the names that ``letter`` stands for, from January or Monday on."""
     months = {"b": MONTHS_3, "E": MONTHS_ALT, "F": MONTHS, "M": MONTHS_3, "N": MONTHS_AP}
     weekdays = {"D": WEEKDAYS_ABBR, "l": WEEKDAYS}
     if letter in months:
@@ -114,7 +114,7 @@ def _names(letter: str) -> list[str]:
 
 
 def _name(zone: tzinfo) -> str | None:
-    """Return the name of ``zone`` for the browser, the seconds of one that never changes; None if it has neither."""
+    """Return the name of ``zone`` for the browser, the seconds of a fixed offset, or None if it has neither."""
     if isinstance(zone, timezone):
         return f"{zone.utcoffset(None).total_seconds():g}"
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)
@@ -122,7 +122,7 @@ def _name(zone: tzinfo) -> str | None:
 
 
 def _names_of(zone: tzinfo, day: int) -> list[str]:
-    """Return what ``zone`` is called around ``day``: for each offset in seconds whether it is summer, and the name."""
+    """Return the names of ``zone`` around ``day``: for each offset in seconds, 1 in summer time or 0, and the name."""
     now = datetime.fromordinal(days.date_of(day).toordinal()).replace(tzinfo=UTC)
     found = {}
     for n in range(int((_BEFORE + _AFTER) / timedelta(days=7))):

@@ -1,4 +1,4 @@
-"""One page as it renders: which object it is about, what was read for it, and whether its script is there."""
+"""Page: what the template tags of one response share."""
 
 from __future__ import annotations
 
@@ -31,19 +31,22 @@ from djinsight.statistics.periods import Days, Views
 from djinsight.tracked.refs import ObjectRef, ref_of_saved
 from djinsight.tracked.registry import is_tracked
 
-STAFF_TOKEN_AGE = 12 * 3600  # seconds a page that only staff may see keeps its numbers live
+STAFF_TOKEN_AGE = 12 * 3600  # seconds for which a page that only staff may see keeps its numbers live
 MAX_TOGETHER = 1000  # objects read together with the one that a tag asks for
 
 _ATTRIBUTE = "_djinsight_page"
 
 
 class Page:
-    """What the tags of one response share. Kept on the request, or for a render without one in its context."""
+    """State of one response: the numbers that were read, and if the script is there.
+
+    It is kept on the request, or if the context has no request, for one render.
+    """
 
     def __init__(self, request: HttpRequest | None) -> None:
         self.request = request
         self.has_script = False
-        self.script_is_placed = False  # by hand: no tag after it brings another one
+        self.script_is_placed = False  # by hand, so no later tag renders another one
         self.precompiled: dict[Any, Precompiled | None] = {}  # the cache of precompiled.render
         self._formats: dict[Any, Formats] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
@@ -54,14 +57,15 @@ class Page:
 
     @classmethod
     def of(cls, context: Any) -> Page:
-        # In the layer of the outermost template: what it includes has layers of its own on top.
+        """Return the page of ``context``, which the first call makes."""
+        # It is in the layer of the outermost template. Included templates have layers of their own above it.
         kept = context.render_context.dicts[1]
         page: Page | None = kept.get(_ATTRIBUTE)
         if page is None:
-            # A template that is included with "only" has the request as an attribute alone.
+            # If a template is included with "only", its context has the request only as an attribute.
             request = context.get("request") or getattr(context, "request", None)
             if not isinstance(request, HttpRequest):
-                request = None  # something else of that name, as in a mail about it
+                request = None  # another object has that name, as in a mail about a request
             page = kept[_ATTRIBUTE] = getattr(request, _ATTRIBUTE, None) or cls(request)
             if request is not None:
                 setattr(request, _ATTRIBUTE, page)
@@ -69,35 +73,35 @@ class Page:
 
     @cached_property
     def shows_statistics(self) -> bool:
-        """Whether this visitor may see numbers."""
+        """Return if this visitor may see numbers."""
         if not conf.admin_only:
             return True
         return may_see_statistics(getattr(self.request, "user", None))
 
     @property
     def formats(self) -> Formats:
-        """Return how numbers and times are written here: a block around a tag may be in another language or zone."""
+        """Return the formats of the active language and zone, which a block around a tag may have changed."""
         key = translation.get_language(), get_current_timezone()
         if key not in self._formats:
             self._formats[key] = Formats(*key)
         return self._formats[key]
 
     def ref_of(self, obj: Any) -> ObjectRef | None:
-        """The ref of ``obj``, None for one that is not tracked or not saved."""
+        """Return the ref of ``obj``, or None if it is not tracked or not saved."""
         known = self._refs.get(id(obj))
         if known is None:
             ref = ref_of_saved(obj) if is_tracked(obj) else None
-            known = self._refs[id(obj)] = obj, ref  # with the object: its id is nobody else's meanwhile
+            known = self._refs[id(obj)] = obj, ref  # while the object is kept, no other object has its id
         return known[1]
 
     def refs_of(self, objects: Iterable[Any]) -> list[ObjectRef]:
-        """The refs of the tracked and saved ones among ``objects``. Evaluates no lazy one, as ``request.user`` is."""
+        """Return the refs of the tracked and saved ``objects``, and evaluate no lazy one, such as ``request.user``."""
         return [ref for each in objects if not _is_unevaluated(each) and (ref := self.ref_of(each)) is not None]
 
     def values(self, obj: Any, context: Any) -> Values | None:
         """Return the values of ``obj``, or of the page's object if it is ``UNSET``.
 
-        None if there is no object that is tracked and saved, or no right to see its numbers.
+        Return None if no object is tracked and saved, or if the visitor may not see its numbers.
         """
         formats = self.formats
         known = self._values.get((id(obj), formats))
@@ -106,27 +110,33 @@ class Page:
         found = find_object(context, obj)
         key = id(found), formats
         if key not in self._values and found is not None and self.shows_statistics:
-            ref = self.ref_of(found)  # which keeps the object: its id is nobody else's meanwhile
+            ref = self.ref_of(found)  # keeps the object, so that no other object gets its id
             if ref is not None:
                 snapshot = self.snapshot(ref, context)
                 self._values[key] = Values(snapshot, formats, self.watch_token(ref), lambda: self.views(ref))
         return self._values.get(key)
 
     def snapshot(self, ref: ObjectRef, context: Any) -> Snapshot:
-        """The live numbers of ``ref``, read together with those of its neighbours in the context."""
+        """Return the live numbers of ``ref``, read together with those of its neighbours in the context."""
         if ref not in self._read:
             self.load([ref, *self._neighbours(ref, context)])
         return self._read[ref]
 
     def views(self, ref: ObjectRef) -> Views:
-        """This week's and this month's views of ``ref``, read together with those of all that were read so far."""
+        """Return this week's and this month's views of ``ref``.
+
+        They are read together with those of all objects whose live numbers were read so far.
+        """
         if ref not in self._views:
             unread = {each: snapshot for each, snapshot in self._read.items() if each not in self._views}
             self._views.update(periods.read(unread))
         return self._views[ref]
 
     def daily(self, ref: ObjectRef, first: date, last: date, context: Any) -> Days:
-        """The persisted views of ``ref`` on each day, read together with those of all that were read so far."""
+        """Return the persisted views of ``ref`` on each day from ``first`` to ``last``.
+
+        They are read together with those of all objects whose live numbers were read so far.
+        """
         if (ref, first, last) not in self._daily:
             self.snapshot(ref, context)
             for each, views in periods.daily_of(self._read, first, last).items():
@@ -134,13 +144,13 @@ class Page:
         return self._daily[ref, first, last]
 
     def load(self, refs: Iterable[ObjectRef]) -> None:
-        """Read the numbers of ``refs``, those that are not read yet, ``MAX_TOGETHER`` at once."""
+        """Read the live numbers of all ``refs`` that are not read yet, ``MAX_TOGETHER`` at once."""
         missing = [ref for ref in dict.fromkeys(refs) if ref not in self._read]
         for start in range(0, len(missing), MAX_TOGETHER):
             self._read.update(live_numbers.read(missing[start : start + MAX_TOGETHER]))
 
     def _neighbours(self, ref: ObjectRef, context: Any) -> list[ObjectRef]:
-        """The refs in the context's collection that holds ``ref``. Evaluates nothing that is not evaluated."""
+        """Return the refs of the context's list, page or evaluated queryset that holds ``ref``, or none."""
         for value in _values(context):
             if isinstance(value, PaginatorPage):
                 value = value.object_list
@@ -154,7 +164,7 @@ class Page:
         return []
 
     def watch_token(self, ref: ObjectRef) -> str:
-        """The right to watch the numbers of ``ref``; one that ends where only the staff may see them."""
+        """Return a token to watch the numbers of ``ref``. If only staff may see them, the token expires."""
         return tokens.mint("watch", ref, self._token_age)
 
     @cached_property
@@ -162,15 +172,20 @@ class Page:
         return STAFF_TOKEN_AGE if conf.admin_only else None
 
     def uncounted(self) -> str:
-        """Why a view of this page does not count; ``""`` where it does."""
+        """Return why a view of this page does not count, or ``""`` if it does."""
         if not conf.enable_tracking:
             return "tracking is off"
         if getattr(self.request, "is_preview", False):
-            return "a preview does not count"  # that of an editor, in Wagtail
+            return "a preview does not count"  # an editor's preview in Wagtail
         return ""
 
     def script(self, *, async_load: bool = True, debug: bool = False) -> dict[str, Any]:
-        """Return what the script element says."""
+        """Return the variables of the script element's template.
+
+        Args:
+            async_load: The browser does not wait for the script.
+            debug: The script writes to the browser's console.
+        """
         self.has_script = True
         return {
             "async_load": async_load,
@@ -186,9 +201,9 @@ class Page:
 
     @cached_property
     def number(self) -> str:
-        """Return a number of this page's path and query, by which the script tells a tracker's page.
+        """Return a hash of this page's path and query, which tells the script the page of a tracker element.
 
-        No text, as a cache may show a page, or a fragment of it, to other visitors.
+        It is not the path itself, because a cache may show a page, or a fragment of it, to other visitors.
         """
         if self.request is None:
             return ""
@@ -198,14 +213,15 @@ class Page:
         return str(number)
 
     def is_foreign(self) -> bool:
-        """Return whether a script of this response would be refused, since it goes into a page with another nonce."""
+        """Return if the browser would refuse a script of this response, as it goes into a page with another nonce."""
         names = ("csp_nonce", "_csp_nonce")
         return any(getattr(self.request, name, None) is not None for name in names) and is_part(self.request)
 
     def _nonce(self) -> str:
-        """The nonce of this response's Content-Security-Policy, django-csp's or Django's, ``""`` where it has none.
+        """Return the nonce of this response's Content-Security-Policy, django-csp's or Django's, or ``""``.
 
-        As a text: it is made, and named in the header, when it is first read, and until then it is false.
+        Both packages make the nonce, and add it to the header, when it is first read as a string. Until then it is
+        false.
         """
         for name in ("csp_nonce", "_csp_nonce"):
             nonce = getattr(self.request, name, None)
@@ -216,16 +232,16 @@ class Page:
 
 def _values(context: Any) -> list[Any]:
     layers: list[Mapping[str, Any]] = getattr(context, "dicts", [])
-    # Even isinstance() evaluates a lazy object: the user with two queries, the CSRF token with a cookie.
+    # Even isinstance() evaluates a lazy object. For the user this costs two queries, for the CSRF token a cookie.
     return [value for layer in layers for value in layer.values() if not isinstance(value, LazyObject)]
 
 
 def _is_unevaluated(value: Any) -> bool:
-    """Return whether ``value`` is lazy and not evaluated: the user reads the session, which sets ``Vary``."""
+    """Return if ``value`` is lazy and not evaluated yet. Evaluating the user reads the session, which sets ``Vary``."""
     return isinstance(value, LazyObject) and value._wrapped is empty
 
 
 def _http_prefix() -> str:
-    """Return the path that the HTTP fallback is included under, ``""`` if it does not lead to our views."""
+    """Return the path under which the HTTP fallback is included, or ``""`` if it does not lead to our views."""
     route = fallback.route()
     return route.path.removesuffix("record-view/") if route.works else ""

@@ -1,4 +1,4 @@
-"""The permission to see statistics."""
+"""Permission to see statistics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ STATISTICS_PERMISSION = "djinsight.view_pageviewstatistics"
 
 
 def may_see_statistics(user: Any) -> bool:
-    """Return whether ``user`` has the permission to view page view statistics, as superusers and groups have it."""
+    """Return if ``user`` has the permission to view page view statistics, also as a superuser or from a group."""
     has_perm = getattr(user, "has_perm", None)  # a user model without permissions has no such method
     return bool(has_perm is not None and user.is_active and has_perm(STATISTICS_PERMISSION))

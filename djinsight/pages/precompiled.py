@@ -1,9 +1,9 @@
-"""Precompiled templates: rendered once with placeholders, then filled for one object after the other.
+"""Precompiled templates: render a template once with placeholders, then fill it for each object.
 
 A page with fifty objects shows the same few tags fifty times. ``render`` renders each template once, with placeholders
-in place of the values, and then only fills it: 1 us in place of 100. The package's own templates are rendered once for
-all pages, and a site's once a page. A template that does more with a value than to show it, or to ask if there is one,
-is rendered each time.
+in place of the values. Filling it then takes 1 us, rendering it would take 100. The package's own templates are
+rendered once for all pages, a site's once for each page. A template is rendered each time if it does more with a value
+than show it or test if it is there.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from django.utils.safestring import SafeString
 
 from djinsight.pages.values import Values
 
-# The fields of each statistic. An empty text counts as not there; what is no text is for templates that calculate.
+# The fields of each statistic. An empty string means that there is no value. Other types are for templates that
+# calculate.
 Fields = Mapping[str, Mapping[str, Any]]
 Cache = dict[Any, "Precompiled | None"]
 SHARED = ("ref", "watch")  # fields that all statistics of an object share
-MAX_KEPT = 256  # templates for all pages, some twenty a language; with more, all are made again
+MAX_KEPT = 256  # templates for all pages, some twenty for each language; at the limit the cache is emptied
 
 _OWN = Path(__file__).resolve().parents[1] / "templates"
 _PLACEHOLDER = re.compile("\x02([^\x02\x03]+)\x03")
-_escape = lru_cache(maxsize=4096)(html.escape)  # the same few texts, again and again
+_escape = lru_cache(maxsize=4096)(html.escape)  # cached, as the same few strings come again and again
 _kept: dict[Any, Precompiled | None] = {}
 
 
 class Touched(Exception):
-    """A template did more with a placeholder than to show it."""
+    """Raised when a template does more with a placeholder than show it."""
 
 
 class Placeholder:
-    """Stands for a value. What a template does with it, but to show a text, is noted in ``touched``."""
+    """Stands for a value while a template renders. Every use but showing a string is noted in ``touched``."""
 
     def __init__(self, path: str, touched: list[str], is_text: bool) -> None:
         self._path = path
@@ -52,7 +53,7 @@ class Placeholder:
         return self._is_text or self._refuse()
 
     def _refuse(self, *args: Any) -> NoReturn:
-        # Noted as well: a comparison in a template swallows what is raised.
+        # The use is noted as well, because a comparison in a template swallows exceptions.
         self._touched.append(self._path)
         raise Touched
 
@@ -62,9 +63,9 @@ class Placeholder:
 
 
 class Precompiled:
-    """The pieces of one rendered template: texts, and between them the places of the values.
+    """The pieces of one rendered template: strings, and between them the places of the values.
 
-    A place is named like ``total_views.text``, or ``ref`` where the field is one that all statistics share.
+    A place is named like ``total_views.text``, or like ``ref`` for a field that all statistics share.
     """
 
     def __init__(self, rendered: str) -> None:
@@ -73,7 +74,7 @@ class Precompiled:
 
     @classmethod
     def of(cls, template: Any, values: Fields, options: Mapping[str, Any]) -> Precompiled | None:
-        """What ``template`` makes of values of this shape, None where it has to be rendered for each."""
+        """Return ``template`` precompiled for values of this shape, or None if each object needs a render."""
         touched: list[str] = []
 
         def placeholder(stat: str, field: str, value: Any) -> Any:
@@ -87,22 +88,22 @@ class Precompiled:
         }
         try:
             precompiled = cls(template.render(Context({"values": placeholders, **options})))
-        except (Touched, TemplateSyntaxError):  # the latter: a tag that takes a number, and says so itself
+        except (Touched, TemplateSyntaxError):  # TemplateSyntaxError comes from a tag that only takes a number
             return None
         known = {_place(stat, field) for stat, fields in values.items() for field in fields}
-        # A filter that took a mark for the text has changed it.
+        # A filter has changed a placeholder if one of its marks is left outside of a whole placeholder.
         changed = any(mark in text for text in precompiled.pieces[::2] for mark in "\x02\x03")
         return None if touched or changed or not known.issuperset(precompiled.places) else precompiled
 
     def fill(self, texts: dict[str, str]) -> SafeString:
-        """The same with ``texts``, by their places."""
+        """Return the HTML with ``texts`` at their places, escaped."""
         pieces = self.pieces.copy()
         pieces[1::2] = map(_escape, map(texts.__getitem__, self.places))
         return SafeString("".join(pieces))
 
 
 def _place(stat: str, field: str) -> str:
-    """The name of the place of ``field`` of ``stat``."""
+    """Return the name of the place of ``field`` of ``stat``."""
     return field if field in SHARED else f"{stat}.{field}"
 
 
@@ -113,13 +114,13 @@ def render(
 
     Args:
         find: Returns the template. It is called once for each ``name`` and shape of the values.
-        name: What stands for the template, its language and its formats in ``cache``.
+        name: The key in ``cache`` for the template, its language and its formats.
         values: The strings of one object.
         stats: The statistics that the template shows.
         options: Further variables of the template.
-        cache: Belongs to the caller, who keeps it as long as ``name`` means the same.
+        cache: A cache of the caller's, which keeps it for as long as ``name`` means the same template.
     """
-    # A template says something else where a time or a period is missing.
+    # A template renders something else if a time or a period is missing.
     shape = stats, values.shape_of(stats), *options.values()
     try:
         precompiled = cache[name, shape]
@@ -134,9 +135,9 @@ def render(
 
 
 def kept(template: Any, shape: Any, make: Callable[[], Precompiled | None]) -> Precompiled | None:
-    """Return what ``make`` makes of ``template``, once for all pages if the template is the package's own.
+    """Return what ``make`` makes of ``template``, cached for all pages if the template is the package's own.
 
-    Only ``shape`` and the language decide what that is. A site's template may say anything.
+    The output of our own templates depends only on ``shape`` and the language. A site's template may depend on more.
     """
     if not _is_own(template):
         return make()
@@ -152,6 +153,6 @@ def kept(template: Any, shape: Any, make: Callable[[], Precompiled | None]) -> P
 
 @lru_cache(maxsize=64)
 def _is_own(template: Any) -> bool:
-    """Whether ``template`` is the package's own, and so is the one that all of them include."""
+    """Return if ``template`` is the package's own, and ``value.html``, which all of them include, is, too."""
     both = template, template.engine.get_template("djinsight/value.html")
     return all(_OWN in Path(each.origin.name).parents for each in both)

@@ -1,8 +1,9 @@
-"""The script element: which of a page's tags bring it.
+"""Script element: decide which of a page's tags render it.
 
-A tag cannot know whether its element is ever reached: it may stand in a ``<template>``, a ``<noscript>`` or a shadow
-tree, or in a fragment that a cache keeps for other pages. So each place in the templates brings the script, once a
-render: a loop of fifty objects brings it once. The script starts once, however often it is loaded.
+A tag cannot know if a browser will run the script at its place: the place may be in a ``<template>``, a ``<noscript>``
+or a shadow tree, or in a fragment that a cache keeps for other pages. So each tag in the templates renders the script,
+but only once in each render: a tag in a loop of fifty objects renders it once. The script starts once, however often it
+is loaded.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from django.template import Context, Library, Node
 _KEPT = "_djinsight_places"
 _AT = "_djinsight_place"
 
-# Headers of requests whose answer becomes a part of a page that has a policy, and a nonce, of its own.
+# Headers of requests whose response becomes a part of a page that has a policy, and a nonce, of its own.
 _PART = ("HX-Request", "Turbo-Frame", "X-PJAX", "X-Up-Version")
 
 
 class PlacedNode(Node):
-    """A tag that says where it stands while it renders."""
+    """Wraps a tag's node, and notes it in the render's state while the tag renders."""
 
     def __init__(self, node: Node, cached: bool) -> None:
         self.node = node
-        self.cached = cached  # within {% cache %}: each of its fragments is kept for itself
+        self.cached = cached  # if it is within {% cache %}, whose fragments may go to different pages
 
     def render(self, context: Context) -> str:
         state = _state(context)
@@ -38,7 +39,7 @@ class PlacedNode(Node):
 
 
 def place_tags(register: Library) -> None:
-    """Let all tags of ``register`` say where they stand."""
+    """Wrap all tags of ``register``, so that each of their places in the templates is known."""
     for name, compile_tag in register.tags.items():
         register.tags[name] = _placed(compile_tag)
 
@@ -52,12 +53,13 @@ def _placed(compile_tag: Callable[[Any, Any], Node]) -> Callable[[Any, Any], Nod
 
 
 def is_new_place(context: Any) -> bool:
-    """Return whether the tag that renders now is the first of its place in this render."""
+    """Return if the tag that renders now renders for the first time at its place in this render."""
     state = _state(context)
     node = state.get(_AT)
     if getattr(node, "cached", False):
         return True
-    # A template that several {% include %} render is at several places: each has left its mark in the outermost state.
+    # If several {% include %} render one template, its tags have several places. The number of templates in the
+    # outermost layer of the state tells them apart.
     place = node, len(context.render_context.dicts[0])
     known = state.setdefault(_KEPT, set())
     if place in known:
@@ -67,18 +69,18 @@ def is_new_place(context: Any) -> bool:
 
 
 def is_part(request: HttpRequest | None) -> bool:
-    """Return whether the answer to ``request`` is put into a page that is there already."""
+    """Return if the response to ``request`` is put into a page that the browser already shows."""
     if request is None:
         return False
     headers = request.headers
     if any(name in headers for name in _PART):
         return True
-    # Turbo gives the scripts of a whole page the nonce of the page that is there.
+    # Turbo gives the scripts of a whole new page the nonce of the page that the browser already shows.
     fetched = headers.get("Sec-Fetch-Dest") == "empty" or headers.get("X-Requested-With") == "XMLHttpRequest"
     return fetched and "X-Turbo-Request-Id" not in headers
 
 
 def _state(context: Any) -> dict[str, Any]:
-    """The state of the outermost template's render."""
+    """Return the state of the outermost template's render."""
     state: dict[str, Any] = context.render_context.dicts[1]
     return state

@@ -1,4 +1,4 @@
-"""Values: what the elements of an object's statistics say."""
+"""Values: the strings that the elements of an object's statistics show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from djinsight.statistics.periods import Period, Views, began
 
 PERIODS = ("views_week", "views_month")
 TIMES = tuple(metric.name for metric in metrics.TIMES)
-UNKNOWN = "\N{EN DASH}"  # the text of a period whose views the database does not tell
+UNKNOWN = "\N{EN DASH}"  # shown for a period if the database does not answer
 # In the order in which people read them.
 ALL = tuple(
     name for metric in METRICS for name in ((metric.name, *PERIODS) if metric is metrics.TODAY else (metric.name,))
@@ -23,11 +23,18 @@ ALL = tuple(
 class Values(dict[str, str]):
     """The strings of one object's statistics, by their places in a precompiled template. A page makes them once.
 
-    Those of the periods take a query, and are made when the first of them is asked for.
+    The strings of the periods need a query, so they are made when the first of them is read.
     """
 
     def __init__(self, snapshot: Snapshot, formats: Formats, watch: str, periods: Callable[[], Views]) -> None:
-        """Make the strings of ``snapshot``. ``watch`` is a token; ``periods`` reads the views of week and month."""
+        """Make the strings of ``snapshot``.
+
+        Args:
+            snapshot: The live numbers of the object.
+            formats: The formats of numbers and times.
+            watch: The token to watch the numbers.
+            periods: Reads the views of the week and the month.
+        """
         self.ref = snapshot.ref
         self._formats = formats
         self._periods = periods
@@ -43,7 +50,7 @@ class Values(dict[str, str]):
             else:
                 strings[f"{name}.digits"], strings[f"{name}.text"] = str(value), formats.number(value or 0)
                 strings[f"{name}.format"] = formats.of_numbers
-        self.times = tuple(times)  # which there are: a template says something else if there is none
+        self.times = tuple(times)  # if there is a time: without one, a template renders something else
         super().__init__(strings)
 
     def __missing__(self, place: str) -> str:
@@ -53,7 +60,7 @@ class Values(dict[str, str]):
         numbers: dict[Period, int] = {"week": views.week, "month": views.month}
         for period, number in numbers.items():
             first = days.number_of(began(period, self._today))
-            # If they are not known: no digits and no total, so that the script leaves such a number as it is.
+            # If they are not known, there are no digits and no total, so the script leaves the text as it is.
             self[f"views_{period}.digits"] = str(number) if views.known else ""
             self[f"views_{period}.text"] = self._formats.number(number) if views.known else UNKNOWN
             self[f"views_{period}.format"] = self._formats.of_numbers
@@ -62,18 +69,21 @@ class Values(dict[str, str]):
         return self[place]
 
     def shape_of(self, stats: Iterable[str]) -> tuple[bool, ...]:
-        """Return which of the values of ``stats`` there are: a template says something else where there is none."""
+        """Return which times and periods of ``stats`` have a value: without one, a template renders something else."""
         periods = (self[f"{stat}.digits"] != "" for stat in stats if stat in PERIODS)
         return *self.times, *periods
 
     def fields_of(self, stats: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """What a template is given, by statistic: the ref, the name, the token, the text, and
+        """Return the variables of a template, by statistic.
 
-        - ``format``, for the script: how the text was made;
-        - of a count ``number``, and ``digits`` for an attribute; of a period's ``total``, the digits of the total that
-          it belongs to, and ``began``, those of its first day; of today's ``order``, a
-          number by which a page knows the newer of two, as this one may go down;
-        - of a time ``datetime``, in ISO 8601; empty like the text where there was no view.
+        Each statistic has the ``ref``, its name as ``stat``, the token as ``watch``, the ``text``, and:
+
+        - ``format``: the format of the text, for the script;
+        - for a count: ``number``, and ``digits`` for an attribute;
+        - for a period, besides: ``total``, the digits of the total that belongs to it, and ``began``, the number of
+          its first day;
+        - for today's views, besides: ``order``, which is greater for a newer number, as the number itself may go down;
+        - for a time: ``datetime``, in ISO 8601; it is empty, like the text, if there was no view.
         """
         return {stat: self._fields(stat) for stat in stats}
 

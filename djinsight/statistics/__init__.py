@@ -1,0 +1,1 @@
+"""Statistics: answer questions about views, one module for each kind of question."""

@@ -1,8 +1,8 @@
-"""Virtual columns: statistics that look like fields of the host model, but are not in its table.
+"""Virtual columns: statistics that look like fields of a tracked model, but are not in its table.
 
-Each column is a non-editable model field without a database column, which ``_meta.get_field()`` finds by name and no
-list of fields has. In a query it compiles to a correlated subquery on ``PageViewStatistics``; on an instance it reads
-the live number.
+Each column is a non-editable model field without a database column. ``_meta.get_field()`` finds it by name, but no list
+of fields has it. In a query it compiles to a correlated subquery on ``PageViewStatistics``. On an instance it reads the
+live number.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class VirtualCol(Col):
 
     def as_sql(self, compiler: Any, connection: Any) -> Sql:
         target: StatisticsColumn = self.target  # type: ignore[assignment]
-        # As Django writes it: an alias goes unquoted, and PostgreSQL folds its case.
+        # As in Django, an alias is not quoted, and PostgreSQL folds its case.
         return target.subquery(compiler.quote_name_unless_alias(self.alias), connection), ()
 
 
 class StatisticsColumn(models.Field):  # type: ignore[type-arg]
-    """Base of the virtual columns. ``never`` is the SQL literal for an object that was never viewed."""
+    """Base class of the virtual columns. ``never`` is the SQL literal for an object that was never viewed."""
 
     never = "NULL"
 
@@ -44,7 +44,7 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         super().__init__(**kwargs)
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
-        """Become an attribute of ``cls`` and a name that its options know, and none of its fields."""
+        """Add the column to ``cls`` as an attribute, and to its options by name, but not to its fields."""
         self.set_attributes_from_name(name)
         self.model = cls
         cast(TrackedOptions, cls._meta).statistics_columns[name] = self
@@ -61,15 +61,19 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         return VirtualCol(self.model._meta.db_table, self)
 
     def subquery(self, table: str, connection: Any) -> str:
-        """The correlated subquery for the table or alias ``table``, as it stands in SQL.
+        """Return the SQL of the correlated subquery.
 
-        Without parameters: the labels are Python identifiers.
+        It needs no parameters, because the labels in it are Python identifiers.
+
+        Args:
+            table: The table or alias of the objects, quoted if need be.
+            connection: The database connection of the query.
         """
         quote = connection.ops.quote_name
         statistics = apps.get_model("djinsight", "PageViewStatistics")
         content_type = apps.get_model("contenttypes", "ContentType")
         tracked = tracked_model(self.model)
-        # By label, not by id: reading the id could write a row, and the database looks it up once a query.
+        # By label, not by id: reading the id could write a row. The database evaluates this subquery once for a query.
         type_id = (
             f"SELECT {quote('id')} FROM {quote(content_type._meta.db_table)} "
             f"WHERE {quote('app_label')} = '{tracked._meta.app_label}' "
@@ -84,10 +88,10 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         )
         if self.never == "NULL":
             return f"({select})"
-        # Where an outer join finds no object, there is no number either, as with any column.
+        # If an outer join finds no object, the number is NULL, as with any column.
         value = f"COALESCE(({select}), {self.never})"
         if connection.vendor == "mysql":
-            value = f"CAST({value} AS SIGNED)"  # of an unsigned column and a signed 0 it makes a decimal number
+            value = f"CAST({value} AS SIGNED)"  # COALESCE of an unsigned column and a signed 0 is a decimal number
         return f"CASE WHEN {own_pk} IS NOT NULL THEN {value} END"
 
     def __get__(self, instance: models.Model | None, owner: type[models.Model]) -> Any:
@@ -103,20 +107,24 @@ class StatisticsColumn(models.Field):  # type: ignore[type-arg]
         raise AttributeError(f"{self.name} is read-only: it is counted, not deleted")
 
     def __repr__(self) -> str:
-        """Django 6.0 and later refuse ``QuerySet.update()`` by themselves, with this in the message."""
+        """Return a description for the error message of Django 6.0 and later, which refuse ``QuerySet.update()``."""
         return f"{super().__repr__()[:-1]}, read-only>"
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Called for ``QuerySet.update()``, which before Django 6.0 does not ask whether there is a column."""
+        """Refuse ``QuerySet.update()``, which before Django 6.0 does not check if there is a column.
+
+        Raises:
+            FieldError: Always.
+        """
         raise FieldError(f"{self.name} is read-only: it is counted, not set (got {value!r})")
 
     def live(self, snapshot: Snapshot) -> Any:
-        """This column's value in ``snapshot``."""
+        """Return this column's value in ``snapshot``."""
         raise TypeError(f"expected a column with a value but got {type(self).__name__}")
 
 
 class CountColumn(StatisticsColumn, models.BigIntegerField):  # type: ignore[type-arg]
-    """A number of views."""
+    """A number of views, 0 if there were none."""
 
     never = "0"
 
@@ -129,7 +137,7 @@ class CountColumn(StatisticsColumn, models.BigIntegerField):  # type: ignore[typ
 
 
 class TimeColumn(StatisticsColumn, models.DateTimeField):  # type: ignore[type-arg,misc]
-    """The time of a view, None where there was none."""
+    """The time of a view, None if there was none."""
 
     def live(self, snapshot: Snapshot) -> Any:
         return days.to_datetime(snapshot.get(self.name))

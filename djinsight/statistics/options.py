@@ -1,4 +1,4 @@
-"""Options: the ``_meta`` of a tracked model, which finds the virtual columns by name and lists them nowhere."""
+"""Options: the ``_meta`` of a tracked model, which finds virtual columns by name, but lists them nowhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.db.models.options import Options
 
 
 class TrackedOptions(Options):  # type: ignore[type-arg]
-    """Django's options of a model, with virtual columns that ``get_field()`` alone knows.
+    """Django's options of a model, with virtual columns that only ``get_field()`` finds.
 
-    Third-party code takes ``fields`` and ``get_fields()`` for what a table has and an object stores: history tables,
-    exports, field trackers, copies. Queries, the admin and forms find a field by its name.
+    Third-party code takes ``fields`` and ``get_fields()`` for the columns of a table: history tables, exports, field
+    trackers and copies do so. Queries, the admin and forms find a field by its name.
     """
 
     def __init__(self, meta: Any, app_label: str | None = None) -> None:
@@ -21,14 +21,15 @@ class TrackedOptions(Options):  # type: ignore[type-arg]
         self.statistics_columns: dict[str, models.Field[Any, Any]] = {}
 
     def get_field(self, field_name: str) -> Any:
-        """Return the virtual column or the field of that name."""
+        """Return the virtual column or the field with this name."""
         column = self.statistics_columns.get(field_name)
         return super().get_field(field_name) if column is None else column
 
     def order_by_columns(self) -> None:
         """Let ``Meta.ordering`` name virtual columns.
 
-        Django checks the strings there against ``fields``, and takes expressions as they are.
+        Django checks the strings in it against ``fields``, and takes expressions as they are. So each name of a column
+        becomes an expression.
         """
         self.ordering = [self._ordering(each) for each in self.ordering or ()]
 
@@ -43,10 +44,10 @@ def add_to_class(cls: Any, following: Any, name: str, value: Any) -> None:
     """Do what ``ModelBase.add_to_class()`` does, with options that know virtual columns for ``_meta``.
 
     Args:
-        cls: The model class that Django is making, or that gets an attribute.
-        following: Another base's ``add_to_class``, or None.
+        cls: The model class that Django makes, or that gets an attribute.
+        following: ``add_to_class`` of the next base, or None.
         name: The name of the attribute.
-        value: Its value.
+        value: The value of the attribute.
     """
     if name == "_meta" and type(value) is Options:
         value = TrackedOptions(value.meta, value.app_label)

@@ -1,8 +1,8 @@
-"""Peers: instances that one query has made. Their numbers are read together, when the first of them is asked for one.
+"""Peers: instances that one query made. Their numbers are read together, when a number of the first one is read.
 
-A number that was read together serves its instance for ``FRESH`` seconds at most, and once: the second time that an
-attribute of an instance is read, all are read again. So a list costs one round trip for each time that it shows an
-attribute, and an instance that a long-lived process keeps tells the number of now.
+Each number serves one read of an attribute of its instance, for at most ``FRESH`` seconds. When the same attribute of
+the instance is read again, the numbers of all peers are read again. So a list costs one round trip for each time that
+it shows an attribute, and an instance that a long-lived process keeps shows the current number.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from djinsight.statistics import periods
 from djinsight.statistics.periods import Views
 from djinsight.tracked.refs import ObjectRef, ref_of_saved
 
-FRESH = 1.0  # seconds in which a number that was read together may be shown
+FRESH = 1.0  # seconds for which a number that was read together may be shown
 MAX_TOGETHER = 1000  # instances of one query that are read together
-MAX_REPEATS = 8  # reads of one attribute of one instance; past it the instance is polled, and read alone
-MAX_QUERIES = 16  # queries whose rows are being made into instances
+MAX_REPEATS = 8  # reads of one attribute of one instance; with more, it is polled, and so read alone
+MAX_QUERIES = 16  # queries that make instances at the same time
 
 _ATTRIBUTE = "djinsight_peers"  # of an instance's ``_state``
 _TRACKS = "djinsight_tracks"  # marks a ``from_db`` that this module has made
 
 
 class Known:
-    """The numbers of one object, as they were read at ``at`` for the ``generation``-th read of an attribute."""
+    """The numbers of one object, read at the monotonic time ``at`` for the ``generation``-th read of an attribute."""
 
     __slots__ = ("at", "generation", "snapshot", "views")
 
@@ -42,20 +42,20 @@ class Known:
 
 
 class Peers(list["weakref.ref[models.Model]"]):
-    """The instances of one query, which it does not keep alive, and what was read for them."""
+    """Weak references to the instances of one query, and the numbers that were read for them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._known: dict[ObjectRef, Known] = {}
         self._reads: dict[tuple[ObjectRef, str], int] = {}
-        self._seen = 0  # how many of the instances were looked at
+        self._seen = 0  # the number of instances whose refs were read so far
 
     def __reduce__(self) -> tuple[type[Peers], tuple[()]]:
-        """Leave an instance alone that was copied or pickled."""
+        """Give the copy of an instance, also one from a pickle, no peers."""
         return Peers, ()
 
     def know(self, ref: ObjectRef, attribute: str) -> Known:
-        """Return numbers of ``ref`` that were not yet shown as its ``attribute``, with those of the peers."""
+        """Return numbers of ``ref`` that its ``attribute`` has not shown yet; they are read with those of the peers."""
         now, read = time.monotonic(), self._reads.get((ref, attribute), 0)
         known = self._known.get(ref)
         if known is None or known.generation <= read or now - known.at >= FRESH:
@@ -67,7 +67,7 @@ class Peers(list["weakref.ref[models.Model]"]):
         return known
 
     def views(self, ref: ObjectRef, attribute: str) -> Views:
-        """Return the views of ``ref`` by period, with those of the peers."""
+        """Return the views of ``ref`` by period; they are read with those of the peers."""
         known = self.know(ref, attribute)
         if known.views is None:
             alike = {each: other for each, other in self._known.items() if other.at == known.at}
@@ -76,7 +76,7 @@ class Peers(list["weakref.ref[models.Model]"]):
         return known.views or Views()
 
     def _together(self, ref: ObjectRef, known: Known | None, read: int) -> Sequence[ObjectRef]:
-        """Return the refs to read with ``ref``: of new instances only, if it is new itself."""
+        """Return the refs to read together with ``ref``: if it is new, only those of new instances."""
         if read >= MAX_REPEATS:
             return [ref]
         since = self._seen if known is None else 0
@@ -96,7 +96,7 @@ def snapshot(instance: Any, attribute: str) -> Snapshot | None:
 
 
 def views(instance: Any, attribute: str) -> Views:
-    """Return the views of ``instance`` in this week and month for its ``attribute``; zeros if it is not saved."""
+    """Return the views of ``instance`` in this week and month for its ``attribute``, or zeros if it is not saved."""
     ref = ref_of_saved(instance)
     if ref is None:
         return Views()
@@ -105,20 +105,20 @@ def views(instance: Any, attribute: str) -> Views:
 
 
 def _peers_of(instance: Any) -> Peers | None:
-    """Return the peers of ``instance``, or None if it is alone."""
+    """Return the peers of ``instance``, or None if it has none."""
     peers: Peers | None = getattr(instance._state, _ATTRIBUTE, None)
     return None if peers is None or len(peers) < 2 else peers
 
 
 def track(model: Any) -> None:
-    """Let the instances that queries make of ``model`` know their peers.
+    """Make each query give its instances of ``model`` their peers, by wrapping ``from_db()``.
 
-    ``from_db()`` is what Django's documentation has for it. A query hands the list of its columns to each call of it,
-    so that list tells the instances of one query from those of another; 0.4 us an instance.
+    Django documents ``from_db()`` as the hook for the loading of instances. A query passes one list of columns to all
+    of its calls, so the identity of that list tells queries apart. This costs 0.4 us for each instance.
     """
     original = getattr(model.from_db, "__func__", None)
     if original is None or hasattr(original, _TRACKS):
-        return  # no class method, or that of a parent
+        return  # it is no class method, or a parent's that is wrapped already
 
     def from_db(cls: Any, db: Any, field_names: Any, values: Any, fetch_mode: Any = None) -> Any:
         if fetch_mode is None:
@@ -148,5 +148,5 @@ def _begin(field_names: Any) -> Peers:
     return peers
 
 
-# By the identity of a query's list of columns, and with it, so that no other list gets its id.
+# By the id of a query's list of columns. The list is kept, too, so that no other list gets its id.
 _queries: dict[int, tuple[Any, Peers]] = {}

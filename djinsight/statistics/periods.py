@@ -1,6 +1,6 @@
-"""Periods: the views of this week and this month, and the days of a period, from the daily summaries.
+"""Periods: read the views of this week, of this month, and of each day of a period, from the daily summaries.
 
-Weeks begin on Monday; days are those of the site's time zone, whatever its clocks do in between.
+Weeks begin on Monday. Days are calendar days in the site's time zone, also when its clocks change.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Days = dict[date, tuple[int, int]]  # total and unique views by day
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The views of one object in the calendar's week and month, today included.
+    """The views of one object in this calendar week and month, today included.
 
-    If not ``known``, the database did not answer, and both are the views of today.
+    If ``known`` is False, the database did not answer, and both are the views of today.
     """
 
     week: int = 0
@@ -40,7 +40,11 @@ class Views:
 
 
 def began(period: Period, today: date) -> date:
-    """The first day of the period that ``today`` is in: a Monday, or the first of a month. Raises ValueError."""
+    """Return the first day of the period that has ``today``: a Monday, or the first of a month.
+
+    Raises:
+        ValueError: The period is neither ``"week"`` nor ``"month"``.
+    """
     if period == "week":
         return today - timedelta(days=today.weekday())
     if period == "month":
@@ -49,10 +53,11 @@ def began(period: Period, today: date) -> date:
 
 
 def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
-    """The views of many objects in one query: what is persisted of the days before today, and today's live number.
+    """Return the views of many objects: the persisted views of the days before today plus today's live number.
 
-    What was counted before midnight is there when it is persisted, which is seconds later where a worker runs. The
-    total is of no use: it keeps views that never became rows, and they would be of every week to come.
+    This takes one query. Views from before midnight are included when they are persisted, seconds later if a worker
+    runs. The sum cannot be derived from the total: the total includes views that never became rows, so these would
+    count in every later week.
     """
     if not snapshots:
         return {}
@@ -72,9 +77,9 @@ def read(snapshots: Mapping[ObjectRef, Snapshot]) -> dict[ObjectRef, Views]:
 
 
 def daily_of(refs: Collection[ObjectRef], first: date, last: date) -> dict[ObjectRef, Days]:
-    """Total and unique views of each day from ``first`` to ``last``, as persisted, in one query.
+    """Return the persisted total and unique views of each day from ``first`` to ``last``, with one query.
 
-    Days without views are zeros. Without an answer of the database there are no days.
+    Days without views have zeros. If the database does not answer, there are no days.
     """
     try:
         return outside_loop(_daily_of, list(refs), first, last)
@@ -98,7 +103,7 @@ def _daily_of(refs: Sequence[ObjectRef], first: date, last: date) -> dict[Object
 
 
 def _sums(refs: Sequence[ObjectRef], monday: date, first: date, today: date) -> dict[ObjectRef, tuple[int, int]]:
-    """What is persisted: the views since ``monday`` and those since the ``first``, without those of ``today``."""
+    """Return the persisted views since ``monday`` and since ``first``, both without today's."""
     with database.reading():
         by_key, where = rows_of(refs)
         if not by_key:
@@ -110,7 +115,7 @@ def _sums(refs: Sequence[ObjectRef], monday: date, first: date, today: date) -> 
         }
 
 
-@lru_cache(maxsize=2)  # putting the query together takes longer than running it for fifty objects
+@lru_cache(maxsize=2)  # building the query takes longer than running it for fifty objects
 def _with_sums(week: date, month: date, today: date) -> Any:
     statistics = apps.get_model("djinsight", "PageViewStatistics")
     return statistics.objects.annotate(week=_sum_of(week, today), month=_sum_of(month, today))

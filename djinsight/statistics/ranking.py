@@ -1,4 +1,4 @@
-"""Rankings: the most viewed objects, from the side of the statistics and by their indexes."""
+"""Ranking: find the most viewed objects, by the indexes of the statistics tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from djinsight.tracked import content_types
 from djinsight.tracked.registry import tracked_model
 
 MAX_LIMIT = 1000
-MAX_DEPTH = 512  # rows of each day that are looked at before all of them are
+MAX_DEPTH = 512  # rows of each day to read; if they do not decide the ranking, all rows are read
 
 SHOWN = ("published", "live", "public")
 
@@ -27,11 +27,14 @@ Ranked = list[tuple[str, int]]  # object id and views, most first
 
 
 def shown(model: Any) -> QuerySet[Any]:
-    """Return the objects of ``model`` that everybody may see, as far as its own names say which.
+    """Return the objects of ``model`` that all visitors may see, as far as names of the model tell.
 
-    Those are what ``published()``, ``live()`` and ``public()`` give, where the default manager or its queryset has
-    them, as Wagtail's pages do; or the managers ``Model.published``, ``Model.live`` and ``Model.public``. A model
-    with none of them shows all. Raises ValueError if one of the methods asks for an argument.
+    These are the objects that ``published()``, ``live()`` and ``public()`` give, if the default manager or its queryset
+    has these methods, as Wagtail's pages do; or the managers ``Model.published``, ``Model.live`` and ``Model.public``.
+    For a model with none of them, these are all objects.
+
+    Raises:
+        ValueError: One of the methods needs an argument.
     """
     chosen: QuerySet[Any] = model._default_manager.all()
     for name in SHOWN:
@@ -42,7 +45,7 @@ def shown(model: Any) -> QuerySet[Any]:
 
 
 def _shown_by(model: Any, chosen: QuerySet[Any], name: str) -> QuerySet[Any] | None:
-    method = getattr(chosen, name, None)  # of the queryset: it narrows what the others have left
+    method = getattr(chosen, name, None)  # a method of the queryset narrows it further
     if callable(method):
         return _called(model, name, method)
     manager = model._meta.managers_map.get(name)
@@ -57,7 +60,7 @@ def _called(model: Any, name: str, method: Any) -> QuerySet[Any] | None:
     try:
         inspect.signature(method).bind()
     except TypeError as error:
-        text = f"expected a queryset, as {model._meta.label} says what is shown by {name}() with arguments ({error})"
+        text = f"expected a queryset, because {name}() of {model._meta.label} needs arguments ({error})"
         raise ValueError(text) from error
     found = method()
     return found if isinstance(found, QuerySet) and found.model._meta.concrete_model is _concrete(model) else None
@@ -66,7 +69,8 @@ def _called(model: Any, name: str, method: Any) -> QuerySet[Any] | None:
 def of_model(model: Any, queryset: Any) -> QuerySet[Any]:
     """Return ``queryset`` if its objects are of ``model``, of one of its children or of a proxy.
 
-    Raises ValueError for everything else: another model's objects have other keys, and what is found by them is wrong.
+    Raises:
+        ValueError: It is anything else. Primary keys of another model would find the wrong objects.
     """
     if not isinstance(queryset, QuerySet):
         got = f"a {type(queryset).__name__}"
@@ -84,9 +88,17 @@ def _concrete(model: Any) -> Any:
 
 
 def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) -> list[Any]:
-    """The ``limit`` most viewed objects of ``queryset``, most first: of all time, or of the last ``days``.
+    """Return the most viewed objects of ``queryset``, the most viewed one first.
 
-    Two queries, and as many again for each time that ``queryset`` leaves too many of the ranked out. Raises ValueError.
+    This takes two queries, and two more each time that ``queryset`` has too few of the ranked objects.
+
+    Args:
+        queryset: The objects to choose from.
+        limit: The most objects, from 1 to ``MAX_LIMIT``.
+        days: Rank by the views of so many days, today included; None for the views of all time.
+
+    Raises:
+        ValueError: ``limit`` or ``days`` is out of range.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise ValueError(f"expected a limit from 1 to {MAX_LIMIT} but got {limit}")
@@ -97,7 +109,7 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
         with database.reading():
             type_id = content_types.manager().get_by_natural_key(model._meta.app_label, model._meta.model_name).pk
     except (ContentType.DoesNotExist, CountingUnavailable):
-        return []  # nothing of it was viewed yet, or the database does not tell
+        return []  # no object of the model was viewed yet, or the database does not answer
     found: list[Any] = []
     size, seen = limit, 0
     while True:
@@ -113,7 +125,7 @@ def most_viewed(queryset: QuerySet[Any], limit: int, days: int | None = None) ->
 
 
 def top(type_id: int, size: int, days: int | None = None) -> Ranked:
-    """The ``size`` most viewed objects of a content type; equals in the order of their ids."""
+    """Return the ``size`` most viewed objects of a content type. Objects with equal views are sorted by their ids."""
     if days is not None:
         last = calendar.now().day
         return _top_of_days(type_id, size, last - timedelta(days=days - 1), last)
@@ -123,10 +135,11 @@ def top(type_id: int, size: int, days: int | None = None) -> Ranked:
 
 
 def _top_of_days(type_id: int, size: int, first: date, last: date) -> Ranked:
-    """The first rows of each day, until no other object can come among them; so a few of a million rows are read.
+    """Return the ``size`` most viewed objects of the days from ``first`` to ``last``.
 
-    The threshold algorithm of Fagin, Lotem and Naor (2003): what is not among the first of any day has at most the
-    sum of the last numbers that were seen.
+    This reads the first rows of each day, and more of them until no other object can be among the result. So it reads
+    few of a million rows. It is the threshold algorithm of Fagin, Lotem and Naor (2003): an object that is not among
+    the rows read of any day has at most the sum of the last numbers that were read.
     """
     summaries = apps.get_model("djinsight", "PageViewSummary")
     rows = summaries.objects.filter(content_type=type_id, date__range=(first, last))
@@ -153,13 +166,13 @@ def _sums(rows: QuerySet[Any], size: int) -> Ranked:
 
 
 def _objects(queryset: QuerySet[Any], ranked: Ranked) -> list[Model]:
-    """The objects of ``ranked`` that are in ``queryset``, in that order."""
+    """Return the objects of ``ranked`` that are in ``queryset``, in the order of ``ranked``."""
     pks: dict[Any, int] = {}
     for object_id, views in ranked:
         try:
             pks[queryset.model._meta.pk.to_python(object_id)] = views
         except ValidationError:
-            continue  # the primary key has another type than it had
+            continue  # the type of the primary key was changed
     objects = {obj.pk: obj for obj in queryset.filter(pk__in=list(pks))}
     found = []
     for pk, views in pks.items():

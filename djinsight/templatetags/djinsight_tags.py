@@ -1,4 +1,8 @@
-"""``{% load djinsight_tags %}``: each tag reads what it shows through ``djinsight.pages``, and renders its template."""
+"""Tags of ``{% load djinsight_tags %}``: each reads its numbers through ``djinsight.pages`` and renders its template.
+
+A tag's docstring is for template authors. ``django.contrib.admindocs`` leaves out a last paragraph that has the form of
+headers, as "Args:" has. So an example follows the arguments.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,19 @@ logger = logging.getLogger(__name__)
 def page_view_tracker(
     context: Context, obj: Model | Unset | None = UNSET, async_load: bool = True, debug: bool = False
 ) -> SafeString:
-    """Count a view of the page's object when the page is seen."""
+    """Count a view of an object when a visitor sees the page.
+
+    The tag shows nothing, and renders the script if the page needs it. Without ``obj``, it counts a view of the page's
+    object: the first tracked one among ``page``, ``object``, ``article``, ``post``, ``item`` and ``self`` in the
+    context. With ``obj=None`` it counts nothing.
+
+    Args:
+        obj: The object; without it the page's.
+        async_load: The browser does not wait for the script; False loads it in order with the page's other scripts.
+        debug: The script writes to the browser's console, and the tag renders an HTML comment if it counts nothing.
+
+    For example, ``{% page_view_tracker obj=story debug=True %}``.
+    """
     found = find_object(context, obj)
     ref = ref_of_saved(found) if found is not None else None
     page = Page.of(context)
@@ -56,7 +72,18 @@ def page_view_tracker(
 def page_stats_display(
     context: Context, obj: Model | Unset | None = UNSET, show_unique: bool = True, refresh_interval: int | None = None
 ) -> SafeString:
-    """How often, by how many, and when the object was viewed, as a list."""
+    """Show views, visitors, and the times of the first and the last view of an object, as a list, live.
+
+    If sockets do not work, the page polls. The shortest interval of a page is that of all its numbers. It is at most a
+    day, and 30 seconds if no tag has one.
+
+    Args:
+        obj: The object; without it the page's, as ``page_view_tracker`` finds it.
+        show_unique: Show the number of visitors.
+        refresh_interval: Seconds between two polls.
+
+    For example, ``{% page_stats_display refresh_interval=60 %}``.
+    """
     names = ("total_views", "unique_views", *values.TIMES) if show_unique else ("total_views", *values.TIMES)
     return _statistics(context, obj, "page_stats_display", *names, refresh_interval=refresh_interval)
 
@@ -65,16 +92,33 @@ def page_stats_display(
 def live_stats_counter(
     context: Context, obj: Model | Unset | None = UNSET, show_unique: bool = True, refresh_interval: int | None = 30
 ) -> SafeString:
-    """Total and, with ``show_unique``, unique views; polled every ``refresh_interval`` s where sockets do not work."""
+    """Show views and visitors of an object in one line, live. Screen readers announce changes.
+
+    If sockets do not work, the page polls. The shortest interval of a page is that of all its numbers, at most a day.
+
+    Args:
+        obj: The object; without it the page's, as ``page_view_tracker`` finds it.
+        show_unique: Show the number of visitors.
+        refresh_interval: Seconds between two polls.
+
+    For example, ``{% live_stats_counter show_unique=False refresh_interval=10 %}``.
+    """
     names = ("total_views", "unique_views") if show_unique else ("total_views",)
     return _statistics(context, obj, "live_stats_counter", *names, refresh_interval=refresh_interval)
 
 
 @register.simple_tag(takes_context=True)
 def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, period: str = "week") -> SafeString:
-    """All numbers of the object, and a chart of the days of this ``"week"`` or ``"month"``.
+    """Show all numbers of an object, live, and a chart of the days of this week or this month.
 
-    Raises TemplateSyntaxError for another period.
+    Args:
+        obj: The object; without it the page's, as ``page_view_tracker`` finds it.
+        period: ``"week"`` (from Monday on) or ``"month"`` (from the first on), in the site's time zone.
+
+    Raises:
+        TemplateSyntaxError: The period is another one.
+
+    For example, ``{% page_analytics_widget period="month" %}``.
     """
     if period not in chart.PERIODS:
         raise template.TemplateSyntaxError(f'page_analytics_widget: expected "week" or "month" but got {period!r}')
@@ -90,13 +134,19 @@ def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, p
 
 
 def _register_stat(metric: Metric) -> None:
-    """Register ``{% <tag>_stat %}`` for ``metric``, whose template is that of its name, or ``stat.html``."""
+    """Register ``{% <tag>_stat %}`` for ``metric``. Its template is the one of that name, or ``stat.html``."""
     name = f"{metric.tag or metric.name}_stat"
 
     def stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
         return _statistics(context, obj, name, metric.name, label=metric.label)
 
-    stat.__doc__ = f"Show the {metric.name} of an object."
+    stat.__doc__ = f"""Show the {metric.name} of an object, live.
+
+    Args:
+        obj: The object; without it the page's, as ``page_view_tracker`` finds it.
+
+    For example, ``{{% {name} obj=story %}}``.
+    """
     register.simple_tag(stat, takes_context=True, name=name)
 
 
@@ -106,19 +156,31 @@ for _metric in METRICS:
 
 @register.simple_tag(takes_context=True)
 def views_week_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """How often the object was viewed since Monday."""
+    """Show the views of an object since Monday in the site's time zone, live.
+
+    Args:
+        obj: The object; without it the page's, as ``page_view_tracker`` finds it.
+
+    For example, ``{% views_week_stat obj=story %}``.
+    """
     return _statistics(context, obj, "views_week_stat", "views_week")
 
 
 @register.simple_tag(takes_context=True)
 def views_month_stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-    """How often the object was viewed since the first of the month."""
+    """Show the views of an object since the first of the month in the site's time zone, live.
+
+    Args:
+        obj: The object; without it the page's, as ``page_view_tracker`` finds it.
+
+    For example, ``{% views_month_stat obj=story %}``.
+    """
     return _statistics(context, obj, "views_month_stat", "views_month")
 
 
 @register.simple_tag(takes_context=True)
 def djinsight_script(context: Context) -> SafeString:
-    """The script, where the page wants it; no other tag of the page brings it then."""
+    """Place the script by hand. No later tag of the page renders it then."""
     page = Page.of(context)
     data = {} if page.script_is_placed else {"script": page.script()}
     page.script_is_placed = True
@@ -127,7 +189,13 @@ def djinsight_script(context: Context) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
-    """Read the numbers of ``objects`` (a queryset, list or page) at once, before the tags that show them."""
+    """Read the numbers of many objects at once, before the tags that show them. The tag shows nothing.
+
+    Args:
+        objects: A queryset, list or page of objects.
+
+    For example, ``{% load_view_stats stories %}``.
+    """
     page = Page.of(context)
     if page.shows_statistics:
         page.load(page.refs_of(objects or ()))
@@ -138,7 +206,15 @@ def load_view_stats(context: Context, objects: Iterable[Any]) -> str:
 def wagtail_page_view_tracker(
     context: Context, page: Model | Unset | None = UNSET, async_load: bool = True, debug: bool = False
 ) -> SafeString:
-    """``page_view_tracker`` of a Wagtail page."""
+    """Count a view of a Wagtail page, as ``page_view_tracker`` does.
+
+    Args:
+        page: The page; without it the page of the context.
+        async_load: As ``page_view_tracker`` has it.
+        debug: As ``page_view_tracker`` has it.
+
+    For example, ``{% wagtail_page_view_tracker %}``.
+    """
     html = page_view_tracker(context, page, async_load, debug)
     return html or _unfound(context, page, "wagtail_page_view_tracker", "page")
 
@@ -150,7 +226,15 @@ def wagtail_page_stats_display(
     show_unique: bool = True,
     refresh_interval: int | None = None,
 ) -> SafeString:
-    """``page_stats_display`` of a Wagtail page."""
+    """Show the numbers of a Wagtail page as a list, as ``page_stats_display`` does.
+
+    Args:
+        page: The page; without it the page of the context.
+        show_unique: Show the number of visitors.
+        refresh_interval: Seconds between two polls, as ``page_stats_display`` has them.
+
+    For example, ``{% wagtail_page_stats_display %}``.
+    """
     html = page_stats_display(context, page, show_unique, refresh_interval)
     return html or _unfound(context, page, "wagtail_page_stats_display", "page")
 
@@ -159,7 +243,14 @@ def wagtail_page_stats_display(
 def wagtail_page_analytics_widget(
     context: Context, page: Model | Unset | None = UNSET, period: str = "week"
 ) -> SafeString:
-    """``page_analytics_widget`` of a Wagtail page."""
+    """Show all numbers of a Wagtail page and a chart, as ``page_analytics_widget`` does.
+
+    Args:
+        page: The page; without it the page of the context.
+        period: ``"week"`` or ``"month"``.
+
+    For example, ``{% wagtail_page_analytics_widget period="month" %}``.
+    """
     return page_analytics_widget(context, page, period) or _unfound(
         context, page, "wagtail_page_analytics_widget", "page"
     )
@@ -167,10 +258,22 @@ def wagtail_page_analytics_widget(
 
 @register.simple_tag(takes_context=True)
 def most_viewed(context: Context, model: str, limit: int = 10, days: int | None = None, by: str = "views") -> list[Any]:
-    """Return the most viewed objects of ``model`` for a loop: ``{% most_viewed "blog.article" days=7 as popular %}``.
+    """Return the most viewed objects of a model for a loop, the most viewed one first.
 
-    They are those that the model shows to everybody (``ranking.shown``). Empty for a visitor who may not see numbers,
-    and while the database does not answer. Raises TemplateSyntaxError for arguments that cannot work.
+    Only objects that the model shows to all visitors are among them: what ``published()``, ``live()`` and ``public()``
+    of its manager give, if it has them. The list is empty for a visitor that may not see numbers, and while the
+    database does not answer.
+
+    Args:
+        model: The label of the model, such as ``"blog.article"``.
+        limit: The most objects, from 1 to 1,000.
+        days: Rank by the views of so many days, today included; without it by all views.
+        by: ``"views"``.
+
+    Raises:
+        TemplateSyntaxError: An argument has another value.
+
+    For example, ``{% most_viewed "blog.article" days=7 as popular %}``.
     """
     try:
         found = apps.get_model(model)
@@ -187,19 +290,23 @@ def most_viewed(context: Context, model: str, limit: int = 10, days: int | None 
     except (TypeError, ValueError) as error:
         raise template.TemplateSyntaxError(f"most_viewed: {error}") from error
     except Error:
-        logger.warning("The most viewed of %s are not shown: their database does not answer", model, exc_info=True)
+        logger.warning(
+            "The most viewed objects of %s are not shown, as their database does not answer. Check it.",
+            model,
+            exc_info=True,
+        )
         return []
     return ranked
 
 
 @register.filter
 def format_view_count(value: Any) -> Any:
-    """999 -> ``999``, 1234 -> ``1.2K``, 3400000 -> ``3.4M``; what is not a number comes back unchanged."""
+    """Shorten a number: 999 to ``999``, 1234 to ``1.2K``, 3400000 to ``3.4M``. Other values stay unchanged."""
     return abbreviate(value)
 
 
 def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: Any) -> SafeString:
-    """Return the template ``name`` with the values of ``stats``, or nothing without an object that may be shown."""
+    """Return the template ``name`` with the values of ``stats``, or nothing if there is no object to show."""
     page = Page.of(context)
     values = page.values(obj, context)
     if values is None:
@@ -210,27 +317,27 @@ def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: A
 
 
 class Comment(SafeString):
-    """Renders, and yet counts as nothing: a template with ``{% if %}`` does under DEBUG what it will do without."""
+    """HTML that is false, so that ``{% if %}`` in a template does the same with DEBUG as without it."""
 
     def __bool__(self) -> bool:
         return False
 
 
 def _unfound(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeString:
-    """Nothing; under DEBUG a comment, where the reason is that there is no object."""
+    """Return nothing, or with DEBUG a comment if there is no saved object."""
     note = _note(context, obj, tag, argument) if settings.DEBUG else ""
     return Comment(f"<!-- {note} -->") if note else SafeString()
 
 
 def _note(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeString:
-    """What ``tag`` looked for in vain, fit for an HTML comment; ``""`` where there is a saved object."""
+    """Return why ``tag`` shows nothing, escaped for an HTML comment, or ``""`` if there is a saved object."""
     where = sought(context, obj, argument)
     text = f"djinsight: {tag} found no saved object whose model has PageViewStatisticsMixin. It {where}."
     return SafeString(re.sub("-(?=-)", "- ", escape(text)) if where else "")
 
 
 def _script(context: Context, page: Page, **options: Any) -> SafeString:
-    """Return the script for the place of the tag that renders, empty if it has one or was placed by hand."""
+    """Return the script for the place of the tag that renders, or nothing if it is there or was placed by hand."""
     if page.script_is_placed or not is_new_place(context) or page.is_foreign():
         return SafeString()
     return _render(context, "script", {"script": page.script(**options)})
@@ -242,7 +349,7 @@ def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
 
 
 def _template(context: Context, name: str) -> Any:
-    assert context.template is not None  # it is what renders this tag
+    assert context.template is not None  # it renders this tag
     names = [f"djinsight/{name}.html"]
     if name.endswith("_stat"):
         names.append("djinsight/stat.html")

@@ -1,4 +1,4 @@
-"""Servers of ``tests.daphne.echo``, each a process of its own."""
+"""Fixtures: servers of ``tests.daphne.echo``, each a process of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ECHO = "tests.daphne.echo:application"
 
 
 class Server(NamedTuple):
-    """A server that listens, and where: a port of 127.0.0.1, or the path of a UNIX socket."""
+    """A server that listens, and its address: a port of 127.0.0.1, or the path of a UNIX socket."""
 
     process: Process
     port: int
@@ -42,7 +42,10 @@ class Server(NamedTuple):
 
 @pytest.fixture
 def serve(db: None) -> Iterator[Callable[..., Server]]:
-    """``server = serve("-v", "2")``: our server class on a free port; with ``module="daphne"`` plain Daphne."""
+    """Return a function that starts a server: ``serve("-v", "2")``.
+
+    It serves with our server class on a free port, or with ``module="daphne"`` as plain Daphne.
+    """
     started: list[Process] = []
 
     def start(
@@ -69,7 +72,7 @@ def serve(db: None) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(params=["tcp", "tls"])
 def server(request: pytest.FixtureRequest, serve: Callable[..., Server], tmp_path: Path) -> Server:
-    """A server of our class, without TLS and with."""
+    """Return a server of our class, without TLS and with TLS."""
     if request.param == "tcp":
         return serve()
     key, certificate = certify(tmp_path)
@@ -78,7 +81,7 @@ def server(request: pytest.FixtureRequest, serve: Callable[..., Server], tmp_pat
 
 
 def certify(directory: Path) -> tuple[Path, Path]:
-    """Make a key and a certificate of localhost and 127.0.0.1, signed by itself."""
+    """Make a key and a self-signed certificate of localhost and 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

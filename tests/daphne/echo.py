@@ -1,4 +1,4 @@
-"""A small ASGI application without Django: an echo, uploads and downloads, and the classes that serve them."""
+"""Echo: a small ASGI application without Django, with echoes, uploads and downloads, and a frame that names classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import unquote
 
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
-CLASSES = "classes"  # a text that is answered with the names of the classes that serve the socket
-CANCELLED = "An echo was cancelled."  # it prints
+CLASSES = "classes"  # the application answers this string with the names of the classes that serve the socket
+CANCELLED = "An echo was cancelled."  # printed when an echo is cancelled
 flooded: list[None] = []  # an item for each frame that came on /
 
 
@@ -34,7 +34,7 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 def classes(send: Any) -> list[str]:
-    """Return the names of the server's class, its protocol, and the transport of TCP or of a UNIX socket."""
+    """Return the names of the classes of the server, the protocol, and the transport of TCP or of a UNIX socket."""
     server, (protocol,) = send.func.__self__, send.args
     transport = getattr(protocol.transport, "transport", protocol.transport)
     return [f"{kind.__module__}.{kind.__qualname__}" for kind in map(type, (server, protocol, transport))]
@@ -46,13 +46,13 @@ async def flood(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def among(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer each frame with the number of frames that have come on ``/`` before."""
+    """Answer each frame with the number of frames that came on ``/`` before it."""
     while (await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": str(len(flooded))})
 
 
 async def hold(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Halt the whole server, once a frame has come, until the named pipe of the query string is closed."""
+    """Halt the whole server when a frame comes, until the named pipe of the query string is closed."""
     await receive()
     with open(unquote(scope["query_string"].decode()), "rb") as pipe:  # noqa: ASYNC230 - to halt the loop
         pipe.read()
@@ -72,7 +72,7 @@ async def upload(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def download(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer with as many blocks as the path says."""
+    """Answer with the number of blocks that the path names."""
     blocks = int(scope["path"].removeprefix("/"))
     length = str(blocks * len(BLOCK)).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})

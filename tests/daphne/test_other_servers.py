@@ -1,4 +1,4 @@
-"""The site without our server class: plain Daphne and another ASGI server count and push as well."""
+"""Other servers: a site under plain Daphne or another ASGI server counts and pushes, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVERS = {
 
 @pytest.fixture
 def serve(transactional_db: None) -> Iterator[Callable[[str], tuple[Process, int]]]:
-    """``process, port = serve(name)``: one of ``SERVERS``, which may not listen yet."""
+    """Return a function that starts one of ``SERVERS``: ``process, port = serve(name)``. It may not listen yet."""
     started: list[Process] = []
 
     def start(name: str) -> tuple[Process, int]:

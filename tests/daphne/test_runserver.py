@@ -1,4 +1,4 @@
-"""``runserver`` of a site: with our server class where the site lists our app, through a reload as well."""
+"""Runserver: it uses our server class if the site lists our app, also after a reload."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write(project: Path, version: int) -> None:
 
 @pytest.fixture
 def runserver(db: None, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """``process = runserver(app)``: Django's development server on a free port, with autoreload."""
+    """Return a function that starts Django's development server with autoreload: ``process = runserver(app)``."""
     started: list[Process] = []
 
     def start(app: str, *options: str) -> Process:
@@ -73,7 +73,7 @@ def runserver(db: None, tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 
 async def listening(process: Process, times: int = 1) -> Server:
-    """Wait until ``process`` has listened ``times`` times, and return where it does last."""
+    """Wait until ``process`` has listened ``times`` times, and return the last address."""
     await asyncio.to_thread(process.wait_for, LISTENING)
     async with asyncio.timeout(READY_WITHIN):
         while len(ports := re.findall(LISTENING, process.output)) < times:
@@ -90,7 +90,7 @@ async def test_the_server_class(app: str, expected: list[str], runserver: Callab
 
 
 async def test_reloads(runserver: Callable[..., Process], tmp_path: Path) -> None:
-    """While a socket is open: a change of a module starts the server again, with our class."""
+    """While a socket is open, a change of a module starts the server again, with our class."""
     process = runserver("djinsight.daphne")
     server = await listening(process)
     async with asyncio.timeout(WITHIN), server.connect("/version") as socket:
@@ -98,7 +98,7 @@ async def test_reloads(runserver: Callable[..., Process], tmp_path: Path) -> Non
         async with server.connect() as other:
             assert await classes(other) == OURS
             with suppress(ConnectionClosed):
-                while True:  # the reloader may not have looked yet at what there was before
+                while True:  # the reloader may not have read the old file times yet
                     write(tmp_path, 2)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(other.recv(), 2)

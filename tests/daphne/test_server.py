@@ -1,4 +1,4 @@
-"""Server class: what it sets on its own factory and ports, and the look through its connections each second."""
+"""Server class: it sets classes on its own factory and ports, and checks its connections each second."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support.processes import ROOT
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server with connections whose applications run, on a clock that stands still."""
+    """Return a server with connections whose applications run, on a clock that does not move."""
     monkeypatch.setattr(daphne.server, "reactor", Clock())
     server = Server(None, endpoints=["tcp:0"])
     server.connections = {object(): {"connected": 0.0, "application_instance": Future()} for _ in range(5000)}
@@ -46,7 +46,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 @pytest.fixture
 def port() -> tcp.Port:
-    """A port that listens on an address that nothing connects to."""
+    """Return a port with an address that no client connects to."""
     port = tcp.Port(0, Factory(), reactor=MemoryReactor())
     port.getHost = lambda: SimpleNamespace()  # type: ignore[assignment, method-assign]
     return port
@@ -72,7 +72,7 @@ def test_a_protocol_of_a_subclass_stays(server: Server, port: tcp.Port) -> None:
 @pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("kind", [Server, daphne.server.Server])
 def test_looks_through_its_connections_without_the_collector(server: Server, kind: type[Server], enabled: bool) -> None:
-    """The list that Daphne makes of them each second would promote itself, and soon have the whole heap walked."""
+    """Daphne lists them each second. The list would be promoted, and soon cause a collection of the whole heap."""
     runs: list[str] = []
 
     def collected(phase: str, info: dict[str, int]) -> None:
@@ -110,19 +110,19 @@ def test_collects_again_after_an_error(server: Server) -> None:
 
 
 def test_cancels_applications_although_a_connection_has_none(server: Server) -> None:
-    """A request that has become a WebSocket is listed for a second longer, without an application."""
+    """A request that has become a WebSocket stays in the list for a second, without an application."""
     server.connections = {object(): {"application_instance": Future()} for _ in range(2)}
     applications = [details["application_instance"] for details in server.connections.values()]
     server.connections[object()] = {"connected": 0.0, "disconnected": 1.0}
     before = dict(server.connections)
-    with suppress(TypeError):  # these are no futures of asyncio's
+    with suppress(TypeError):  # the applications of this test are no futures of asyncio's
         server.kill_all_applications()
     assert all(application.cancelled() for application in applications)
     assert server.connections == before
 
 
 def test_daphne_need_not_ping() -> None:
-    """A page that answers us is not silent for as long as Daphne waits."""
+    """A page that answers our pings is never silent for as long as Daphne waits before its own ping."""
     waits = signature(Server).parameters["ping_interval"].default
     assert waits > sockets.PING_EVERY + hub.BEAT_EVERY
 
@@ -151,7 +151,7 @@ def test_a_range_of_versions(name: str, which: str, tested: bool, monkeypatch: p
 
 
 def test_the_lower_bounds_are_those_of_the_package() -> None:
-    """So that a run on the lowest versions is one on the first tested ones."""
+    """So a test run with the lowest versions uses the first tested versions."""
     project = tomllib.loads(Path(ROOT, "pyproject.toml").read_text(encoding="utf-8"))["project"]
     bounds = dict(line.lower().split(">=") for line in project["dependencies"] if ">=" in line and "," not in line)
     assert {name: bounds[name] for name in versions.TESTED} == {
@@ -183,7 +183,7 @@ def test_runserver_is_daphnes_unless_the_site_asks() -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_the_app_is_checked_as_daphnes(first: bool) -> None:
-    """It must stand before the static files, whose runserver would be taken."""
+    """The app must be listed before the static files, whose ``runserver`` would be used otherwise."""
     others = ["django.contrib.contenttypes", "django.contrib.staticfiles"]
     with override_settings(INSTALLED_APPS=["djinsight.daphne", *others] if first else [*others, "djinsight.daphne"]):
         assert apps.is_installed("djinsight.daphne")

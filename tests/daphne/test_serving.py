@@ -1,4 +1,4 @@
-"""A real server of our class: sockets, uploads and downloads at once, with TLS and without, and a flood."""
+"""Serving: a real server of our class with sockets, uploads and downloads, with and without TLS, and a flood."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.processes import Process
 from tests.support.sockets import WITHIN
 from tests.support.websocket_ends import HANDSHAKE
 
-BLOCKS = 100  # of 1 MiB
+BLOCKS = 100  # of 1 MiB each
 OURS = [
     "djinsight.daphne.server.Server",
     "djinsight.daphne.websocket.ShortTextProtocol",
@@ -33,7 +33,7 @@ async def test_serves_with_our_classes(server: Server) -> None:
 
 
 async def test_frames_of_every_kind(server: Server) -> None:
-    """They come back as they were, in order, whatever path each takes."""
+    """The echoes equal the frames and keep their order, on the fast path and through autobahn."""
     texts = ["a", "a" * 125, "a" * 126, "ü" * 100, "a" * 4096, "a" * 4097, "a" * 70_000, "b"]
     async with asyncio.timeout(WITHIN), server.connect() as socket:
         for frame in [*texts, *(text.encode() for text in texts)]:
@@ -49,7 +49,7 @@ async def test_frames_of_every_kind(server: Server) -> None:
 
 @pytest.mark.parametrize("upload", [True, False])
 async def test_other_requests_beside_sockets(upload: bool, server: Server) -> None:
-    """100 MiB arrive as they were sent, and sockets of the same server are answered meanwhile."""
+    """100 MiB arrive unchanged, and the server answers sockets during the transfer."""
     over = asyncio.Event()
     echoing = [asyncio.ensure_future(echoes(server, number, over)) for number in range(3)]
     try:
@@ -65,7 +65,7 @@ async def test_other_requests_beside_sockets(upload: bool, server: Server) -> No
 
 
 async def echoes(server: Server, number: int, over: asyncio.Event) -> int:
-    """Send texts one after the other until ``over``, and return how many came back."""
+    """Send text frames one after the other until ``over``, and return the number of echoes."""
     sent = 0
     async with server.connect() as socket:
         while not over.is_set() or not sent:
@@ -77,7 +77,7 @@ async def echoes(server: Server, number: int, over: asyncio.Event) -> int:
 
 
 async def uploaded(server: Server, again: bool = False) -> str:
-    """Send ``BLOCKS`` different blocks, and return the digest that the server computes, which must be ours."""
+    """Send ``BLOCKS`` different blocks, and return the digest that the server computes; it must equal ours."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.tls)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (BLOCKS * len(BLOCK)))
     digest = hashlib.sha256()
@@ -117,9 +117,9 @@ async def test_a_unix_socket(serve: Callable[..., Server], tmp_path: Path) -> No
 
 @pytest.mark.parametrize("module", ["djinsight.daphne", "daphne"])
 async def test_a_flood_does_not_come_first(module: str, serve: Callable[..., Server], tmp_path: Path) -> None:
-    """One client's 30,000 bytes of frames wait at the server, then another client's frame: that one is not last.
+    """One client's 30,000 bytes of frames wait at the server, then another client's frame, which is not read last.
 
-    Daphne takes the others first; otherwise this test would say nothing.
+    Plain Daphne reads the other frames first, which shows that this test can fail.
     """
     server, pipe = serve(module=module), tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -131,7 +131,7 @@ async def test_a_flood_does_not_come_first(module: str, serve: Callable[..., Ser
         server.connect(f"/hold?{pipe}") as holding,
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.transport.set_write_buffer_limits(0)  # drain() waits until the kernel has taken all
+        writer.transport.set_write_buffer_limits(0)  # so that drain() waits until the kernel has taken all
         writer.write(HANDSHAKE)
         await reader.readuntil(b"\r\n\r\n")
         await holding.send("hold")
@@ -149,7 +149,7 @@ async def test_a_flood_does_not_come_first(module: str, serve: Callable[..., Ser
 
 
 async def test_a_flood_is_read_whole(serve: Callable[..., Server]) -> None:
-    """Nothing is lost for being read in small parts: all frames of a client count, in order."""
+    """Reading in small parts loses nothing: all frames of a client arrive, in order."""
     server = serve()
     frames = [f"{n} {'x' * (n % 300)}" for n in range(20_000)]
     async with asyncio.timeout(WITHIN), server.connect() as socket:
@@ -165,7 +165,7 @@ async def test_a_flood_is_read_whole(serve: Callable[..., Server]) -> None:
 
 
 async def test_sigterm(serve: Callable[..., Server]) -> None:
-    """Applications are cancelled, also of a socket that has just opened, and the process ends as it should."""
+    """Applications are cancelled, also for a socket that has just opened, and the process ends normally."""
     server = serve()
     async with asyncio.timeout(WITHIN), server.connect() as socket:
         await socket.send("hello")

@@ -1,4 +1,4 @@
-"""Transport and outbox: what a connection writes is sent after one loop iteration, and nothing else is different."""
+"""Transport and outbox: writes go out after one loop iteration, and all else is as with plain Daphne."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from tests.support.sockets import WITHIN
 from tests.support.websocket_ends import Side
 from tests.support.websocket_ends import Transport as TransportOfSides
 
-MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes of a connection that is not read
+MUCH = bytes(range(256)) * 32_768  # 8 MiB: more than the kernel takes if the client does not read
 
 
 class Ended(Protocol):
-    """Knows why its connection is over."""
+    """A protocol that keeps the reason for the end of its connection."""
 
     def __init__(self) -> None:
         self.why: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
@@ -54,7 +54,7 @@ class Connection(Transport):
 
 
 class Pair:
-    """Both ends of a connection; the server's writes by an outbox."""
+    """Both ends of a connection. The server's end writes by an outbox."""
 
     def __init__(self, reactor: Any, outbox: Outbox | None = None) -> None:
         ours, self.client = socket.socketpair()
@@ -73,7 +73,7 @@ class Pair:
         return self.connection in self.reactor.getWriters()
 
     def is_there(self) -> bytes:
-        """What the client can read at once."""
+        """Return the bytes that the client can read now."""
         try:
             return self.client.recv(1024)
         except BlockingIOError:
@@ -131,7 +131,7 @@ async def test_after_a_turn_of_the_loop(pair: Pair) -> None:
 
 
 async def test_without_it_epoll_is_asked_each_time(reactor: AsyncioSelectorReactor) -> None:
-    """Otherwise what is above would say nothing."""
+    """Without the outbox epoll is called for each write, which shows that the tests above can fail."""
     pair = Pair(reactor)
     with closing(pair.client):
         pair.connection.write(b"one")
@@ -161,7 +161,7 @@ async def test_closed_after_the_last_word(pair: Pair) -> None:
 
 
 async def test_closed_with_the_last_word_that_the_kernel_takes(pair: Pair) -> None:
-    """Epoll would wait with it until the client reads."""
+    """With epoll the connection would close only when the client reads."""
     pair.connection.write(MUCH[:100_000])
     pair.connection.loseConnection()
     assert (await pair.ends()).check(ConnectionDone)
@@ -196,7 +196,7 @@ async def test_what_is_written_while_it_writes(pair: Pair) -> None:
 
 
 async def test_in_nobodys_context(pair: Pair) -> None:
-    """What one of a turn has said of itself is not said of the others."""
+    """A context variable that one writer sets is not seen by the other writers of the batch."""
     who = ContextVar("who", default="nobody")
     said = asyncio.get_running_loop().create_future()
     pair.connection.doWrite = lambda: said.set_result(who.get())
@@ -226,7 +226,7 @@ async def test_aborted_before_it_is_written(pair: Pair) -> None:
 
 
 async def test_a_client_that_is_gone(pair: Pair) -> None:
-    pair.connection.stopReading()  # it is to be found by writing
+    pair.connection.stopReading()  # so that only a write finds the end
     pair.client.close()
     pair.connection.write(b"anybody there?")
     assert (await pair.ends()).check(ConnectionLost)
@@ -292,7 +292,7 @@ def no_collector() -> Iterator[None]:
 async def test_one_that_is_over_is_forgotten(
     reactor: AsyncioSelectorReactor, outbox: Outbox, no_collector: None
 ) -> None:
-    """By reference counting, without the collector; also if it had something to write."""
+    """Reference counting frees it, without the collector, even if it had something to write."""
     pair = Pair(reactor, outbox)
     with closing(pair.client):
         connection = weakref.ref(pair.connection)
@@ -327,7 +327,7 @@ async def test_a_websocket(reactor: AsyncioSelectorReactor) -> None:
 
 
 async def test_a_websocket_under_tls(reactor: AsyncioSelectorReactor) -> None:
-    """The connection is below the transport of TLS."""
+    """With TLS the connection is below TLS's own transport."""
     pair = Pair(reactor)
     with closing(pair.client):
         above = TransportOfSides()
@@ -347,7 +347,7 @@ async def test_a_websocket_of_plain_daphne(reactor: AsyncioSelectorReactor) -> N
 
 @pytest.mark.parametrize(("kind", "address"), [(tcp.Port, 0), (unix.Port, "/nowhere")])
 def test_a_port(kind: type[tcp.Port], address: Any) -> None:
-    """Its connections are ours, and of the kind that they were."""
+    """Connections of the port are a ``Transport``, and still instances of the class that the port had."""
     before, port = kind.transport, kind(address, Factory(), reactor=MemoryReactor())
     transport.use(port)
     assert issubclass(port.transport, Transport)

@@ -1,4 +1,4 @@
-"""After our server class has served, Daphne, autobahn and Twisted are what they were."""
+"""Unchanged packages: our server class changes no attribute of Daphne, autobahn and Twisted."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def changed(module: str, classes: list[str]) -> set[str]:
 
 @pytest.mark.usefixtures("db")
 def test_no_attribute_changes() -> None:
-    """But those that plain Daphne's server changes, too: a reactor that runs, a log that has begun."""
+    """The only changes are those of plain Daphne, too: the reactor runs, and the log has begun."""
     assert changed("djinsight.daphne.server", OURS) <= changed("daphne.server", PLAIN)

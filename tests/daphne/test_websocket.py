@@ -1,4 +1,4 @@
-"""The short way of short texts: nobody can tell it from Daphne's own."""
+"""WebSocket protocol: the fast path behaves as Daphne's own protocol does."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ fuzzed = settings(
 
 
 def sides(limit: int = 0) -> tuple[Side, Side]:
-    """The same socket at Daphne's own and at ours."""
+    """Return the server's ends of two equal sockets: with Daphne's own protocol, and with ours."""
     return Side(WebSocketProtocol, limit), Side(ShortTextProtocol, limit)
 
 
 class Frame(NamedTuple):
-    """One of a client."""
+    """A frame of a client."""
 
     first: int
     payload: bytes
     mask: bytes = MASK
-    form: int = 0  # bytes of the length past the first one; 0 is as few as the rules say
+    form: int = 0  # bytes of the length after its first one; 0 for as few as RFC 6455 asks for
 
     def __bytes__(self) -> bytes:
         length = len(self.payload)
@@ -50,7 +50,7 @@ class Frame(NamedTuple):
 
 
 def in_pieces(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
-    """``data`` as a network would bring it."""
+    """Return ``data`` in pieces, as a network would deliver it."""
     ends = sorted({cut % len(data) for cut in cuts} - {0}) if data else []
     for begin, end in pairwise([0, *ends, len(data)]):
         yield data[begin:end]
@@ -86,13 +86,13 @@ cuts = st.lists(st.integers(0, 1_000_000), max_size=8)
 @example([Frame(CLOSE, b"\x03\xe8"), Frame(TEXT, b"after the close")], [], 0, False)
 @example([Frame(TEXT, b"a sign of life"), Frame(TEXT, b"another")], [30], 0, True)
 def test_of_a_client(frames: list[Frame], cuts: list[int], limit: int, pinged: bool) -> None:
-    """Whatever a client sends: the application is told the same, the client is sent the same."""
+    """For all frames of a client, the application and the client receive the same with both protocols."""
     data = b"".join(map(bytes, frames))
     own, short = sides(limit)
     for side in (own, short):
         if pinged:
             side.protocol._sendAutoPing()
-            side.sent()  # it has the time in it
+            side.sent()  # the handshake's response, which has the time in it
         for piece in in_pieces(data, cuts):
             if side.transport.disconnecting or side.transport.aborted:
                 break
@@ -126,7 +126,7 @@ def test_after_the_end(kind: type[WebSocketProtocol]) -> None:
 
 @pytest.mark.parametrize("kind", [WebSocketProtocol, ShortTextProtocol])
 def test_after_a_violation(kind: type[WebSocketProtocol]) -> None:
-    """What was on its way is not looked at."""
+    """Bytes that come after a violation are ignored."""
     side = Side(kind)
     side.protocol.dataReceived(bytes(Frame(TEXT, b"unmasked", NO_MASK)))
     side.protocol.dataReceived(bytes(Frame(TEXT, b"late")) * 2)
@@ -143,7 +143,7 @@ def test_longer_than_the_server_lets_a_message_be(kind: type[WebSocketProtocol])
 
 
 def test_short_texts_do_not_go_through_autobahn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise what is above would say nothing."""
+    """Short text frames do not go through autobahn, so the tests above compare two paths."""
     side = Side(ShortTextProtocol)
     for name in ("processData", "sendFrame", "sendData"):
         monkeypatch.delattr(autobahn.WebSocketProtocol, name)
@@ -195,10 +195,10 @@ def test_a_handshake_that_is_not_answered(kind: type[WebSocketProtocol], opened:
 
 @pytest.mark.parametrize("gone", ASKED)
 def test_an_autobahn_that_names_it_otherwise(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then all goes the long way, as without us."""
+    """If autobahn has no such attribute, all frames go through autobahn, as with plain Daphne."""
     asked = tuple(f"{name}_renamed" if name == gone else name for name in ASKED)
     monkeypatch.setattr(websocket, "ASKED", asked)
-    monkeypatch.delattr(ShortTextProtocol, "_is_between_messages")  # it would ask
+    monkeypatch.delattr(ShortTextProtocol, "_is_between_messages")  # it would read the attribute
     side = Side(ShortTextProtocol)
     assert side.protocol.longest == 0
     side.protocol.dataReceived(bytes(Frame(TEXT, b"how are you")))

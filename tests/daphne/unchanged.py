@@ -1,6 +1,7 @@
 """Serve sockets and an upload in this process, and print which attributes of Daphne, autobahn and Twisted it changed.
 
-``python -m tests.daphne.unchanged MODULE``, where ``MODULE`` has the class ``Server``: one name a line, then "done".
+Run it as ``python -m tests.daphne.unchanged MODULE``, with a ``MODULE`` that has the class ``Server``. It prints a name
+on each line, then "done".
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from types import ModuleType
 from typing import Any
 
 PACKAGES = ("daphne", "autobahn", "twisted", "txaio")
-ZOPE = ("__implemented__", "__provides__", "__providedBy__")  # zope.interface adds them when it is first asked
+ZOPE = ("__implemented__", "__provides__", "__providedBy__")  # zope.interface adds them at its first use
 
 Attributes = dict[str, Any]
 
 
 def attributes() -> Attributes:
-    """Return what stands in each module of the packages and in each class of theirs, by dotted name."""
+    """Return the attributes of each module and class of the packages, by dotted name."""
     found: Attributes = {}
     for name, module in list(sys.modules.items()):
         if module is None or name.partition(".")[0] not in PACKAGES:
             continue
         for key, value in vars(module).items():
             if isinstance(value, ModuleType):
-                continue  # importing a module of a package sets it there
+                continue  # the import of a submodule sets this attribute
             found[f"{name}.{key}"] = value
             if isinstance(value, type) and value.__module__ == name:
                 found.update({f"{name}.{key}.{each}": what for each, what in vars(value).items() if each not in ZOPE})
@@ -34,7 +35,7 @@ def attributes() -> Attributes:
 
 
 def main(module: str) -> None:
-    # Plain Daphne and what it loads when it listens, before the first look.
+    # Plain Daphne, and the modules that it loads when it listens, are loaded before the attributes are read first.
     from daphne.server import reactor
     from twisted.internet import endpoints, tcp, unix  # noqa: F401
     from twisted.protocols import tls  # noqa: F401

@@ -1,4 +1,4 @@
-"""Old log rows go in batches; sums and totals stay."""
+"""Cleanup: old log rows are deleted in batches; sums and totals stay."""
 
 from __future__ import annotations
 
@@ -121,9 +121,9 @@ def test_plain_lines_in_a_pipe(log: None, settings: Any) -> None:
 
 
 def test_ctrl_c(log: None) -> None:
-    """It ends with the batch at hand; what it says it has deleted is what is gone."""
+    """The command ends with the current batch, and the number that it prints is the number of deleted rows."""
     command = ("cleanup_pageviews", "--days", "50", "--yes")
-    # Two calls name what is old; the fourth is of the second batch.
+    # Two calls find the old rows; the fourth call is in the second batch.
     process = gates.stopped("djinsight.database:rows", 4, *command, DJINSIGHT_BATCH_SIZE=2)
     assert cleanup.older_than(50).count() == 3
     assert gates.interrupt(process) == 130

@@ -1,4 +1,4 @@
-"""Continuity: whatever happens to the stream between two runs, nothing is doubled and what is lost is recorded."""
+"""Continuity: if the stream changes between two runs, no view is stored twice, and each loss is recorded."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def ref(transactional_db: None) -> ObjectRef:
 
 
 def clock_ahead(client: redis.Redis) -> None:
-    """The clock of Redis was an hour ahead: what comes next gets ids that a right clock reaches in an hour."""
+    """Set the clock of Redis an hour ahead, so that the next ids are those of an hour later."""
     client.execute_command("XSETID", EVENTS, f"{int(time.time() + 3600) * 1000}-0")
 
 
 def balanced(ref: ObjectRef, views: int) -> None:
-    """All of them are in every table, and a page shows them."""
+    """Check that every table has all views, and that a page shows them."""
     assert sums() == [views] * 4
     assert live(ref)[0] == persisted(ref)[0] == views
 
@@ -59,7 +59,7 @@ def test_ids_below_the_cursor_that_overtake_it_in_number(ref: ObjectRef, redis_c
     count_views(ref, 3)
     persist()
     restore()
-    count_views(ref, 5)  # more than were lost, and with ids below those
+    count_views(ref, 5)  # more than were lost, and with lower ids
     persist()
     balanced(ref, 10)
     assert losses() == [("rollback", None)]
@@ -70,7 +70,7 @@ def test_ids_below_the_cursor_that_overtake_it_in_number(ref: ObjectRef, redis_c
 
 
 def test_nothing_was_pending_when_it_was_saved(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """A run that finds the stream empty leaves no gap behind."""
+    """A run that finds the stream empty records no gap."""
     count_views(ref, 4)
     persist()
     restore = saved(redis_client)
@@ -87,7 +87,7 @@ def test_nothing_was_pending_when_it_was_saved(ref: ObjectRef, redis_client: red
 
 
 def test_saved_before_it_had_lost_its_data(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """The data set of an earlier epoch comes back, with counters that were right then."""
+    """Redis comes back with the data set of an earlier epoch, and with the counters of that time."""
     count_views(ref, 2)
     persist()
     count_views(ref, 3)
@@ -106,7 +106,7 @@ def test_saved_before_it_had_lost_its_data(ref: ObjectRef, redis_client: redis.R
 
 
 def test_saved_before_the_first_run(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """What comes back was never trimmed: a page must not add it to what the database has of it."""
+    """The stream that comes back was never trimmed: a page must not add persisted views a second time."""
     count_views(ref, 5)
     restore = saved(redis_client)
     persist()
@@ -114,7 +114,7 @@ def test_saved_before_the_first_run(ref: ObjectRef, redis_client: redis.Redis) -
     count_views(ref, 1)
     persist()
     restore()
-    redis_client.delete(f"djinsight:viewed:{ref}")  # the page before the run has to load
+    redis_client.delete(f"djinsight:viewed:{ref}")  # so that a page before the run loads the counter
     assert live(ref)[0] <= 6
     persist()
     balanced(ref, 6)
@@ -201,7 +201,7 @@ def test_dead_letters_are_not_set_aside_again(ref: ObjectRef, redis_client: redi
 def test_a_crash_between_the_new_epoch_and_the_commit(
     ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever of both happened: the loss is recorded once, and no counter from before is believed."""
+    """In each case the loss is recorded once, and counters from before are not used."""
     count_views(ref, 5)
     live_numbers.read([ref])
     restore = saved(redis_client)
@@ -225,7 +225,7 @@ def test_a_crash_between_the_new_epoch_and_the_commit(
     assert len(losses()) == 1
 
 
-# Somebody else at the stream
+# Other programs that write to the stream
 
 
 def test_a_tail_that_is_gone_is_noticed_at_once(ref: ObjectRef, redis_client: redis.Redis) -> None:
@@ -257,7 +257,7 @@ def test_a_stream_that_is_deleted(ref: ObjectRef, redis_client: redis.Redis) -> 
 
 @pytest.mark.parametrize("pending", [0, 2])
 def test_a_stream_that_begins_again_below_the_cursor(ref: ObjectRef, redis_client: redis.Redis, pending: int) -> None:
-    """Deleted, while the clock was ahead: new entries have ids that the cursor is past."""
+    """The stream was deleted while the clock was ahead, so new entries have ids below the cursor's."""
     count_views(ref, 1)
     clock_ahead(redis_client)
     count_views(ref, 3)
@@ -302,7 +302,7 @@ def test_meta_that_is_deleted(ref: ObjectRef, redis_client: redis.Redis) -> None
 
 @pytest.mark.parametrize("key", ["events", "meta", "shed", "ids"])
 def test_a_planted_key_of_the_wrong_type(ref: ObjectRef, redis_client: redis.Redis, key: str) -> None:
-    """It is dropped, with whatever it had replaced: views count, and what was lost with it is recorded."""
+    """The key is dropped. Views count, and the loss of the key that it replaced is recorded."""
     count_views(ref, 2)
     persist()
     live_numbers.read([ref])
@@ -342,7 +342,7 @@ def test_garbage_among_the_shed(ref: ObjectRef, redis_client: redis.Redis, setti
 def test_redis_goes_back_while_it_is_read(
     ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, lost: int, later: int, kept: int
 ) -> None:
-    """Between two pages of the same read Redis restarts with older data."""
+    """Redis restarts with older data between two pages of one read."""
     count_views(ref, 2)
     restore = saved(redis_client)
     count_views(ref, lost)
@@ -366,7 +366,7 @@ def test_redis_goes_back_while_it_is_read(
 
 
 def test_the_database_comes_back_with_older_data(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """A backup of it was restored: what Redis was trimmed of since is lost, and its number is known."""
+    """After a restore of the database, views that were trimmed from Redis since are lost; their number is recorded."""
     tables = (PersistCursor, PageViewLog, PageViewStatistics, PageViewSummary, PageViewHour)
     count_views(ref, 2)
     persist()

@@ -1,4 +1,4 @@
-"""Corrections: numbers that somebody sets, moves or takes a visitor out of, with views that come meanwhile."""
+"""Corrections: set totals, merge objects and forget visitors, while views arrive."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def live(ref: ObjectRef) -> tuple[int, int]:
 
 
 def rows(ref: ObjectRef) -> list[int]:
-    """Views in the log, and by total, days and hours."""
+    """Return the numbers of views in the log, the total, the days and the hours."""
     tables = (PageViewStatistics, PageViewSummary, PageViewHour)
     of = {"content_type__model": ref.model_name, "object_id": ref.pk}
     sums = [table.objects.filter(**of).aggregate(n=Sum("total_views", default=0))["n"] for table in tables]
@@ -45,7 +45,7 @@ def rows(ref: ObjectRef) -> list[int]:
 @pytest.mark.parametrize("persisted", [0, 5])
 @pytest.mark.parametrize("total", [0, 3, 1000])
 def test_set_totals(total: int, persisted: int, article: Article, ref: ObjectRef) -> None:
-    """What was counted before is replaced, persisted or not; what is counted after it is added."""
+    """The number replaces views from before, persisted or not; later views are added."""
     if persisted:
         count_views(ref, persisted, visitors=2)
         persist()
@@ -102,7 +102,7 @@ def test_without_redis(ref: ObjectRef, settings: Any) -> None:
 
 
 def test_while_views_come(ref: ObjectRef) -> None:
-    """None is lost or counted twice: at the end there are the number that was set last, and what came after it."""
+    """No view is lost or counted twice: the result is the number that was set last plus the later views."""
 
     def views() -> None:
         for _ in range(40):
@@ -125,7 +125,7 @@ def test_while_views_come(ref: ObjectRef) -> None:
 
 
 def test_who_read_the_database_before(ref: ObjectRef) -> None:
-    """A counter that is loaded meanwhile, from what the database had before, does not bring the number back."""
+    """A process that read the database before the correction does not bring the old number back."""
     from djinsight import days
     from djinsight.counting import baseline, loading
 
@@ -140,7 +140,7 @@ def test_who_read_the_database_before(ref: ObjectRef) -> None:
 
 
 async def test_open_pages(open_socket: Callable[..., Any], watch_token: str, ref: ObjectRef, article: Article) -> None:
-    """A larger number at once; a smaller one for pages that are opened then."""
+    """An open page gets a larger and a smaller number at once, and a page that is opened later gets it, too."""
     page = await open_socket()
     await page.subscribe(watch_token)
     assert await api.aset_totals(article, total_views=50, unique_views=5) == (50, 5)
@@ -154,13 +154,13 @@ async def test_open_pages(open_socket: Callable[..., Any], watch_token: str, ref
 
 
 def merged(source: ObjectRef, into: ObjectRef) -> None:
-    """Three visitors: a at both, b at one, c at the other."""
+    """Count views of three visitors: a views both objects, b one, c the other."""
     count([view(source, "a"), view(source, "a"), view(source, "b"), view(into, "a"), view(into, "c")])
 
 
 @pytest.mark.parametrize("persisted", [True, False])
 def test_merge(persisted: bool, ref: ObjectRef, redis_client: redis.Redis) -> None:
-    other = Term.objects.create(word=ref.pk)  # of another model, with the same key
+    other = Term.objects.create(word=ref.pk)  # an object of another model with the same key
     into = ObjectRef.of(other)
     merged(ref, into)
     if persisted:
@@ -185,7 +185,7 @@ def test_merge_what_was_never_viewed(ref: ObjectRef) -> None:
 
 
 def test_merge_visitors_of_other_weeks(ref: ObjectRef) -> None:
-    """A visitor who was at the other object longer ago than a session is kept is a new one."""
+    """A visitor whose view of the other object is older than the lifetime of a session is a new one."""
     other = ObjectRef.of(Article.objects.create(title="other"))
     merged(ref, other)
     persist()

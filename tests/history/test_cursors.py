@@ -1,4 +1,4 @@
-"""The cursors' rows: who finds one taken waits for it, and the periodic task passes by where the database can."""
+"""Cursors: a worker waits for a locked row, and the periodic task skips it if the database can."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def refs(transactional_db: None, settings: object) -> list[ObjectRef]:
-    """An object on each of two shards, whose cursors are there."""
+    """Return an object on each of two shards, which have cursors."""
     settings.DJINSIGHT_REDIS_SHARDS = 2  # type: ignore[attr-defined]
     articles = (ObjectRef.of(Article.objects.create(title=str(n))) for n in range(20))
     by_shard = {shard_of(ref): ref for ref in articles}
@@ -42,7 +42,7 @@ def refs(transactional_db: None, settings: object) -> list[ObjectRef]:
 
 
 def elsewhere(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
-    """``work`` on a connection of its own."""
+    """Run ``work`` on a connection of its own."""
 
     def working() -> T:
         try:
@@ -54,14 +54,17 @@ def elsewhere(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
 
 
 def passes_by() -> bool:
-    """Whether a taken cursor can be passed by: SQLite has one writer at a time, and no locks of rows."""
+    """Return if a locked cursor can be skipped: SQLite has one writer at a time, and no row locks."""
     assert connection.features.has_select_for_update_skip_locked == (connection.vendor != "sqlite")
     return connection.vendor != "sqlite"
 
 
 @contextmanager
 def while_taken() -> Iterator[None]:
-    """The periodic task beside who has the first cursor: within, it has ended where it can pass by, later always."""
+    """Run the periodic task while another transaction has the first cursor.
+
+    If locks can be skipped, it ends within the block, otherwise after it.
+    """
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             lock(0)
@@ -73,7 +76,7 @@ def while_taken() -> Iterator[None]:
 
 
 def wait_until_blocked(work: Future[T]) -> None:
-    """Until ``work`` waits for the transaction of this thread."""
+    """Wait until ``work`` waits for the transaction of this thread."""
     until = time.monotonic() + 60
     while connection.vendor == "postgresql":
         assert not work.done()

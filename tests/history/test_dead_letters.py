@@ -1,4 +1,4 @@
-"""What could not be stored is stored after all, exactly once, or thrown away."""
+"""Dead letters: entries that could not be stored are stored later, exactly once, or dropped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sums() -> list[int]:
 
 @pytest.fixture
 def letters(ref: ObjectRef, redis_client: redis.Redis) -> int:
-    """Five views whose app was not installed when they were to be stored, and one entry that nobody can read."""
+    """Make letters of five views whose app was not installed, and of one unreadable entry."""
     count_views(ref, 5, visitors=2)
     redis_client.xadd("djinsight:events", {"s": 6, "x": "y\nz"})
     redis_client.hset("djinsight:meta", "seq", 6)
@@ -56,7 +56,7 @@ def test_an_open_page_has_them_too(letters: int, ref: ObjectRef) -> None:
 
 
 def test_with_a_replica_that_is_behind(letters: int, settings: Any) -> None:
-    """They are read where they were written: this replica is not even there."""
+    """Letters are read from the database that they were written to: the replica does not even exist."""
 
     class Router:
         def db_for_read(self, model: Any, **hints: Any) -> str | None:
@@ -88,7 +88,7 @@ def test_two_at_once(letters: int) -> None:
 
 
 def test_what_the_log_has(ref: ObjectRef, letters: int) -> None:
-    """A stream that came back with older data brings a letter twice, or one whose view was stored meanwhile."""
+    """A stream that came back with older data brings a letter twice, or a letter whose view is stored already."""
     twin = DeadLetter.objects.last()
     assert twin is not None
     twin.pk = None
@@ -160,7 +160,7 @@ def test_the_neighbours_are_not_written_twice(ref: ObjectRef, letters: int) -> N
 
 
 def test_a_model_that_was_renamed(ref: ObjectRef, redis_client: redis.Redis) -> None:
-    """Views that waited, and those of pages that were rendered under the name before."""
+    """Dead letters get the new name, and so do views of pages that were rendered under the old one."""
     before = ObjectRef("blog", "post", ref.pk)
     count_views(before, 3)
     live_numbers.read([before])

@@ -1,4 +1,4 @@
-"""Deleting a tracked object: its numbers go with it, once that is committed, and nobody else's do."""
+"""Deletion: the numbers of a tracked object are deleted after the commit, and no others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def viewed(obj: Any, number: int = 3) -> ObjectRef:
 
 
 def rows(ref: ObjectRef) -> list[int]:
-    """The rows of ``ref`` in each table of sums."""
+    """Return the number of rows of ``ref`` in each table of sums."""
     content_type = ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name)
     return [table.objects.filter(content_type=content_type, object_id=ref.pk).count() for table in SUMS]
 
@@ -113,7 +113,7 @@ def test_what_hangs_on_it_takes_nothing_along() -> None:
 
 @isolate_apps("tests.blog")
 def test_cascades_proxies_and_models_that_a_proxy_tracks(monkeypatch: Any, request: Any) -> None:
-    """Whose deletion is listened to: the model that names the object, and its proxies."""
+    """The listeners are on the model that gives an object its ref, and on its proxies."""
 
     class Headline(Article):
         class Meta:
@@ -147,7 +147,7 @@ def test_cascades_proxies_and_models_that_a_proxy_tracks(monkeypatch: Any, reque
     Headline.objects.get(pk=article.pk).delete()
     assert rows(ref) == [0, 0, 0]
 
-    # A comment goes with its article, and a proxy has given it numbers.
+    # A comment is deleted with its article, and has numbers through a proxy.
     article = Article.objects.create(title="x")
     ref = viewed(Tracked.objects.create(article=article, text="x"))
     assert str(ref).startswith("blog.comment:")
@@ -163,7 +163,7 @@ def test_other_models_are_deleted_as_fast_as_before() -> None:
 
 @pytest.mark.parametrize("word", ["a\nb", "\x7f", ""])
 def test_a_key_that_makes_no_ref(word: str, redis_client: redis.Redis) -> None:
-    """It was never counted: zeros, and nothing to take along."""
+    """The object was never counted: its numbers are zeros, and there is nothing to delete."""
     term = Term.objects.create(word=word)
     assert (term.total_views, term.unique_views, term.first_viewed_at) == (0, 0, None)
     assert (term.get_views_today(), term.get_views_this_week(), term.get_views_this_month()) == (0, 0, 0)
@@ -192,13 +192,13 @@ def test_a_savepoint_that_is_rolled_back(redis_client: redis.Redis) -> None:
             Article.objects.all().delete()
             transaction.set_rollback(True)
         Article.objects.filter(title="gone").delete()
-        assert [rows(ref) for ref in refs] == [[1, 1, 1]] * 2  # until it is committed
+        assert [rows(ref) for ref in refs] == [[1, 1, 1]] * 2  # before the commit
     assert [rows(ref) for ref in refs] == [[1, 1, 1], [0, 0, 0]]
     assert [len(keys(redis_client, ref)) for ref in refs] == [4, 0]
 
 
 def test_persist_does_not_wait_for_a_deletion() -> None:
-    """Whose transaction is long, and goes through the objects in another order than persist does."""
+    """The deletion's transaction is long, and takes the objects in another order than persist."""
     articles = [Article.objects.create(title=str(n)) for n in range(2)]
     refs = [viewed(article) for article in articles]
     for ref in refs:
@@ -222,7 +222,7 @@ def test_persist_does_not_wait_for_a_deletion() -> None:
 
 
 def test_a_deletion_does_not_wait_for_persist(redis_client: redis.Redis) -> None:
-    """A worker has the cursors for seconds: its next run deletes what belongs to the object."""
+    """A worker has the cursors for seconds, so its next run deletes the numbers of the object."""
     article = Article.objects.create(title="x")
     ref, stays = viewed(article), viewed(Article.objects.create(title="y"))
     locked, finished = Event(), Event()
@@ -245,13 +245,13 @@ def test_a_deletion_does_not_wait_for_persist(redis_client: redis.Redis) -> None
         worker: list[Any] = []
         try:
             with transaction.atomic():
-                transaction.on_commit(begin)  # before ours: SQLite has one writer at a time
+                transaction.on_commit(begin)  # before our callback, as SQLite has one writer at a time
                 article.delete()
-            assert rows(ref) == [1, 1, 1]  # and the worker is still at it
+            assert rows(ref) == [1, 1, 1]  # and the worker still runs
         finally:
             finished.set()
         worker[0].result()
-    redis_client.delete("djinsight:meta")  # also where Redis has nothing to persist
+    redis_client.delete("djinsight:meta")  # the notes are read even if there is nothing to persist
     persist()
     assert rows(ref) == [0, 0, 0]
     assert not keys(redis_client, ref)
@@ -266,12 +266,12 @@ def test_notes_of_deletions_that_somebody_wrote_over(redis_client: redis.Redis) 
     persist()
     redis_client.sadd("djinsight:deleted", "no ref", str(ref))
     persist()
-    assert rows(ref) == [1, 1, 1]  # the object is there
+    assert rows(ref) == [1, 1, 1]  # the object exists
     assert not redis_client.exists("djinsight:deleted")
 
 
 def test_an_object_that_is_there_again() -> None:
-    """Deleted and made anew under its key in one transaction: it is nobody else, and has its numbers."""
+    """An object that is deleted and made again with its key in one transaction keeps its numbers."""
     term = Term.objects.create(word="again")
     ref = viewed(term, 7)
     with transaction.atomic():
@@ -282,7 +282,7 @@ def test_an_object_that_is_there_again() -> None:
 
 
 def test_the_database_fails_after_the_commit(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """The deletion is done, so nothing is raised; the next persist with views of it takes the rows away."""
+    """The deletion is done, so nothing is raised; the next persist with views of the object deletes the rows."""
     article = Article.objects.create(title="x")
     ref = viewed(article)
     with monkeypatch.context() as patch:
@@ -303,7 +303,7 @@ def test_never_viewed(redis_client: redis.Redis) -> None:
 
 
 def test_with_redis_down(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """The rows go. Redis is asked once, however many objects are deleted."""
+    """The rows are deleted. Redis is tried once, however many objects are deleted."""
     ref = viewed(Article.objects.create(title="x"))
     Article.objects.bulk_create(Article(title=str(n)) for n in range(20))
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
@@ -314,7 +314,7 @@ def test_with_redis_down(settings: Any, caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> None:
-    """It does now, and nobody else would take the counters away: an object with that key later would have them."""
+    """Redis answers again, so the counters are deleted: otherwise a later object with that key would get them."""
     article = Article.objects.create(title="x")
     ref = viewed(article)
     assert keys(redis_client, ref)
@@ -324,7 +324,7 @@ def test_when_redis_did_not_answer_a_moment_ago(redis_client: redis.Redis) -> No
 
 
 def test_a_server_that_is_down_is_asked_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for each of its shards: where it hangs, each would take as long again. Those of the others go."""
+    """A server that hangs is tried once, not once for each of its shards. Counters on other servers are deleted."""
     settings.DJINSIGHT_REDIS_SHARDS = 4
     url = settings.DJINSIGHT_REDIS_URL
     settings.DJINSIGHT_REDIS_URL = ["redis://127.0.0.1:1/0", url]
@@ -362,11 +362,11 @@ def test_shards(shards: int, redis_client: redis.Redis, settings: Any) -> None:
     assert [bool(keys(redis_client, ref)) for ref in refs] == [False] * 7 + [True]
 
 
-# Views that are still on their way
+# Views that are not persisted yet
 
 
 def test_views_in_the_stream(redis_client: redis.Redis) -> None:
-    """They were made: the log has them. There is nobody left whose total they could be."""
+    """The log gets the views. They add to no total, as the object is gone."""
     article, other = Article.objects.create(title="x"), Article.objects.create(title="y")
     ref, kept = viewed(article), viewed(other)
     count_views(ref, 2)
@@ -380,7 +380,7 @@ def test_views_in_the_stream(redis_client: redis.Redis) -> None:
 
 
 def test_views_of_a_page_that_is_still_open(redis_client: redis.Redis) -> None:
-    """Its token still counts. What that brings into Redis goes with the next persist."""
+    """The page's token still counts. The next persist deletes the counters that this makes in Redis."""
     article = Article.objects.create(title="x")
     ref = viewed(article)
     article.delete()
@@ -414,7 +414,7 @@ def test_missing() -> None:
         ObjectRef("blog", "article", "not a number"),
         ObjectRef("blog", "product", "00000000-0000-0000-0000-000000000000"),
     ]
-    if connection.vendor != "mysql":  # there it is the term x, unless its column says otherwise
+    if connection.vendor != "mysql":  # in MySQL it is the term x, unless the column has another collation
         gone.append(ObjectRef("blog", "term", "X"))
     unknown = [ObjectRef("gone", "thing", "5")]
     ContentType.objects.get_for_models(Article, Product, Term)
@@ -423,7 +423,7 @@ def test_missing() -> None:
 
 @pytest.fixture
 def words_of_any_case(transactional_db: None) -> Iterator[None]:
-    """Terms whose key is the same in capitals, as by default in MySQL."""
+    """Make the key of terms case-insensitive, as it is by default in MySQL."""
     if connection.vendor == "mysql":
         yield
         return
@@ -434,7 +434,7 @@ def words_of_any_case(transactional_db: None) -> Iterator[None]:
     anycase.model = Term
     with connection.schema_editor() as editor:
         if connection.vendor == "postgresql":
-            # The index for LIKE cannot have such a collation; no test needs it.
+            # The index for LIKE cannot have such a collation, and no test needs this index.
             editor.execute("""DO $$ DECLARE name text; BEGIN
                 FOR name IN SELECT indexname FROM pg_indexes
                     WHERE tablename = 'blog_term' AND right(indexname, 5) = '_like'

@@ -1,4 +1,4 @@
-"""Numbers of objects that are gone, and what a deletion costs while Redis hangs or a database is down."""
+"""Orphans: numbers of objects that are gone, and deletions while Redis hangs or a database is down."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def seen(obj: Any, views: int = 3) -> ObjectRef:
 
 
 def delete_in_sql(obj: Any) -> None:
-    """As no signal tells of."""
+    """Delete an object in SQL, which sends no signal."""
     with connection.cursor() as cursor:
         table, column = obj._meta.db_table, obj._meta.pk.column
         cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [obj._meta.pk.get_db_prep_value(obj.pk, connection)])
@@ -67,11 +67,11 @@ def test_the_nightly_task(redis_client: redis.Redis) -> None:
     delete_in_sql(article)
     cleanup()
     assert left(redis_client) == ([0, 0, 0], 0)
-    assert PageViewLog.objects.count() == 3  # they go with the retention
+    assert PageViewLog.objects.count() == 3  # deleted when they are older than the retention
 
 
 def test_counters_without_rows(redis_client: redis.Redis) -> None:
-    """As those that Redis kept when it did not answer."""
+    """Such counters stay in Redis if it did not answer at the deletion."""
     article = Article.objects.create(title="x")
     ref = seen(article)
     article.delete()
@@ -100,7 +100,7 @@ def test_without_redis(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
     assert orphans.forget() == 1
     assert PageViewStatistics.objects.count() == 0
-    assert "Redis does not tell" in caplog.text
+    assert "counters of deleted objects may stay on shard" in caplog.text
 
 
 def test_keys_of_others(redis_client: redis.Redis) -> None:
@@ -132,7 +132,7 @@ def hanging(tmp_path: Path, settings: Any) -> Iterator[RedisServer]:
 
 
 def test_it_is_waited_for_once(hanging: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for each of a hundred deletions; and when it answers again, nothing is left."""
+    """One of a hundred deletions waits. When Redis answers again, all counters are deleted."""
     settings.DJINSIGHT_REDIS_TIMEOUT = settings.DJINSIGHT_PAGE_TIMEOUT = 60
     articles = [Article.objects.create(title=str(n)) for n in range(100)]
     for article in articles:

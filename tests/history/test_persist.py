@@ -1,4 +1,4 @@
-"""Persist: every counted view is in the database once, whatever happens in between."""
+"""Persist: every counted view is in the database exactly once, also after faults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ META = "djinsight:meta"
 
 @pytest.fixture
 def refs(transactional_db: None) -> list[ObjectRef]:
-    """An article, a product and a term: a number, a UUID and a text for a primary key."""
+    """Return an article, a product and a term, whose primary keys are a number, a UUID and a string."""
     objects = (Article.objects.create(title="a"), Product.objects.create(name="b"), Term.objects.create(word="c:d é"))
     return [ObjectRef.of(each) for each in objects]
 
@@ -74,7 +74,7 @@ def test_small_inserts(refs: list[ObjectRef], settings: Any) -> None:
 
 
 def test_times(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Days are the site's (Prague), hours UTC's; first and last are of the views, not of the run."""
+    """Days are in the site's zone (Prague), hours in UTC; first and last times are those of views, not of the run."""
     evening, night = datetime(2026, 3, 28, 22, 59, tzinfo=UTC), datetime(2026, 3, 28, 23, 1, tzinfo=UTC)
     for when in (night, evening, night):
         monkeypatch.setattr(days, "now", lambda when=when: days.at(int(when.timestamp() * 1000)))
@@ -91,7 +91,7 @@ def test_times(refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_hour_that_the_zone_of_the_database_has_twice(
     refs: list[ObjectRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its time is equal to none of another zone (PEP 495), and yet its sums are found again."""
+    """A time in that hour is unequal to every time in another zone (PEP 495), but its sums are found again."""
     twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     monkeypatch.setattr(days, "now", lambda: days.at(int(twice.timestamp() * 1000)))
     with database_in("Europe/Berlin"):
@@ -165,7 +165,7 @@ def test_many_workers_at_once(wait: bool, refs: list[ObjectRef]) -> None:
     assert losses() == []
 
 
-# What Redis can do to us
+# Faults of Redis
 
 
 def test_redis_loses_everything(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
@@ -193,7 +193,7 @@ def test_redis_comes_back_as_it_was_before(refs: list[ObjectRef], redis_client: 
     persist()
     assert persisted(refs[0]) == (9, 1)
 
-    restore()  # five views in the stream that are persisted, four that it never heard of
+    restore()  # five views in the stream are persisted, and four are lost
     count_views(refs[0], 2)
     persist()
 
@@ -209,7 +209,7 @@ def test_redis_comes_back_as_it_was_before(refs: list[ObjectRef], redis_client: 
 
 
 def test_redis_comes_back_and_catches_up(refs: list[ObjectRef], redis_client: redis.Redis) -> None:
-    """As many views after the restore as were lost: the numbers fit again, the ids do not."""
+    """There are as many views after the restore as were lost, so the numbers continue, but the ids do not."""
     count_views(refs[0], 2)
     persist()
     restore = saved(redis_client)
@@ -295,7 +295,7 @@ NARROW = {
 
 @pytest.fixture
 def narrow(transactional_db: None) -> Iterator[None]:
-    """A log whose URLs have fewer characters than Unicode, as in a database with an older character set."""
+    """Make a log whose URLs cannot have all characters, as in a database with an older character set."""
     make, undo = NARROW[connection.vendor]
     with connection.cursor() as cursor:
         cursor.execute(make)
@@ -307,7 +307,7 @@ def narrow(transactional_db: None) -> Iterator[None]:
 
 
 def test_characters_that_the_database_does_not_have(narrow: None, refs: list[ObjectRef]) -> None:
-    """They are encoded: a URL that a client makes up must not hold up everybody's views."""
+    """Such characters are encoded: a URL that a client makes up must not stop the views of others."""
     urls = ["/plain?a=%20", "/\U0001f642?q=\u8a9e", "/" + "\U0001f642" * 2047]
     count(view(refs[0], url=url) for url in urls)
     assert persist().views == 3
@@ -329,7 +329,7 @@ def test_a_dead_letter_holds_every_byte(refs: list[ObjectRef], redis_client: red
 
 @pytest.mark.parametrize("pk", ["9" * 30, "-1" + "0" * 30, "five", "(1, 2)"])
 def test_a_key_that_no_object_can_have(pk: str, refs: list[ObjectRef]) -> None:
-    """Its views are in the log, as those of a deleted object are; SQLite cannot even be asked for such a number."""
+    """The log has its views, as for a deleted object. SQLite does not even accept such a number in a query."""
     count_views(ObjectRef("blog", "article", pk), 1)
     count_views(refs[0], 2)
     assert persist().views == 3
@@ -338,12 +338,12 @@ def test_a_key_that_no_object_can_have(pk: str, refs: list[ObjectRef]) -> None:
 
 
 def test_a_content_type_that_another_process_has_deleted(refs: list[ObjectRef]) -> None:
-    """Each process keeps them for good: its own would have the rows refer to one that is not there."""
+    """Each process caches content types for good, so a cached one would make rows refer to one that is gone."""
     count_views(refs[2], 1)
     count_views(refs[0], 1)
     kept = ContentType.objects.get_for_model(Term)
     ContentType.objects.filter(pk=kept.pk).delete()
-    assert ContentType.objects.get_for_model(Term) == kept  # still what this process knows
+    assert ContentType.objects.get_for_model(Term) == kept  # this process still has it in its cache
     assert persist() == Drained(entries=2, views=2)
     ContentType.objects.clear_cache()
 
@@ -359,7 +359,7 @@ def test_a_content_type_that_another_process_has_made_anew(refs: list[ObjectRef]
 
 
 def test_a_model_that_has_no_content_type_yet(refs: list[ObjectRef]) -> None:
-    """As between the migration of an app and the end of ``migrate``, or where it is made on another database."""
+    """This is so between an app's migration and the end of ``migrate``, or if it is made in another database."""
     count_views(refs[2], 1)
     count_views(refs[0], 1)
     ContentType.objects.filter(model="term").delete()

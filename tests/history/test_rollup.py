@@ -1,4 +1,4 @@
-"""Rollups: many views become few rows, and no view is lost on the way."""
+"""Rollups: many views are summed to few rows, and no view is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def view(ref: ObjectRef, when: str, unique: int = 0, unique_today: int = 0) -> E
 
 
 def summed(ref: ObjectRef, when: str, views: int, unique: int, unique_today: int) -> Entry:
-    """Views whose detail was shed."""
+    """Return a sum of views whose detail was dropped."""
     return Entry("1-1", 1, ref, ms(when), views, unique, unique_today, None)
 
 
@@ -74,7 +74,7 @@ def test_many_views() -> None:
 
 
 def test_out_of_order() -> None:
-    """A server's clock may step back: first and last stay the earliest and the latest."""
+    """A server's clock may step back. The first and last times are still the earliest and the latest."""
     times = ["2026-03-01T10:00:05+00:00", "2026-03-01T10:00:09+00:00", "2026-03-01T10:00:01+00:00"]
     assert roll_up([view(A, when) for when in times]).objects == {A: Sums(3, 0, ms(times[2]), ms(times[1]))}
 
@@ -112,7 +112,7 @@ def test_days_are_the_sites(zone: str, when: str, day: date, settings: Any) -> N
     [
         ("2026-03-29T00:59:59.999+00:00", "2026-03-29T00:00"),
         ("2026-03-29T01:00:00+00:00", "2026-03-29T01:00"),
-        # 2:30 in Prague comes twice that night
+        # 2:30 in Prague occurs twice in that night
         ("2026-10-25T02:30:00+02:00", "2026-10-25T00:00"),
         ("2026-10-25T02:30:00+01:00", "2026-10-25T01:00"),
         ("1970-01-01T00:00:00+00:00", "1970-01-01T00:00"),
@@ -123,7 +123,7 @@ def test_hours_are_of_utc(when: str, hour: str) -> None:
 
 
 def test_the_sums_agree() -> None:
-    """Whatever comes: objects, days and hours hold the same views."""
+    """For all entries, the sums by object, day and hour have the same views."""
     entries = [
         Entry("1-1", 1, ref, 1_772_000_000_000 + n * 7_654_321, 1 + n % 3, n % 2, n % 2, None)
         for n in range(500)

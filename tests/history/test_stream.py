@@ -1,4 +1,4 @@
-"""The stream as persist reads it: page by page, the next one asked for before one is looked at."""
+"""Stream: persist reads page by page, and requests the next page before it reads one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_who_stops_halfway_leaves_no_answer_for_the_next() -> None:
     count_views(REF, 9)
     entries = Stream(0).after("0-0", 100)
     assert next(entries).seq == 1
-    entries.close()  # the second page has been asked for
+    entries.close()  # the second page is requested already
     client = connections.sync_client(0)
     assert client.ping() is True
     assert stream.pending() == 9
@@ -45,7 +45,7 @@ def test_who_stops_halfway_leaves_no_answer_for_the_next() -> None:
 def test_connections_are_given_back() -> None:
     count_views(REF, 9)
     pool = connections.sync_client(0).connection_pool
-    for _ in range(connections.POOL + 1):  # one more than there are
+    for _ in range(connections.POOL + 1):  # one more than the pool has
         assert len(list(Stream(0).after("0-0", 100))) == 9
         next(unfinished := Stream(0).after("0-0", 100))
         unfinished.close()
@@ -53,7 +53,7 @@ def test_connections_are_given_back() -> None:
 
 
 def test_redis_refuses() -> None:
-    """What somebody else has written over is no stream."""
+    """A key that another program has written over is no stream."""
     client = connections.sync_client(0)
     client.set("djinsight:events", "text")
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):

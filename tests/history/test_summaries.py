@@ -1,4 +1,4 @@
-"""Daily sums computed again from the log: exact where the log is complete, never lower where it is not."""
+"""Summaries: daily sums computed from the log are exact if the log is complete, and never lower if it is not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def today() -> date:
 
 @pytest.fixture
 def history(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> Rows:
-    """Three days in a row, with visitors that come again; and what persist wrote of them."""
+    """Persist the views of three days in a row, with visitors that return, and return the sums."""
     noon = datetime.now(UTC).replace(hour=12) - timedelta(days=3)
     for back, (views, visitors) in enumerate([(6, 2), (4, 4), (5, 3)]):
         count_at(monkeypatch, ref, noon + timedelta(days=back), views, visitors)
@@ -117,7 +117,7 @@ def test_detail_that_was_shed(ref: ObjectRef, settings: Any) -> None:
 def test_days_of_the_site(
     zone: str, day: date, hours: float, ref: ObjectRef, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A view a quarter of an hour: a day gets those of its own hours, the days around it the others."""
+    """With a view each quarter of an hour, each day gets the views of its own hours."""
     settings.TIME_ZONE = zone
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     first = noon - timedelta(hours=30)
@@ -131,12 +131,12 @@ def test_days_of_the_site(
         summaries.rebuild_day(each)
 
     assert [row for row in rows() if row[0] == day] == [(day, hours * 4, 1)]
-    # The days at both ends have lost nothing either: all their views are in the log.
+    # The first and the last day have lost nothing either: the log has all their views.
     assert rows() == before
 
 
 def test_a_deleted_object_stays_away(history: Rows, ref: ObjectRef) -> None:
-    """Its log stays until it is old. An object that comes after it under the same key begins anew."""
+    """The log of a deleted object stays until it is old. A new object with the same key begins at zero."""
     PageViewStatistics.objects.all().delete()
     PageViewSummary.objects.all().delete()
     list(summaries.rebuild(10))
@@ -149,7 +149,7 @@ def test_a_deleted_object_stays_away(history: Rows, ref: ObjectRef) -> None:
 
 
 def test_beside_persist(ref: ObjectRef) -> None:
-    """Workers that write views and others that compute the day again: nothing is lost or doubled."""
+    """Workers write views while others compute the day again: no view is lost or counted twice."""
 
     def work(n: int) -> None:
         try:
@@ -168,7 +168,7 @@ def test_beside_persist(ref: ObjectRef) -> None:
 
 
 def test_persist_waits(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Views that are persisted after a sum was read, and before it is written."""
+    """A worker cannot persist views between the read of a sum and its write."""
     count_views(ref, 10)
     persist()
     PageViewSummary.objects.update(total_views=0)
@@ -185,7 +185,7 @@ def test_persist_waits(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def write_meanwhile(self: Any, *args: Any, **kwargs: Any) -> int:
         other.start()
-        other.join(1)  # it ends where nothing holds it up
+        other.join(1)  # it ends if nothing blocks it
         return write(self, *args, **kwargs)
 
     monkeypatch.setattr(QuerySet, "bulk_update", write_meanwhile)

@@ -1,4 +1,4 @@
-"""``tests/site/test_libraries.py`` runs these tests, under ``tests.libraries_settings``."""
+"""Fixtures for these tests, which ``tests/site/test_libraries.py`` runs under ``tests.libraries_settings``."""
 
 from django.apps import apps
 

@@ -1,4 +1,4 @@
-"""Tracked models as sites have them, with what other packages add."""
+"""Models: tracked models with the fields and managers that other packages add."""
 
 import reversion
 from auditlog.registry import auditlog
@@ -17,7 +17,7 @@ class Author(models.Model):
 
 
 class Story(models.Model, PageViewStatisticsMixin):
-    """The mixin last, as the README has it."""
+    """A model with the mixin as its last base, as in the README."""
 
     title = models.CharField(max_length=100)
     author = models.ForeignKey(Author, null=True, on_delete=models.SET_NULL)
@@ -31,7 +31,7 @@ class Story(models.Model, PageViewStatisticsMixin):
 
 
 class Report(Story):
-    """A child with a table of its own."""
+    """A child model with a table of its own."""
 
     source = models.CharField(max_length=100)
 
@@ -40,7 +40,7 @@ class Report(Story):
 
 @reversion.register()
 class Recipe(PageViewStatisticsMixin, models.Model):
-    """The mixin first."""
+    """A model with the mixin as its first base."""
 
     name = models.CharField(max_length=100, unique=True)
 

@@ -1,4 +1,4 @@
-"""Packages that take the fields of a model for what its table has: they work, and read no number of views."""
+"""Packages that take a model's fields for the columns of its table work, and read no number of views."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def story() -> Story:
 
 @pytest.fixture(autouse=True)
 def no_read(redis_client: redis.Redis, request: pytest.FixtureRequest) -> Iterator[None]:
-    """None of it asks Redis; a test that shows numbers says so with ``reads``."""
+    """Check that a test does not read Redis, unless it has the mark ``reads``."""
     if "reads" in request.keywords:
         yield
         return

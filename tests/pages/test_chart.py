@@ -1,4 +1,4 @@
-"""Charts: the days of a week or a month as bars and as a table."""
+"""Charts: a week or a month is shown as bars and as a table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def viewed(article: Article, views: dict[str, int]) -> None:
 
 @pytest.fixture
 def article(monkeypatch: pytest.MonkeyPatch) -> Article:
-    """A Wednesday noon, the 18th; views on Monday, today, and before."""
+    """Return an article at noon of Wednesday, the 18th, with views on Monday, today, and before this week."""
     set_clock(monkeypatch, "2026-03-18T12:00")
     article = Article.objects.create(title="x")
     viewed(article, {"2026-03-15": 5000, "2026-03-16": 1200, "2026-03-18": 30, "2026-02-28": 9})
@@ -104,7 +104,7 @@ def test_today_is_live(article: Article) -> None:
 
 
 def test_two_charts_of_one_page(article: Article) -> None:
-    """What was read for one is not changed by the other."""
+    """Drawing one chart does not change the numbers that were read for the other."""
     page = Page(None)
     twice = [draw(page, ObjectRef.of(article), "week", Context()) for _ in range(2)]
     assert twice[0] == twice[1]
@@ -134,7 +134,7 @@ def test_widget(period: str, bars: int, article: Article) -> None:
 
 
 def test_readable_without_seeing_it(article: Article) -> None:
-    """A picture with a name, and its numbers as a table with headings."""
+    """The picture has a name, and its numbers are in a table with headings."""
     page = render(WIDGET.format("week"), article=article)
     picture = found(page, "svg")[0]
     assert (picture["role"], picture["aria-label"]) == ("img", "Views a day, March 16, 2026 to March 22, 2026")
@@ -164,7 +164,7 @@ def test_a_strict_content_security_policy(article: Article) -> None:
 
 @pytest.mark.parametrize("period", ["year", "", "Week", "None"])
 def test_no_such_period(period: str) -> None:
-    """Said also on a page without an object, so that it is seen when the template is written."""
+    """The error is raised also without an object, so that the template's author sees it at once."""
     with pytest.raises(TemplateSyntaxError, match='page_analytics_widget: expected "week" or "month" but got'):
         html(WIDGET.format(period))
 

@@ -1,4 +1,4 @@
-"""The address of the HTTP fallback: it is ours only if Django resolves it to our views."""
+"""Fallback: a page has the address of the HTTP fallback only if Django resolves it to our views."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def other(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
     return HttpResponse("something else")
 
 
-# What stands before ours and takes every path: how sites write it.
+# URL patterns that take every path, as sites write them before the include of ours
 CATCH_ALLS = {
     "Wagtail": re_path(r"^((?:[\w\-]+/)*)$", other, name="wagtail_serve"),
-    # As in django.contrib.flatpages.urls, whose view needs its tables.
+    # The pattern of django.contrib.flatpages.urls, without its view, which needs tables
     "flatpages": path("", include([path("<path:url>", other, name="django.contrib.flatpages.views.flatpage")])),
     "a single-page application": re_path(r"^.*$", other, name="app"),
     "one without a name": re_path(r"^", other),
@@ -41,7 +41,7 @@ CATCH_ALLS = {
 
 @pytest.fixture
 def urls(settings: Any) -> Iterator[Callable[..., None]]:
-    """Makes a urlconf of these patterns the site's."""
+    """Return a function that makes these patterns the site's urlconf."""
 
     def use(*patterns: Any) -> None:
         module = ModuleType("site_urls")
@@ -59,7 +59,7 @@ def w005() -> list[checks.CheckMessage]:
 
 
 def http_of_a_page() -> str:
-    """Return the address of the fallback that a page tells its script."""
+    """Return the address of the fallback that a page has for its script."""
     template = Template("{% load djinsight_tags %}{% djinsight_script %}")
     html = template.render(Context({"request": RequestFactory().get("/")}))
     return html.partition('data-djinsight-http="')[2].partition('"')[0]
@@ -73,7 +73,7 @@ def test_a_pattern_before_ours_takes_the_path(pattern: Any, urls: Callable[..., 
     (found,) = w005()
     assert found.msg.startswith("/djinsight/record-view/ leads to ")
     assert "before that pattern" in str(found.hint)
-    # It is as the check says.
+    # The system check agrees.
     assert Client().post("/djinsight/record-view/").content == b"something else"
 
 
@@ -91,7 +91,7 @@ def test_the_pattern_is_named(urls: Callable[..., None]) -> None:
     assert r'"^((?:[\w\-]+/)*)$" (wagtail_serve)' in found.msg
 
 
-# Ours, wherever they are included.
+# Includes of our URLs, in all ways
 PLACES: dict[str, tuple[Any, str]] = {
     "the root": (path("", include("djinsight.urls")), "/"),
     "a prefix": (path("stats/of/pages/", include("djinsight.urls")), "/stats/of/pages/"),
@@ -131,7 +131,7 @@ def test_in_the_second_language_only(urls: Callable[..., None], settings: Any) -
 
 
 def test_of_the_host(urls: Callable[..., None]) -> None:
-    """A middleware that chooses URLs by the host sets them for the request."""
+    """A middleware that chooses the urlconf by the host sets it on the request."""
     urls(OURS)
     assert http_of_a_page() == "/djinsight/"
     module = ModuleType("urls_of_a_host")
@@ -145,7 +145,7 @@ def test_of_the_host(urls: Callable[..., None]) -> None:
 
 
 def test_one_of_two_is_enough(urls: Callable[..., None]) -> None:
-    """Django reverses the last and resolves the first: both are ours."""
+    """With two includes, Django reverses the last and resolves the first. Both are ours."""
     urls(OURS, path("again/", include("djinsight.urls")))
     assert w005() == []
 

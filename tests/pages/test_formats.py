@@ -1,4 +1,4 @@
-"""Formats: what the server tells the script of how numbers and times are written, and that it writes them so itself."""
+"""Formats: the server writes numbers and times, and tells the script how to write them the same way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WHEN = 1_785_931_207_123
 def formats(language: str | None = "en", zone: tzinfo = PRAGUE) -> Formats:
     with translation.override(language):
         made = Formats(language, zone)
-        assert made.of_times  # with the names of this language
+        assert made.of_times  # reads the names of this language
         return made
 
 
@@ -46,7 +46,7 @@ def test_as_django_writes(language: str) -> None:
 )
 def test_groups(grouping: Any, said: str, settings: Any) -> None:
     settings.NUMBER_GROUPING, settings.THOUSAND_SEPARATOR = grouping, "."
-    with translation.override("tlh"):  # which Django has no formats for
+    with translation.override("tlh"):  # Django has no formats for it
         assert Formats("tlh", PRAGUE).of_numbers == said
 
 
@@ -68,7 +68,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_times(form: str, settings: Any) -> None:
-    """What is literal is escaped in one way; each letter's names come once, where it comes first."""
+    """Literal parts are escaped in one way. The names of each letter come once, in the order of the letters."""
     assert of_times(form, settings) == FORMS[form]
 
 
@@ -86,7 +86,7 @@ def test_zones(zone: tzinfo, said: str, settings: Any) -> None:
 
 
 class Own(tzinfo):
-    """A zone that a site has made itself: no browser knows it."""
+    """A zone of the site's own, which no browser knows."""
 
 
 def test_a_zone_without_a_name(settings: Any) -> None:
@@ -100,7 +100,7 @@ def test_names_of_a_zone(settings: Any) -> None:
 
 @pytest.mark.django_db
 def test_a_block_around_a_tag() -> None:
-    """Each in its language and zone, with what the script needs for it; the others are not changed by it."""
+    """Each tag uses its language and zone, and has a format for the script. Other tags are not changed."""
     article = Article.objects.create(title="x")
     viewed(article, 1_234_567, 3)
     source = """{% load i18n tz l10n %}{% total_views_stat %}

@@ -1,4 +1,4 @@
-"""Pages of many objects: one round trip to Redis, and one query of the database, for all their tags."""
+"""Lists: all tags of a page with many objects take one round trip to Redis and one database query."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ CHARTS = "{% for article in articles %}{% page_analytics_widget obj=article peri
 
 @pytest.fixture
 def fifty() -> list[Article]:
-    """Fifty articles with 1 to 50 views, whose counters Redis has."""
+    """Return fifty articles with 1 to 50 views, whose counters are in Redis."""
     articles = Article.objects.bulk_create([Article(title=str(n)) for n in range(50)])
     for n, article in enumerate(articles):
         viewed(article, n + 1, 1)
     live_numbers.read(map(ObjectRef.of, articles))
-    render(SIX, request(), articles=articles[:1])  # scripts and content types are known from here on
+    render(SIX, request(), articles=articles[:1])  # from here on scripts and content types are cached
     return articles
 
 
@@ -55,7 +55,7 @@ COLLECTIONS: dict[str, Callable[[list[Article]], Any]] = {
 
 
 def asked(client: redis.Redis, source: str, **context: Any) -> tuple[int, int, Any]:
-    """Round trips to Redis, queries of the package's tables, and the page."""
+    """Return the round trips to Redis, the queries of the package's tables, and the page."""
     client.config_resetstat()
     with CaptureQueriesContext(connection) as captured:
         page = render(source, request(), **context)
@@ -92,7 +92,7 @@ def test_charts_are_one_query_more(fifty: list[Article], redis_client: redis.Red
 
 
 def test_numbers_belong_to_their_objects(fifty: list[Article]) -> None:
-    """Also those that are filled into what another object's tag has rendered."""
+    """This holds also for numbers that are filled into a template that was precompiled with another object."""
     count_views(ObjectRef.of(fifty[7]), 4, visitors=3)
     persist()
     page = render(SIX, request(), articles=fifty)
@@ -103,10 +103,10 @@ def test_numbers_belong_to_their_objects(fifty: list[Article]) -> None:
     assert numbers == {
         str(ObjectRef.of(article)): {str(n + 1 + (4 if n == 7 else 0))} for n, article in enumerate(fifty)
     }
-    assert len(page.having("datetime")) == 1  # 49 were never viewed, as far as the tables know
+    assert len(page.having("datetime")) == 1  # according to the tables, 49 were never viewed
 
 
-# By hand
+# Reading by hand
 
 BY_HAND = (
     "{% load_view_stats stories %}{% for story in stories %}{% include card with article=story only %}{% endfor %}"
@@ -115,7 +115,7 @@ BY_HAND = (
 
 @pytest.mark.parametrize("collect", COLLECTIONS.values(), ids=COLLECTIONS)
 def test_read_by_hand(collect: Callable[[Any], Any], fifty: list[Article], redis_client: redis.Redis) -> None:
-    """For cards that are rendered alone, where no tag sees its neighbours."""
+    """``load_view_stats`` serves cards that are rendered one by one, whose tags cannot find the neighbours."""
     card = engines["django"].from_string(
         "{% load djinsight_tags %}{% total_views_stat %}{% views_month_stat %}{% live_stats_counter %}"
     )
@@ -150,7 +150,7 @@ def test_more_than_are_read_together(redis_client: redis.Redis, monkeypatch: pyt
 
 
 def test_fragments(fifty: list[Article], redis_client: redis.Redis) -> None:
-    """Each card in the cache: read together when they are rendered, and not at all when they are there."""
+    """Cards in ``{% cache %}`` are read together when they are rendered, and not at all from the cache."""
     source = (
         "{% load cache %}{% djinsight_script %}{% for article in articles %}"
         "{% cache 60 card article.pk %}{% total_views_stat %}{% views_week_stat %}{% endcache %}{% endfor %}"
@@ -173,7 +173,7 @@ def test_one_page_for_what_it_includes_without_a_request(fifty: list[Article], r
     assert text.count("<script") == 1
 
 
-# With less to read from
+# Without Redis or the database
 
 
 def test_fifty_objects_that_redis_does_not_know(redis_client: redis.Redis) -> None:
@@ -182,7 +182,7 @@ def test_fifty_objects_that_redis_does_not_know(redis_client: redis.Redis) -> No
     with CaptureQueriesContext(connection) as captured:
         page = render(SIX, request(), articles=Article.objects.order_by("pk"))
     assert page.texts["total_views"] == "50"
-    # Once for the counters, once for the periods.
+    # One query is for the counters, one for the periods.
     assert sum('FROM "djinsight_pageviewstatistics"' in query["sql"] for query in captured) == 2
 
 

@@ -1,4 +1,4 @@
-"""Other languages: the texts that visitors read in all of them, those of the admins in some, and compiled."""
+"""Locale: strings for visitors are translated in all languages, strings for admins in some; all are compiled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.rendered_pages import html
 
 ROOT = Path(djinsight.__file__).parent
 LANGUAGES = sorted(path.name for path in (ROOT / "locale").iterdir())
-COMPLETE = ("cs", "de")  # with the texts of the admins
+COMPLETE = ("cs", "de")  # also with the strings for admins
 TEXTS = {
     text
     for template in (ROOT / "templates" / "djinsight").iterdir()
@@ -31,19 +31,19 @@ PO = re.compile(r'^msgid "(.+)"\nmsgstr "(.+)"$', re.MULTILINE)
 
 
 def messages() -> Iterator[str]:
-    """All that the package marks for translation, in its modules and templates."""
+    """Return all strings that the package marks for translation, in its modules and templates."""
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
                 yield ast.literal_eval(node.args[0])
     for path in ROOT.rglob("*.html"):
-        # As makemessages does: what is left of a template is its calls of gettext.
+        # As in makemessages, a template is reduced to its calls of gettext.
         calls = re.findall(r"gettext\(u?(\"[^\"]*\"|'[^']*')\)", templatize(path.read_text(encoding="utf-8")))
         yield from map(ast.literal_eval, calls)
 
 
 def test_messages() -> None:
-    """Of models, the admin, the tags, and Wagtail's report."""
+    """The strings of models, the admin, the tags and Wagtail's report are translated."""
     assert {"total views", "object", "This week", CAPTION, "Most viewed pages"} <= set(messages())
 
 

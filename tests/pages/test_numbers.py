@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers: large numbers are abbreviated for people."""
 
 from __future__ import annotations
 

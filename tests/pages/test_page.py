@@ -1,4 +1,4 @@
-"""One page: which object it is about, what is read for it and with what, and what its script is told."""
+"""Page: which object the tags find, which numbers are read together, and which options the script gets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.rendered_pages import Elements, html, read_calls, request
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
-# A site that has the HTTP fallback somewhere else.
+# A site that includes the HTTP fallback under another path
 urlpatterns = [path("deep/down/", include("djinsight.urls"))]
 
 
@@ -71,7 +71,7 @@ def test_given(obj: Any) -> None:
 
 
 def test_given_lazily() -> None:
-    """As ``request.user`` is, where people have pages of their own."""
+    """A lazy object is found, such as ``request.user`` on a user's own page."""
     lazy = SimpleLazyObject(lambda: Article(pk=5))
     assert find_object(Context({}), lazy) is lazy
     assert str(ref_of(lazy)) == "blog.article:5"
@@ -80,7 +80,7 @@ def test_given_lazily() -> None:
 
 @pytest.mark.parametrize("obj", ["", "5", Comment(pk=5), 5], ids=repr)
 def test_given_something_else(obj: Any) -> None:
-    """A wrong ``obj`` is never replaced with a guess."""
+    """A wrong ``obj`` is never replaced with another object of the context."""
     assert find_object(Context({"page": Article(pk=7)}), obj) is None
 
 
@@ -96,7 +96,7 @@ def test_ref(obj: Any, ref: str | None) -> None:
 
 
 def rendering(**values: Any) -> Context:
-    """A context as a tag gets it."""
+    """Return a context in the state in which a tag gets it."""
     context = Context(values)
     context.render_context.push()
     return context
@@ -116,12 +116,12 @@ def test_one_page_a_render_without_request() -> None:
 
 @pytest.mark.parametrize("request_", ["a text", {"id": 5}, 7], ids=repr)
 def test_what_is_called_request_and_is_none(request_: Any) -> None:
-    """A mail about somebody's request has it in its context."""
+    """A mail about a request may have another kind of object under that name."""
     assert Page.of(rendering(request=request_)).request is None
 
 
 def test_a_context_that_is_rendered_again() -> None:
-    """For another request: nothing is left of the page before."""
+    """A context that is rendered for another request keeps nothing of the page before."""
     context, shown = Context(), []
     for made in (request(), request(), None, None):
         context["request"] = made
@@ -135,13 +135,13 @@ def test_a_context_that_is_rendered_again() -> None:
 
 
 class Reads:
-    """Round trips to Redis that read counters."""
+    """Counts round trips to Redis that read counters."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
 
     def since(self) -> int:
-        """How many there were since the last time."""
+        """Return the number of round trips since the last call."""
         calls = read_calls(self.client)
         self.client.config_resetstat()
         return calls
@@ -154,7 +154,7 @@ def reads(redis_client: redis.Redis) -> Reads:
 
 @pytest.fixture
 def articles(db: None) -> list[Article]:
-    """Articles whose counters Redis has."""
+    """Return articles whose counters are in Redis."""
     made = Article.objects.bulk_create([Article(title=str(n)) for n in range(5)])
     Page(None).load(map(ObjectRef.of, made))
     assert None not in snapshot.read(map(ObjectRef.of, made)).values()
@@ -201,7 +201,7 @@ APART = {
 
 @pytest.mark.parametrize("collection", APART.values(), ids=APART)
 def test_read_apart(collection: Any, articles: list[Article], reads: Reads, django_assert_num_queries: Any) -> None:
-    """Nothing is evaluated to find neighbours."""
+    """No queryset is evaluated to find neighbours."""
     context, page = Context({"everything": collection(articles)}), Page(None)
     reads.since()
     with django_assert_num_queries(0):
@@ -213,7 +213,7 @@ def test_read_apart(collection: Any, articles: list[Article], reads: Reads, djan
 
 
 def test_what_is_lazy_stays_so(articles: list[Article]) -> None:
-    """``user`` would cost two queries, ``csrf_token`` would set a cookie on a page that may be cached."""
+    """Evaluating ``user`` would cost two queries, ``csrf_token`` a cookie on a page that may be cached."""
     looked: list[str] = []
     context = Context({"user": SimpleLazyObject(lambda: looked.append("user")), "articles": articles})
     Page(None).snapshot(ObjectRef.of(articles[0]), context)
@@ -231,7 +231,7 @@ def test_read_by_hand(articles: list[Article], reads: Reads) -> None:
     assert reads.since() == 2
 
 
-# Who sees numbers
+# Permission to see numbers
 
 
 @pytest.mark.parametrize(("kind", "sees"), users.KINDS.items(), ids=users.KINDS)
@@ -304,7 +304,7 @@ def test_script_of_a_site_under_a_prefix() -> None:
 
 @pytest.mark.parametrize(("urls", "http"), [(__name__, "/deep/down/"), ("djinsight.urls", "")])
 def test_script_and_the_http_fallback(urls: str, http: str, settings: Any) -> None:
-    """Wherever it is included; where it is not, the script does without."""
+    """The script gets the path under which the fallback is included, or none if it is not included."""
     settings.ROOT_URLCONF = urls
     assert Page(None).script()["http"] == http
 
@@ -318,7 +318,7 @@ def test_script_speaks_the_language_of_the_page() -> None:
 
 
 def test_formats_of_a_part_of_the_page() -> None:
-    """Each language and zone has its own; what is rendered in one of them again has the same."""
+    """Each language and zone has formats of its own, which a second part in that language and zone uses, too."""
     page = Page(None)
     outer = page.formats
     with translation.override("de"):
@@ -351,13 +351,13 @@ def _policy_of_django_csp(settings: Any) -> Any:
     return csp.middleware.CSPMiddleware
 
 
-# Django has one since 6.0.
+# Django has a nonce of its own since 6.0.
 POLICIES = [_policy_of_django_csp, *([_policy_of_django] if django.VERSION >= (6,) else [])]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_script_under_a_content_security_policy(policy: Any, settings: Any) -> None:
-    """Whoever makes the nonce makes it when it is asked for: the script asks, and the header has the same."""
+    """The nonce is made when it is first read. The script reads it, and the header has the same nonce."""
 
     def view(made: HttpRequest) -> HttpResponse:
         return HttpResponse(html("{% djinsight_script %}", made))

@@ -1,4 +1,4 @@
-"""Precompiled templates: rendered once a page and then filled, unless one looks at a value more closely."""
+"""Precompiled templates: rendered once for a page and then filled, unless one does more than show a value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHERS = {"total_views": {"number": 0, "digits": "0", "text": '<"none">', "ref":
 
 
 def texts(values: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """The texts of ``values`` by their places: what all statistics share has one."""
+    """Return the strings of ``values`` by place. A field that all statistics share has one place."""
     return {
         field if field in SHARED else f"{stat}.{field}": value
         for stat, fields in values.items()
@@ -27,7 +27,7 @@ def texts(values: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def both(source: str, **options: Any) -> tuple[str | None, str]:
-    """Return another object's text from a template that was precompiled with one object's values, and its own."""
+    """Return another object's HTML in two ways: filled into a template precompiled with one object, and rendered."""
     template = Template(source)
     made = Precompiled.of(template, VALUES, options)
     rendered = template.render(Context({"values": OTHERS, **options}))
@@ -111,7 +111,7 @@ OWN = "total_views_stat"
 
 
 class Making:
-    """How often a template was precompiled."""
+    """Counts how often a template was precompiled."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -144,7 +144,7 @@ def test_a_template_of_a_site_is_not_kept() -> None:
 
 
 def test_as_many_as_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A site that gives each tag another ``refresh_interval`` fills no memory."""
+    """The cache is bounded, also if a site gives each tag another ``refresh_interval``."""
     monkeypatch.setattr(precompiled, "MAX_KEPT", 5)
     monkeypatch.setattr(precompiled, "_kept", {})
     make, template = Making(), own()

@@ -1,4 +1,4 @@
-"""Rendering: a page with tags takes nothing from its visitor, writes nothing, and is anybody's page for a cache."""
+"""Rendering: a page with tags reads nothing of its visitor, writes nothing, and may be cached for all visitors."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def page(request: HttpRequest, pk: int, tag: str) -> HttpResponse:
         request,
         {
             "article": article,
-            # What views hand to templates, and nobody has asked for yet.
+            # Lazy variables that views pass to templates
             "viewer": request.user,
             "people": [article, request.user],
             "readers": (request.user, article),
@@ -86,7 +86,7 @@ urlpatterns = [path("djinsight/", include("djinsight.urls")), path("<int:pk>/<st
 
 @pytest.fixture(autouse=True)
 def site(settings: Any) -> Any:
-    """A site as ``startproject`` makes it, behind Django's cache of whole pages."""
+    """Configure a site as ``startproject`` does, behind Django's cache of whole pages."""
     rendered.clear()
     settings.ROOT_URLCONF = "tests.pages.test_renders"
     settings.MIDDLEWARE = MIDDLEWARE
@@ -133,12 +133,12 @@ def test_a_render_takes_and_gives_nothing(tag: str, mode: str, site: Any) -> Non
         assert [query["sql"] for query in captured if not query["sql"].startswith("SELECT")] == []
         assert not any("django_session" in query["sql"] for query in captured)
         assert (Session.objects.count(), str(client.cookies)) == (sessions, cookies)
-        assert len(rendered) == 1  # the others have it from the cache
+        assert len(rendered) == 1  # the others get it from the cache
 
 
 @pytest.mark.parametrize("mode", ["cookie", "session", "anonymous"])
 def test_the_render_that_reads_nothing_else_takes_no_query_of_a_session(mode: str, site: Any) -> None:
-    """With the counters in Redis, of a signed-in user too: one query, that of the article itself."""
+    """With the counters in Redis, the only query is that of the article, also for a signed-in user."""
     site.DJINSIGHT_VISITOR = mode
     article, client = Article.objects.create(title="x"), visitors("signed in")
     client.get(f"/{article.pk}/live_stats_counter/")
@@ -166,7 +166,7 @@ def test_views_of_a_cached_page_count(mode: str, site: Any) -> None:
 
 
 def test_numbers_for_the_staff_are_not_everybodys_page(site: Any) -> None:
-    """Who may see numbers is asked of the user: a cache keeps such a page apart, and gives it to nobody else."""
+    """The permission to see numbers is the user's, so a cache keeps such a page apart for each user."""
     site.DJINSIGHT_ADMIN_ONLY = True
     article = Article.objects.create(title="x")
     staff, other = Client(headers={"user-agent": BROWSER}), visitors("signed in")

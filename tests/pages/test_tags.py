@@ -1,4 +1,4 @@
-"""The tags: what they render, for whom, and how little they ask for it."""
+"""Tags: which HTML they render, for which visitors, and with how few queries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support import users
 from tests.support.rendered_pages import Elements, html, render, request, viewed
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-# A tag, and the statistics that it shows
+# Each tag, with the statistics that it shows
 STATS = {
     "total_views_stat": ["total_views"],
     "unique_views_stat": ["unique_views"],
@@ -42,7 +42,7 @@ STATS = {
 }
 NUMBERS = tuple(STATS)
 TAGS = ("page_view_tracker", *NUMBERS)
-# The same under Wagtail's names, which take ``page=``
+# The tags under Wagtail's names, which take ``page=``
 WAGTAIL = ("wagtail_page_view_tracker", "wagtail_page_stats_display", "wagtail_page_analytics_widget")
 HOSTILE = [
     '"><script>alert(1)</script>',
@@ -59,13 +59,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def read() -> Article:
-    """An article with 1,234,567 views."""
+    """Return an article with 1,234,567 views."""
     article = Article.objects.create(title="read")
     viewed(article, 1_234_567, 4321)
     return article
 
 
-# Which object
+# Finding the object
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -92,7 +92,7 @@ NOTHING: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "no object": ("", dict),
     "an object without the mixin": ("", lambda: {"article": Comment(pk=5)}),
     "an unsaved object": ("", lambda: {"article": Article()}),
-    "a given text": ("obj='article'", lambda: {"article": Article(pk=5)}),
+    "a given string": ("obj='article'", lambda: {"article": Article(pk=5)}),
     "a given object without the mixin": ("obj=comment", lambda: {"comment": Comment(pk=5), "article": Article(pk=5)}),
     "a given name that is not there": ("obj=story", lambda: {"article": Article(pk=5)}),
 }
@@ -115,14 +115,14 @@ def test_debug_says_why(arguments: str, context: Callable[[], dict[str, Any]]) -
     assert comment.startswith("djinsight: page_view_tracker found no saved object")
 
 
-# How the comment on each goes on where DEBUG is set
+# The end of the comment on each case of NOTHING, with DEBUG
 SOUGHT = {
     "no object": "looked in the context for page, object, article, post, item, self; none of them is there.",
     "an object without the mixin": "post, item, self; article is a blog.Comment, without the mixin.",
     "an unsaved object": "post, item, self; article is a blog.Article, not saved.",
-    "a given text": "was given obj=, which is a text, no object of a model.",
+    "a given string": "was given obj=, which is a string, not an object of a model.",
     "a given object without the mixin": "was given obj=, which is a blog.Comment, without the mixin.",
-    "a given name that is not there": "was given obj=, which is empty, as is what the context does not have.",
+    "a given name that is not there": "was given obj=, which is empty, as a name is that the context does not have.",
 }
 
 
@@ -147,14 +147,14 @@ def test_a_developer_reads_of_all_that_there_is(settings: Any) -> None:
     context = {"item": [], "object": Term(word="\0"), "page": Comment(pk=5), "post": None}
     (comment,) = render("{% total_views_stat %}", **context).comments
     assert comment.endswith(
-        "page is a blog.Comment, without the mixin; object is a blog.Term, whose key cannot be counted by; "
-        "item is a list, no object of a model."
+        "page is a blog.Comment, without the mixin; object is a blog.Term, whose primary key makes no valid ref; "
+        "item is a list, not an object of a model."
     )
 
 
 @pytest.mark.parametrize("tag", [*TAGS, *WAGTAIL])
 def test_an_object_is_all_a_developer_reads_of(tag: str, read: Article, settings: Any) -> None:
-    """Also where it is not counted, or not shown."""
+    """There is no comment if there is an object, even if it is not counted or not shown."""
     settings.DEBUG = True
     assert render(f"{{% {tag} %}}", article=read).comments == []
     settings.DJINSIGHT_ADMIN_ONLY = True
@@ -169,14 +169,14 @@ def test_the_comment_ends_where_it_should(name: str, arguments: str, settings: A
     text = html(f"{{% page_view_tracker obj=it {arguments} %}}", it=type(name, (), {})())
     assert text.count("--") == 2
     (comment,) = Elements(text).comments
-    assert comment.endswith("no object of a model.")
+    assert comment.endswith("not an object of a model.")
     assert not {"<", ">"} & set(comment)
     assert "&lt;script&gt;" in comment or "script" not in name
     assert "&amp;" not in comment
 
 
 def test_a_comment_counts_as_nothing(settings: Any) -> None:
-    """What a template makes of an empty tag, it makes of it under DEBUG."""
+    """A template treats the comment of DEBUG as it treats an empty tag."""
     source = "{% live_stats_counter as views %}{% if views %}Seen: {{ views }}{% else %}none{% endif %}"
     for settings.DEBUG in (False, True):
         assert html(source) == "none"
@@ -293,7 +293,7 @@ def test_statistics(tag: str, read: Article) -> None:
 
 @pytest.mark.parametrize("tag", WAGTAIL)
 def test_wagtail(tag: str, read: Article) -> None:
-    """Found by themselves or given as ``page``; the elements are those of the tag without the prefix."""
+    """They find the page or take ``page=``, and render the elements of the tags without the prefix."""
     plain = tag.removeprefix("wagtail_")
     expected = html(f"{{% {plain} %}}", article=read)
     other = Article.objects.create(title="other")
@@ -303,7 +303,7 @@ def test_wagtail(tag: str, read: Article) -> None:
 
 
 def test_a_template_of_the_site(read: Article, tmp_path: Path, settings: Any) -> None:
-    """In place of the package's, and with the number to calculate with, for each object of the page."""
+    """A site's template replaces the package's, and can calculate with the number of each object."""
     (tmp_path / "djinsight").mkdir()
     (tmp_path / "djinsight" / "total_views_stat.html").write_text(
         "{% if values.total_views.number > 1000 %}hot{% else %}{{ values.total_views.number|add:1 }}{% endif %};"
@@ -329,7 +329,7 @@ def test_a_template_of_the_site_knows_nothing_of_the_script(
 def test_a_template_of_the_site_is_rendered_for_each_page(
     name: str, read: Article, tmp_path: Path, settings: Any
 ) -> None:
-    """Unlike the package's own: it may say something that is not the same on the next one."""
+    """A site's template, unlike the package's own, may render something else on the next page."""
     (tmp_path / "djinsight").mkdir()
     own = "{% load tz %}{% get_current_timezone as zone %}<i>{{ zone }}</i>"
     (tmp_path / "djinsight" / f"{name}.html").write_text(own)
@@ -345,7 +345,7 @@ def test_labels_in_the_language_of_each_page(read: Article) -> None:
             assert label in html("{% total_views_stat %}", article=read)
 
 
-# Who sees numbers
+# Permission to see numbers
 
 
 @pytest.mark.parametrize("tag", NUMBERS)
@@ -367,7 +367,7 @@ def test_admin_only_counts_everybody(read: Article, settings: Any) -> None:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_one_script_a_place(tag: str, read: Article) -> None:
-    """The first of two places may be one that the browser never reaches; a loop is one place."""
+    """Each place has a script, as the browser may not run it at the first place. A loop is one place."""
     made = request()
     assert len(render(f"{{% {tag} %}}{{% {tag} %}}", made, article=read).scripts) == 2
     for context in (made, None):
@@ -389,11 +389,11 @@ def test_each_cached_fragment_has_its_script(read: Article) -> None:
     source = "{% load cache %}{% for n in '12' %}{% cache 9 card n %}{% total_views_stat %}{% endcache %}{% endfor %}"
     assert len(render("{% page_view_tracker %}" + source, made, article=read).scripts) == 3
     fragment = source.replace("'12'", "'2'")
-    assert len(render(fragment, request(), article=read).scripts) == 1  # from the cache
+    assert len(render(fragment, request(), article=read).scripts) == 1  # read from the cache
 
 
 def test_a_part_of_a_page_with_a_nonce_brings_no_script(read: Article) -> None:
-    """Its nonce is not that of the page, whose policy would report it."""
+    """The nonce of the part is not that of the page, so the page's policy would report the script."""
     nonce = {"csp_nonce": "r4nd0m"}
     for headers, expected in (
         ({}, 1),
@@ -402,7 +402,7 @@ def test_a_part_of_a_page_with_a_nonce_brings_no_script(read: Article) -> None:
         ({"sec-fetch-dest": "empty"}, 0),
         ({"x-requested-with": "XMLHttpRequest"}, 0),
         ({"sec-fetch-dest": "empty", "turbo-frame": "list", "x-turbo-request-id": "1"}, 0),
-        ({"sec-fetch-dest": "empty", "x-turbo-request-id": "1"}, 1),  # it puts the page's nonce in
+        ({"sec-fetch-dest": "empty", "x-turbo-request-id": "1"}, 1),  # Turbo inserts the page's nonce
     ):
         made = RequestFactory().get("/", headers=headers)
         assert len(render("{% total_views_stat %}", made, article=read).scripts) == 1
@@ -412,7 +412,7 @@ def test_a_part_of_a_page_with_a_nonce_brings_no_script(read: Article) -> None:
 
 
 def test_the_tracker_may_stand_in_the_head(read: Article) -> None:
-    """Only elements that a head admits: another one would end it."""
+    """The tracker renders only elements that a head may have. Any other element would end the head."""
     page = render("{% page_view_tracker %}", request(), article=read)
     assert [name for name, _, _ in page.found] == ["meta", "script"]
 
@@ -432,7 +432,7 @@ def test_no_script_without_need() -> None:
 
 
 def test_script_by_hand(read: Article) -> None:
-    """Where it stands, and from no other tag after it."""
+    """The script is at the place of its tag, and no later tag renders another one."""
     page = render("{% djinsight_script %}{% total_views_stat %}{% djinsight_script %}", request(), article=read)
     assert len(page.scripts) == 1
     assert page.found[0][0] == "script"
@@ -485,14 +485,14 @@ def test_nonce(nonce: str, said: str, read: Article) -> None:
 
 
 def test_nothing_inline(read: Article) -> None:
-    """A strict content security policy holds: no script text, no handlers, no styles."""
+    """A strict content security policy holds: there are no inline scripts, handlers or styles."""
     page = render("".join(f"{{% {tag} %}}" for tag in TAGS), request(session=SessionStore()), article=read)
     assert {text.strip() for tag, _, text in page.found if tag in {"script", "style"}} == {""}
     names = {name for _, attributes, _ in page.found for name in attributes}
     assert not {name for name in names if name.startswith("on") or name == "style"}
 
 
-# Hostile text
+# Hostile strings
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=ascii)
@@ -502,7 +502,7 @@ def test_hostile_primary_key(word: str, tag: str) -> None:
     plain = render(f"{{% {tag} %}}", item=Term.objects.create(word="plain"))
     page = render(f"{{% {tag} debug=True %}}" if tag == "page_view_tracker" else f"{{% {tag} %}}", item=term)
     assert page.refs == {f"blog.term:{word}"}
-    # The same elements with the same attributes, and nothing that came out of the key.
+    # The key adds no element and no attribute.
     assert [(tag, set(each) - {"data-djinsight-debug"}) for tag, each, _ in page.found] == [
         (tag, set(each)) for tag, each, _ in plain.found
     ]
@@ -525,7 +525,7 @@ def test_redis_down(read: Article, settings: Any) -> None:
 def test_redis_down_is_noticed_once(
     read: Article, settings: Any, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One page asks Redis once, and the next pages do not ask at all for a while."""
+    """One page tries Redis once, and the next pages do not try it for a while."""
     settings.DJINSIGHT_REDIS_URL = "redis://127.0.0.1:1/0"
     for _ in range(3):
         render("{% live_stats_counter %}{% total_views_stat %}", request(), article=read)
@@ -533,13 +533,13 @@ def test_redis_down_is_noticed_once(
 
 
 def test_a_page_that_may_be_cached() -> None:
-    """The tags take no CSRF token and look at no user."""
+    """The tags read neither the CSRF token nor the user."""
     made = request()
     render("{% live_stats_counter %}", made, article=Article.objects.create(title="x"), articles=[])
     assert "CSRF_COOKIE" not in made.META
 
 
-# An object that is not saved, and one that is not there
+# An object that is not saved, and None
 
 
 UNSAVED: dict[str, Any] = {
@@ -560,7 +560,7 @@ def deleted() -> Any:
 @pytest.mark.parametrize("make", UNSAVED.values(), ids=UNSAVED)
 @pytest.mark.parametrize("name", TAGS)
 def test_an_object_that_is_not_saved(name: str, make: Any) -> None:
-    """Also where it has its key: a view would be of an object that may never be."""
+    """It is not counted even if it has a key: it may never be saved."""
     assert html(f"{{% {name} %}}", object=make()) == html(f"{{% {name} obj=x %}}", x=make()) == ""
 
 
@@ -576,7 +576,7 @@ def test_it_counts_once_it_is_saved() -> None:
 @pytest.mark.parametrize("given", ["obj=None", "None", "obj=story.author", "obj=missing", "obj=missing.article"])
 @pytest.mark.parametrize("name", TAGS)
 def test_no_object_is_not_the_pages(name: str, given: str, article: Article) -> None:
-    """An empty foreign key has no numbers: those of the page are of something else."""
+    """An empty foreign key shows no numbers: those of the page's object would be wrong."""
     assert html(f"{{% {name} {given} %}}", article=article, story={"author": None}) == ""
 
 

@@ -1,4 +1,4 @@
-"""Values: what the element of each statistic says, by language and calendar, live and never viewed."""
+"""Values: the strings of each statistic, by language and calendar, live and for an object never viewed."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ TAGS = {
 }
 NOON = "2026-04-01T12:00:00+02:00"  # a Wednesday; its week began in March
 FIRST = datetime(2026, 1, 5, 12, tzinfo=UTC)
-LAST = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)  # in Prague it is the first of April already
+LAST = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)  # the first of April in Prague
 
 
 @pytest.fixture
 def article(monkeypatch: pytest.MonkeyPatch) -> Article:
-    """An article with 1,000,000 views before this week, and 30, 200 and 1,000 in it."""
+    """Return an article with 1,000,000 views before this week, and 30, 200 and 1,000 in it."""
     seconds = datetime.fromisoformat(NOON).timestamp()
     monkeypatch.setattr(days, "now", lambda: days.at(int(seconds * 1000)))
     article = Article.objects.create(title="x")
@@ -85,7 +85,7 @@ def test_texts_do_not_depend_on_how_a_site_writes_its_own_numbers(
 
 @pytest.mark.parametrize("stat", PERIODS)
 def test_what_the_page_derives_a_period_from(stat: str, article: Article) -> None:
-    """The total that the number belongs to: the page adds what the total gains."""
+    """The total that belongs to the number: the page adds the later growth of the total to the number."""
     found = element(stat, article)
     assert found["data-djinsight-total"] == "1001230"
     assert found["data-djinsight-value"] == {"views_week": "1230", "views_month": "1000"}[stat]
@@ -93,7 +93,7 @@ def test_what_the_page_derives_a_period_from(stat: str, article: Article) -> Non
 
 @pytest.mark.parametrize(("stat", "iso"), [("first_viewed_at", FIRST), ("last_viewed_at", LAST)])
 def test_a_time(stat: str, iso: datetime, article: Article) -> None:
-    """As on the wire, so that the page leaves the text alone until it changes."""
+    """The time is written as on the wire, so that the page leaves the text alone until the time changes."""
     times = [each for name, each, _ in render(f"{{% {TAGS[stat]} %}}", article=article).found if name == "time"]
     assert [each["datetime"] for each in times] == [iso.isoformat(timespec="milliseconds")]
     assert times == [element(stat, article)]
@@ -113,7 +113,7 @@ def test_never_viewed() -> None:
 
 
 def test_live() -> None:
-    """What is counted and not yet persisted is there, and persisting it changes nothing."""
+    """Pending views are included, and persisting them changes nothing."""
     article = Article.objects.create(title="x")
     count_views(ObjectRef.of(article), 5, visitors=2)
     pending = {stat: text(stat, article) for stat in TAGS}

@@ -1,4 +1,4 @@
-"""The virtual columns: statistics in any query of the host model, live on its instances, and never in its table."""
+"""Virtual columns: statistics in any query of a tracked model, live on instances, and never in its table."""
 
 from __future__ import annotations
 
@@ -47,9 +47,8 @@ from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article, Comment, News, Product, Term
 
 NAMES = ("total_views", "unique_views", "first_viewed_at", "last_viewed_at")
-# In Prague it is the first of March already.
 FIRST = datetime(2026, 1, 5, 12, tzinfo=UTC)
-LAST = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
+LAST = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)  # the first of March in Prague
 IDS = [uuid.UUID(int=n) for n in (7, 2**128 - 1, 0x0123456789AB4DEF8123456789ABCDEF)]
 
 
@@ -67,7 +66,7 @@ def viewed(obj: Any, total: int, unique: int, first: datetime = FIRST, last: dat
 
 @pytest.fixture(autouse=True)
 def site(db: None) -> None:
-    """Articles with 0, 10, 30 (news) and 100 views, comments, products and terms."""
+    """Make articles with 0, 10, 30 (news) and 100 views, comments, products and terms."""
     ContentType.objects.get_for_models(Article, News, Product, Term, Comment)
     cold, warm, hot = [Article.objects.create(title=title) for title in ("cold", "warm", "hot")]
     news = News.objects.create(title="news", source="radio")
@@ -76,7 +75,7 @@ def site(db: None) -> None:
     viewed(news, 30, 30, last=datetime(2026, 1, 6, tzinfo=UTC))
     for article in (cold, warm, hot, hot, news):
         Comment.objects.create(article=article, text=f"of {article.title}")
-    # Statistics of others under the same keys.
+    # Statistics of objects of other models with the same keys
     for model in (Comment, News):
         PageViewStatistics.objects.create(
             content_type=ContentType.objects.get_for_model(model), object_id=str(warm.pk), total_views=9999
@@ -98,7 +97,7 @@ def titles(rows: Any) -> list[str]:
     return [row.title for row in rows]
 
 
-# Queries on articles: name, what is asked, the titles that come
+# Queries on articles: the name, the query, and the titles that it returns
 
 ARTICLES = Article.objects
 QUERIES: dict[str, tuple[Callable[[], Any], list[str]]] = {
@@ -181,7 +180,7 @@ QUERIES: dict[str, tuple[Callable[[], Any], list[str]]] = {
         ["cold", "hot"],
     ),
     "union, ordered": (
-        # Annotated: Django orders a union by what it selects.
+        # Annotated, as Django orders a union by the columns that it selects
         lambda: (
             ARTICLES.annotate(views=F("total_views"))
             .filter(total_views__gt=20)
@@ -241,7 +240,7 @@ QUERIES: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "rows of other models": (lambda: ARTICLES.filter(total_views=9999), []),
 }
 if connection.vendor == "mysql":
-    del QUERIES["in a sliced subquery"]  # it takes no LIMIT in a subquery of IN, whatever is selected
+    del QUERIES["in a sliced subquery"]  # it has no LIMIT in a subquery of IN
 
 
 @pytest.mark.parametrize(("ask", "expected"), QUERIES.values(), ids=QUERIES)
@@ -257,7 +256,7 @@ def test_query_pickled(ask: Callable[[], Any], expected: list[str]) -> None:
     assert titles(again) == expected
 
 
-# Other answers than articles
+# Queries that do not return articles
 
 VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
     "values": (
@@ -374,7 +373,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
     "explain": (lambda: bool(ARTICLES.filter(total_views=10).explain()), True),
 }
 if connection.vendor == "mysql":
-    del VALUES["Coalesce"]  # it answers COALESCE of a time and a parameter with a text, for any column
+    del VALUES["Coalesce"]  # COALESCE of a time and a parameter is a string there, for any column
 
 
 @pytest.mark.parametrize(("ask", "expected"), VALUES.values(), ids=VALUES)
@@ -405,7 +404,7 @@ def test_filter_across_a_join(filters: dict[str, Any], expected: list[str]) -> N
 
 
 def test_a_join_that_finds_nothing() -> None:
-    """As with a column of the table's own: of what is not there nothing is known, and nothing is counted."""
+    """If a join finds no object, its columns are NULL, and nothing is counted, as with a real column."""
     news = Article.objects.order_by("pk")
     assert list(news.values_list("news__total_views", flat=True)) == [None, None, None, 30]
     assert list(news.annotate(n=Count("news__total_views")).values_list("n", flat=True)) == [0, 0, 0, 1]
@@ -457,7 +456,7 @@ def test_a_proxy_that_brings_the_mixin() -> None:
     viewed(Comment.objects.create(article=Article.objects.get(title="cold"), text="read"), 7777, 1)
     assert Tracked.objects.get(total_views=7777).text == "read"
     assert Tracked.objects.get(total_views=7777).total_views == 7777
-    assert Comment.objects.count() - Tracked.objects.filter(total_views=0).count() in {1, 2}  # one may bear warm's key
+    assert Comment.objects.count() - Tracked.objects.filter(total_views=0).count() in {1, 2}  # one may have warm's key
 
 
 @isolate_apps("tests.blog")
@@ -472,7 +471,7 @@ def test_an_abstract_base() -> None:
 @pytest.mark.parametrize("own", [models.IntegerField(default=0), property(lambda self: 5)], ids=["field", "property"])
 @isolate_apps("tests.blog")
 def test_a_name_of_the_hosts_own(own: Any) -> None:
-    """Better to hear of it when the class is made than to read another number than was written."""
+    """An error when the class is made is better than a number that is not the one that was written."""
     with pytest.raises(FieldError, match=r"blog\.Clashing has a total_views of its own"):
         model_class("Clashing", models.Model, PageViewStatisticsMixin, total_views=own)
 
@@ -499,7 +498,7 @@ def test_text() -> None:
     assert [Term.objects.get(word=word).total_views for word in words] == [3, 2, 1, 0]
 
 
-# As the documentation has them
+# Queries of the documentation
 
 
 def test_the_most_read_of_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -509,7 +508,7 @@ def test_the_most_read_of_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_zone_that_the_database_does_not_know(settings: Any) -> None:
-    """MySQL and MariaDB have tables of zones, which may be empty: such queries find nothing then, without an error."""
+    """MySQL and MariaDB have tables of zones. If these are empty, such queries find nothing, without an error."""
 
     def said() -> list[str]:
         messages = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
@@ -536,7 +535,7 @@ def test_the_share_of_visitors() -> None:
 
 
 def test_live() -> None:
-    """On an instance: the persisted number, and from then on what Redis counts."""
+    """An instance shows the persisted number, and from then on the number that Redis counts."""
     article = Article.objects.get(title="warm")
     assert [getattr(article, name) for name in NAMES] == [10, 9, FIRST, LAST]
     assert article.total_views.__class__ is int
@@ -607,7 +606,7 @@ def test_assignment(name: str, attempt: Callable[[str], Any]) -> None:
 @pytest.mark.parametrize("value", [0, None, F("unique_views"), F("unique_views") + 1], ids=str)
 @pytest.mark.parametrize("model", [Article, News])
 def test_update(model: Any, name: str, value: Any) -> None:
-    # Since Django 6.0 it is Django that refuses, and names the field as it names itself.
+    # Since Django 6.0 Django refuses, with the field's ``repr()`` in its message.
     with pytest.raises(FieldError, match=f"{name}(, | is )read-only"), transaction.atomic():
         model.objects.update(**{name: value})
     assert Article.objects.get(total_views=30).title == "news"
@@ -644,7 +643,7 @@ def test_what_is_looked_for_is_not_made() -> None:
         Article.objects.get_or_create(title="warm", total_views=11)
 
 
-# Writing the host
+# Writing the tracked model
 
 
 def test_save_writes_the_hosts_own_columns() -> None:
@@ -682,7 +681,7 @@ def test_update_from_a_column() -> None:
     assert Article.objects.get(total_views=100).title == "best"
 
 
-# What must not see them
+# Code that must not see the columns
 
 
 def test_no_migration() -> None:
@@ -739,7 +738,7 @@ def test_a_column_of_the_admin_sorts(order: str, expected: list[str], admin_clie
     assert sorted(shown) == ["0", "10", "100", "30"]
 
 
-# Where they come from
+# Sources of the numbers
 
 
 @pytest.mark.parametrize("model", [Article, News, Product, Term])
@@ -766,7 +765,7 @@ def test_first_or_last_among_the_bases(bases: tuple[type, ...]) -> None:
 
 
 def test_a_query_is_one_statement(django_assert_num_queries: Any) -> None:
-    """No look-up of a content type beside it, and none of Redis."""
+    """It needs no other query for a content type, and does not read Redis."""
     ContentType.objects.clear_cache()
     with django_assert_num_queries(1):
         assert len(Article.objects.filter(total_views__gt=0).order_by("-last_viewed_at")) == 3
@@ -778,7 +777,7 @@ def test_a_site_that_has_no_content_type_yet() -> None:
 
 
 def test_what_copies_field_by_field_leaves_the_columns_out(article: Article) -> None:
-    """As Wagtail does: every field that somebody filled in goes to the constructor of another object."""
+    """Such code passes the value of every field to the constructor of another object, as Wagtail does."""
     fields = [field for field in article._meta.get_fields() if not field.auto_created]
     assert [field.name for field in fields] == ["title"]
     kept = [field.name for field in Article._meta.fields if field.serialize]
@@ -786,7 +785,7 @@ def test_what_copies_field_by_field_leaves_the_columns_out(article: Article) -> 
 
 
 def test_the_columns_are_no_relations(article: Article, rf: Any) -> None:
-    """Django's admin looks at all that is made automatically and has no column, for the models at its other end."""
+    """Django's admin takes each automatic field without a column for a relation, and looks for its model."""
     model_admin = admin.site._registry[Article]
     assert not model_admin.to_field_allowed(rf.get("/"), "title")
     assert model_admin.to_field_allowed(rf.get("/"), "id")

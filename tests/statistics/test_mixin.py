@@ -1,4 +1,4 @@
-"""What a tracked object says about itself: its views by period, where it is seen, and what it is called."""
+"""Mixin: a tracked object knows its views by period, its address and its name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_periods(make: Any) -> None:
 
 
 def test_periods_of_the_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Wednesday; the week began in the month before, the day with a change of the clocks."""
+    """On this Wednesday, the week began in the month before, and with a day on which the clocks changed."""
     seconds = datetime(2026, 4, 1, 0, 30, tzinfo=ZoneInfo("Europe/Prague")).timestamp()
     monkeypatch.setattr(days, "now", lambda: days.at(int(seconds * 1000)))
     article = Article.objects.create(title="x")
@@ -76,7 +76,7 @@ def test_periods_with_redis_down(settings: Any) -> None:
     assert periods(article) == (3, 3, 3)
 
 
-# Where it is seen, and what it is called
+# Address and name
 
 
 def made(**attributes: Any) -> Any:
@@ -125,5 +125,5 @@ def test_the_display_name_of_an_object_without_the_mixin() -> None:
 
 
 def test_what_migrations_of_the_host_name() -> None:
-    """A module that stays."""
+    """Migrations name the public module, which stays."""
     assert MigrationWriter.serialize(PageViewStatisticsMixin)[0] == "djinsight.models.PageViewStatisticsMixin"

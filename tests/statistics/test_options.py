@@ -1,4 +1,4 @@
-"""The options of a tracked model: virtual columns are found by name, and stand in no list."""
+"""Options of a tracked model: virtual columns are found by name, and are in no list."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_other_models_keep_the_options_of_django() -> None:
 @pytest.mark.parametrize("bases", [(models.Model, PageViewStatisticsMixin), (PageViewStatisticsMixin, models.Model)])
 @isolate_apps("tests.blog")
 def test_ordering_of_a_model(bases: tuple[type, ...]) -> None:
-    """Django's check accepts it, a child inherits it, and migrations see what was written."""
+    """Django's check accepts the ordering, a child inherits it, and migrations see the strings of the model."""
 
     class Base(*bases):  # type: ignore[misc]
         title = models.CharField(max_length=9)
@@ -98,7 +98,7 @@ def test_a_base_with_its_own_add_to_class() -> None:
 
 
 def test_indexes_and_constraints_cannot_be_of_them() -> None:
-    """Django says so in its checks: there is no such column."""
+    """Django's checks refuse them, as there is no such column."""
     with isolate_apps("tests.blog"):
 
         class Indexed(models.Model, PageViewStatisticsMixin):

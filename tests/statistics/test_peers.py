@@ -1,4 +1,4 @@
-"""Numbers on the instances of one query: read together, live, and no burden to the site's own queries."""
+"""Peers: numbers of the instances of one query are read together and live, and cost the site's queries little."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def hundred() -> list[int]:
-    """A hundred articles with 1 to 100 views, whose counters Redis has not; their keys."""
+    """Return the keys of a hundred articles with 1 to 100 views, whose counters are not in Redis."""
     articles = Article.objects.bulk_create([Article(title=str(n)) for n in range(100)])
     for n, article in enumerate(articles):
         viewed(article, n + 1, 1)
@@ -46,7 +46,7 @@ def warm(hundred: list[int]) -> list[int]:
 
 
 def asked(client: redis.Redis, read: Callable[[], Any]) -> tuple[int, int]:
-    """Round trips to Redis that read counters, and queries of the package's tables."""
+    """Return the round trips to Redis that read counters, and the queries of the package's tables."""
     client.config_resetstat()
     with CaptureQueriesContext(connection) as captured:
         read()
@@ -89,7 +89,7 @@ def test_a_list_of_the_admin(warm: list[int], redis_client: redis.Redis, admin_c
 
 
 def test_twice_a_row(warm: list[int], redis_client: redis.Redis) -> None:
-    """As a template does that asks whether there is a number, and then shows it."""
+    """A template reads an attribute twice if it tests the number before it shows it."""
 
     def read() -> None:
         for each in Article.objects.all():
@@ -138,9 +138,9 @@ def test_more_than_are_read_together(warm: list[int], redis_client: redis.Redis,
 
 
 def test_one_by_one(warm: list[int], redis_client: redis.Redis) -> None:
-    """An iterator makes an instance when it is asked for it, so that there are no peers; no peer is read twice.
+    """An iterator makes each instance when it is needed, so no peers wait to be read; no peer is read twice.
 
-    The first has none at all: each of its attributes is a read.
+    The first instance has no peers, so each of its attributes is a read.
     """
     kept: list[Any] = []
 
@@ -176,18 +176,18 @@ def test_what_was_read_together_is_not_kept(warm: list[int], monkeypatch: pytest
 
 
 def test_polling_one_of_many(warm: list[int], redis_client: redis.Redis) -> None:
-    """An instance that is asked again and again takes no others along."""
+    """An instance whose attribute is read again and again is read alone."""
     article, *others = Article.objects.order_by("pk")
     for _ in range(peers.MAX_REPEATS):
         assert article.total_views == 1
-    redis_client.flushall()  # of what is read from now on, the counters are loaded again
+    redis_client.flushall()  # the counters that are read from now on are loaded again
     for _ in range(3):
         assert article.total_views == 1
     assert len(list(redis_client.scan_iter("djinsight:counter:*"))) == 1
     assert others
 
 
-# No burden
+# Costs
 
 
 def test_instances_are_not_kept_alive(warm: list[int]) -> None:
@@ -306,7 +306,7 @@ def test_in_a_running_loop(
 
 
 def test_tags_in_a_running_loop(article: Article, redis_client: redis.Redis) -> None:
-    """As ``render()`` in an async view does."""
+    """Tags work within a running loop, as with ``render()`` in an async view."""
     count_views(ObjectRef.of(article), 3)
     persist()
     redis_client.flushall()
@@ -318,7 +318,7 @@ def test_tags_in_a_running_loop(article: Article, redis_client: redis.Redis) -> 
 
 
 def test_today_in_a_running_loop(article: Article) -> None:
-    """A list that an async view has fetched."""
+    """Instances of a list that an async view has fetched show today's views."""
     count_views(ObjectRef.of(article), 3)
     Article.objects.create(title="other")
     assert days.now()

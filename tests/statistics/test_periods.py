@@ -1,4 +1,4 @@
-"""Periods: this week and this month on the site's calendar, what is not persisted yet included."""
+"""Periods: this week and this month on the site's calendar, pending views included."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.counted_views import count_views, view
 
 pytestmark = pytest.mark.django_db
 
-# today: the Monday of its week
+# today, and the Monday of its week
 WEEKS = [
     ("2026-03-29", "2026-03-23"),  # a Sunday, 23 hours long in Prague
     ("2026-03-30", "2026-03-30"),  # a Monday
@@ -55,7 +55,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, when: str, zone: str = "Europe/Pr
 
 
 def summarised(ref: ObjectRef, views: dict[str, int], before: int = 0) -> None:
-    """Persisted views of ``ref`` by day, and ``before`` those days."""
+    """Write persisted views of ``ref``: by day, and ``before`` those days."""
     key = {"content_type": ContentType.objects.get_by_natural_key(ref.app_label, ref.model_name), "object_id": ref.pk}
     for day, total in views.items():
         PageViewSummary.objects.create(**key, date=day, total_views=total, unique_views=1)
@@ -72,7 +72,7 @@ def read(*refs: ObjectRef) -> dict[ObjectRef, Views]:
     return periods.read(live_numbers.read(refs))
 
 
-# now: views by day, the week's and the month's
+# now, the views by day, and the expected views of the week and the month
 SUMS = {
     "a Wednesday": ("2026-03-18T12:00", {"2026-03-15": 1, "2026-03-16": 2, "2026-03-18": 4, "2026-02-28": 8}, 6, 7),
     "a Monday": ("2026-03-16T00:00", {"2026-03-15": 1, "2026-03-16": 2, "2026-02-28": 8}, 2, 3),
@@ -111,7 +111,7 @@ def test_with_redis_down(
     ("zone", "week"), [("Europe/Prague", 1), ("UTC", 3), ("Pacific/Kiritimati", 1), ("America/Los_Angeles", 3)]
 )
 def test_the_zone_of_the_site(zone: str, week: int, ref: ObjectRef, settings: Any, monkeypatch: Any) -> None:
-    """Half past eleven on a Sunday evening in London is a Monday in Prague."""
+    """Half past eleven on a Sunday evening in London is Monday in Prague."""
     settings.TIME_ZONE = zone
     set_clock(monkeypatch, "2026-03-15T23:30", "UTC")
     today = days.now().day
@@ -127,7 +127,7 @@ def test_pending_and_persisted_make_the_same(ref: ObjectRef) -> None:
 
 
 def test_a_snapshot_that_is_older_than_the_database(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read before views came in that are persisted by now: the numbers of the moment it was read."""
+    """A snapshot from before views that are persisted by now shows the numbers of the moment of its read."""
     set_clock(monkeypatch, "2026-03-18T12:00")
     summarised(ref, {"2026-03-17": 3, "2026-03-02": 1}, before=10)
     snapshots = live_numbers.read([ref])
@@ -141,7 +141,7 @@ def test_a_snapshot_that_is_older_than_the_database(ref: ObjectRef, monkeypatch:
 
 
 def test_a_snapshot_of_the_day_before(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read before midnight, and shown after it together with one that was read then: a Monday begins with nothing."""
+    """A snapshot from before midnight, shown with one from after it, has no views in the week of Monday."""
     other = ObjectRef.of(Product.objects.create(name="y"))
     set_clock(monkeypatch, "2026-03-15T23:59:59")
     summarised(ref, {"2026-03-15": 7})
@@ -151,7 +151,7 @@ def test_a_snapshot_of_the_day_before(ref: ObjectRef, monkeypatch: pytest.Monkey
 
 
 def test_views_of_a_sunday_that_are_not_persisted(ref: ObjectRef, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Monday begins with nothing, also where no worker ran since; the month has them when one has run."""
+    """Monday begins with no views, even if no worker has run since. The month has them after a worker has run."""
     set_clock(monkeypatch, "2026-03-15T23:59:59")
     count_views(ref, 3)
     assert read(ref) == {ref: Views(3, 3)}
@@ -167,7 +167,7 @@ def test_views_of_a_sunday_that_are_not_persisted(ref: ObjectRef, monkeypatch: p
 def test_what_was_lost_is_of_no_later_week(
     ref: ObjectRef, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The total keeps it for good, as it never goes down."""
+    """Only the total keeps lost views, as it never goes down."""
     set_clock(monkeypatch, "2026-03-18T12:00")
     live_numbers.read([ref])
     count_views(ref, 50)
@@ -201,7 +201,7 @@ def test_without_rows(refs: list[ObjectRef]) -> None:
 
 @pytest.mark.parametrize(("first", "last"), [("2026-03-27", "2026-03-31"), ("2026-10-24", "2026-10-27")])
 def test_days(first: str, last: str, ref: ObjectRef) -> None:
-    """Every day once, also those on which the clocks change; days without views are zeros."""
+    """Every day is there once, also if the clocks change on it. Days without views have zeros."""
     begin, end = date.fromisoformat(first), date.fromisoformat(last)
     second = str(begin + timedelta(days=1))
     summarised(ref, {first: 3, second: 4, str(begin - timedelta(days=1)): 9, str(end + timedelta(days=1)): 9})

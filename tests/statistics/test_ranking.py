@@ -1,4 +1,4 @@
-"""Rankings: the most viewed of all time and of some days, from the tables of statistics."""
+"""Ranking: the most viewed objects of all time and of some days, from the tables of statistics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def key(obj: Any) -> dict[str, Any]:
 
 
 def viewed(obj: Any, *views: int) -> Any:
-    """``obj``, with so many views today, yesterday, and so on."""
+    """Give ``obj`` so many views today, yesterday, and so on."""
     for ago, total in enumerate(views):
         if total:
             day = days.now().day - timedelta(days=ago)
@@ -50,7 +50,7 @@ def content_types(db: None) -> None:
 
 @pytest.fixture
 def articles() -> list[Article]:
-    """``a`` leads of all time, ``b`` today, ``c`` over three days; ``d`` was never viewed."""
+    """Make articles: ``a`` leads of all time, ``b`` today, ``c`` over three days; ``d`` was never viewed."""
     a, b, c, _d = (Article.objects.create(title=title) for title in "abcd")
     viewed(a, 1, 0, 0, 100)
     viewed(b, 30)
@@ -103,7 +103,7 @@ def test_equals_come_in_the_order_of_their_ids() -> None:
 
 
 def test_objects_that_are_gone(articles: list[Article]) -> None:
-    """Rows that nobody deleted with their object, or whose key has another type, take nobody's place."""
+    """Rows of deleted objects, and rows whose key has another type, take no other object's place."""
     content_type = ContentType.objects.get_for_model(Article)
     for object_id in ("999999", "a word"):
         PageViewStatistics.objects.create(content_type=content_type, object_id=object_id, total_views=10_000)
@@ -126,7 +126,7 @@ def test_nothing_was_viewed() -> None:
     assert Article.most_viewed() == Article.most_viewed(days=7) == []
 
 
-# Another model's objects have other keys: what their numbers are is not what was asked for.
+# Keys of another model's objects would find the wrong objects.
 
 
 @isolate_apps("tests.blog")
@@ -160,7 +160,7 @@ def test_another_queryset(model: Any, queryset: Any, said: str, articles: list[A
         model.most_viewed(queryset=queryset())
 
 
-# Without a queryset: only what the model shows to everybody.
+# Without a queryset: only objects that the model shows to all visitors
 
 
 class Visible(models.QuerySet[Any]):
@@ -193,7 +193,7 @@ class ForSomebody(models.QuerySet[Any]):
 
 
 class Unlike(models.QuerySet[Any]):
-    """Names that mean something else."""
+    """Attributes of these names that mean something else."""
 
     live = True
 
@@ -220,7 +220,7 @@ def test_only_what_everybody_may_see(manager: Any, expected: str, articles: list
             app_label = "blog"
 
     assert "".join(each.title for each in Story.most_viewed()) == expected
-    # A queryset is taken as it stands.
+    # A given queryset is not narrowed.
     assert "".join(each.title for each in Story.most_viewed(queryset=Story._base_manager.all())) == "acb"
 
 
@@ -246,7 +246,7 @@ def test_what_depends_on_somebody_wants_a_queryset(articles: list[Article]) -> N
             proxy = True
             app_label = "blog"
 
-    with pytest.raises(ValueError, match=r"by public\(\) with arguments"):
+    with pytest.raises(ValueError, match=r"public\(\) of blog\.Story needs arguments"):
         Story.most_viewed()
 
 
@@ -304,7 +304,7 @@ def test_tag_for_a_visitor_who_may_not_see_numbers(articles: list[Article], sett
     ("model", "said"),
     [
         (PageViewStatistics, "the database of the statistics fails"),
-        (Article, "The most viewed of blog.article are not shown"),
+        (Article, "The most viewed objects of blog.article are not shown"),
     ],
     ids=["statistics", "objects"],
 )
@@ -343,7 +343,7 @@ def test_queries(articles: list[Article], django_assert_num_queries: Any) -> Non
         Article.most_viewed(limit=2, days=7)
 
 
-# By an index
+# Indexes
 
 
 def summarise(rows: Iterable[tuple[str, date, int]]) -> Counter[str]:
@@ -367,7 +367,7 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize("views", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
 @pytest.mark.parametrize("size", [1, 10, 100])
 def test_of_days_as_from_all_rows(size: int, views: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking at the first of each day finds what adding up everything does."""
+    """Reading the first rows of each day gives the same ranking as adding up all rows."""
     monkeypatch.setattr(ranking, "MAX_DEPTH", 64)
     chance = random.Random(7)
     today = days.now().day
@@ -399,7 +399,7 @@ def plan(queryset: Any) -> str:
     ids=["all time", "a day"],
 )
 def test_index_only(rows: Any, index: str) -> None:
-    """The ranking is read off the index, without its table and without sorting."""
+    """The ranking is read from the index alone, without its table and without sorting."""
     where = Q(content_type=ContentType.objects.get_for_model(Article).pk)
     ranked = rows(where).order_by("-total_views", "object_id").values_list("object_id", "total_views")[:10]
     said = plan(ranked)

@@ -1,4 +1,4 @@
-"""A server's end of a WebSocket, in this process: Daphne's protocol, or one in its place, without a server."""
+"""WebSocket ends: the server's end of a WebSocket in this process, with Daphne's protocol or another, and no server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HANDSHAKE = (
 
 
 class Site:
-    """What a socket asks of its server."""
+    """Stands for the server of a socket."""
 
     root_path = ""
     proxy_forwarded_address_header = None
@@ -41,7 +41,7 @@ class Site:
 
 
 class Transport(StringTransport):
-    """As that of a connection: it can be cut, and has no producer to begin with."""
+    """Stands for a connection's transport. It can be cut, and has no producer at first."""
 
     aborted = False
 
@@ -52,7 +52,7 @@ class Transport(StringTransport):
 
 
 class Side:
-    """A server's end of an open socket."""
+    """The server's end of an open socket."""
 
     def __init__(
         self, kind: type[WebSocketProtocol], limit: int = 0, accepts: bool = True, transport: Any = None
@@ -74,12 +74,12 @@ class Side:
         self.received()
 
     def received(self) -> list[dict[str, Any]]:
-        """What the application has been told since the last time."""
+        """Return the events that the application got since the last call."""
         queue = self.protocol.application_queue
         return [queue.get_nowait() for _ in range(queue.qsize())]
 
     def sent(self) -> bytes:
-        """What has gone to the client since the last time."""
+        """Return the bytes that went to the client since the last call."""
         sent: bytes = self.transport.value()
         self.transport.clear()
         return sent
