@@ -1,7 +1,7 @@
-"""Metrics: the numbers that are kept of each object, one entry each.
+"""Metrics: the numbers that are kept for each object, one entry each.
 
 Scripts, snapshots, frames, rollups, tables, columns, tags and admin pages loop over the entries. A new number of views
-is one more entry behind the others, with ``counts``, and a migration that adds its columns.
+is one more entry after the others, with ``counts``, and a migration that adds its columns.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Kind(StrEnum):
-    """What a value of a metric is."""
+    """The kind of a metric's values."""
 
     COUNT = "count"  # a number of views; it only grows
     TIME = "time"  # the time of a view (Unix ms), None before the first view
 
 
 class Adds(StrEnum):
-    """How the values of single views add up, and those of days to that of a longer time."""
+    """The rule by which values of views add up, and values of days add up to that of a longer period."""
 
-    SUM = "sum"  # each view adds 0 or 1; a month has the sum of its days
-    DISTINCT = "distinct"  # a visitor adds 1 once; a month has less than the sum of its days
-    DAY = "day"  # the sum of today's views; it begins again at midnight
-    FIRST = "first"  # the earliest
-    LAST = "last"  # the latest
+    SUM = "sum"  # each view adds 0 or 1; a month is the sum of its days
+    DISTINCT = "distinct"  # a visitor adds 1 once; a month may be less than the sum of its days
+    DAY = "day"  # the number of today's views; it is 0 again at midnight
+    FIRST = "first"  # the earliest time
+    LAST = "last"  # the latest time
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Metric:
 
     Attributes:
         name: Its name on the wire, in tables and queries, as ``data-djinsight-stat`` and in ``Snapshot.get``.
-        label: Its name for people.
-        kind: Whether it is a number of views or a time.
-        adds: How values add up.
-        key: The kind of the Redis key that holds it, as ``keys.RefKeys`` has it; without one it is a field of the hash
-            of ``viewed``.
-        counts: Returns if a view (``counting.entries.View``) counts, for a number that the recorder decides. The
-            scripts decide the others.
-        hourly: If the hourly summaries have it.
+        label: Its name as people see it.
+        kind: A number of views or a time.
+        adds: The rule by which its values add up.
+        key: The field of ``keys.RefKeys`` that names its Redis key; if it is empty, the metric is a field of the hash
+            ``viewed``.
+        counts: For a number that the recorder decides: returns True if a view (``counting.entries.View``) counts. The
+            scripts decide the other numbers.
+        hourly: True if the hourly summaries have it.
         tag: The name of its template tag without ``_stat``.
     """
 
@@ -65,22 +65,22 @@ FIRST = Metric("first_viewed_at", _("first viewed"), Kind.TIME, Adds.FIRST, key=
 LAST = Metric("last_viewed_at", _("last viewed"), Kind.TIME, Adds.LAST, key="viewed", tag="last_viewed")
 
 METRICS: tuple[Metric, ...] = (
-    # In this order: the scripts make these.
+    # The order in which the scripts return these.
     *(TOTAL, UNIQUE, TODAY, FIRST, LAST),
 )
 
 MORE = tuple(metric for metric in METRICS if metric.counts is not None)  # decided by the recorder
-COUNTS = (TOTAL, UNIQUE, *MORE)  # columns of totals and days
+COUNTS = (TOTAL, UNIQUE, *MORE)  # columns of the tables of totals and days
 TIMES = (FIRST, LAST)
 HOURLY = tuple(metric for metric in COUNTS if metric.hourly)
 PLACES = {metric.name: place for place, metric in enumerate(METRICS)}
 NO_MORE = (0,) * len(MORE)
 
-MAX_MORE = 40  # each is a bit of an entry's flags, which Lua holds exactly
+MAX_MORE = 40  # each is a bit of an entry's flags, a number that Lua has to hold exactly
 
 
 def bits(view: Any) -> int:
-    """Return a number with the bit of each metric of ``MORE`` that ``view`` counts for, the first one lowest."""
+    """Return a number with a bit set for each metric of ``MORE`` that ``view`` counts for, the first one lowest."""
     found = 0
     for place, metric in enumerate(MORE):
         if metric.counts is not None and metric.counts(view):

@@ -1,1 +1,1 @@
-"""Views counted in Redis."""
+"""Counting: views are counted in Redis, and their counters are read and loaded there."""

@@ -1,6 +1,6 @@
-"""Persistence: what the database has of any object, and how far it goes.
+"""Baseline: the totals that the database has, and the last entry of the stream that they include.
 
-This room knows no tables; the function that reads them is handed to ``use`` when the app is wired.
+This package knows no tables. The function that reads them is passed to ``use`` when the app becomes ready.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from djinsight.exceptions import CountingUnavailable
 from djinsight.metrics import NO_MORE
 from djinsight.tracked.refs import ObjectRef
 
-TRIES = 5  # times the database is read again because a worker wrote it meanwhile
+TRIES = 5  # reads of the database; each is repeated if a worker has written to it meanwhile
 
 
 @dataclass(slots=True)
 class Persisted:
-    """What the database has of one object; times in Unix ms."""
+    """The totals that the database has of one object; times in Unix ms."""
 
     total_views: int = 0
     unique_views: int = 0
@@ -30,7 +30,14 @@ class Persisted:
 
 @dataclass(slots=True)
 class Persistence:
-    """The database at one moment: how far one shard is persisted, and the totals up to there."""
+    """The database at one moment: the cursor of one shard, and the totals up to it.
+
+    Attributes:
+        epoch: The epoch of the cursor.
+        last_id: The stream id of the last persisted entry.
+        last_seq: The number of the last persisted entry.
+        totals: The totals of the objects that were asked for.
+    """
 
     epoch: str
     last_id: str
@@ -46,28 +53,42 @@ _identify: Callable[[], str] | None = None
 
 
 def use(loader: Loader, release: Callable[[], None], identify: Callable[[], str]) -> None:
-    """Read the database with ``loader(shard, refs, today)`` from now on.
+    """Read the database with ``loader`` from now on.
 
-    ``release`` lets go of database connections that are too old, as a server does around a request. ``identify`` tells
-    one database from another.
+    Args:
+        loader: Called as ``loader(shard, refs, moment)``; returns the totals of ``refs``, which all live on ``shard``.
+        release: Closes database connections that are too old, as a server does around a request.
+        identify: Returns a string that tells one database from another.
     """
     global _loader, _release, _identify
     _loader, _release, _identify = loader, release, identify
 
 
 def read(shard: int, refs: Sequence[ObjectRef], moment: days.Moment) -> Persistence:
-    """The totals of ``refs``, all of ``shard``, and how far they go. Raises CountingUnavailable."""
+    """Return the persisted totals of ``refs``, and the cursor that they belong to.
+
+    Args:
+        shard: The shard that all of ``refs`` live on.
+        refs: The objects to read.
+        moment: The moment whose day ``views_today`` counts.
+
+    Raises:
+        CountingUnavailable: The app is not ready, or the database does not answer.
+    """
     if _loader is None:
-        raise CountingUnavailable("expected djinsight in INSTALLED_APPS but its app is not ready")
+        raise CountingUnavailable("expected djinsight in INSTALLED_APPS, but its app is not ready")
     return _loader(shard, refs, moment)
 
 
 def identity() -> str:
-    """Return what tells our database from another site's, ``""`` if it does not answer or has no tables yet."""
+    """Return the identity of this site's database, ``""`` if it does not answer or has no tables yet."""
     return "" if _identify is None else _identify()
 
 
 def release() -> None:
-    """Let go of connections that are too old: before and after reading in a thread that no server looks after."""
+    """Close database connections that are too old.
+
+    A thread outside of requests calls this before and after it reads, because no server does it there.
+    """
     if _release is not None:
         _release()

@@ -1,7 +1,7 @@
-"""Loading: threads of this process that need counters at the same time have them loaded together (group commit).
+"""Batched loading: threads of this process that need counters at the same time share one load (group commit).
 
-While one of them loads, those that come wait. When it is done one of these loads what all of them need. So each waits
-for about two loads at most, however many come.
+While one thread loads, threads that come later wait. When it is done, one of the waiting threads loads the counters
+that all of them need. So each thread waits for about two loads at most, however many threads there are.
 """
 
 from __future__ import annotations
@@ -16,33 +16,43 @@ from djinsight.counting import connections
 from djinsight.counting.snapshot import Snapshot
 from djinsight.tracked.refs import ObjectRef
 
-WAIT = 1.0  # seconds that a thread waits for others, or less if it may wait less for Redis; then it loads alone
+WAIT = 1.0  # seconds that a thread waits for others, or its Redis timeout if that is shorter; then it loads alone
 
 Found = dict[ObjectRef, Snapshot]
 
 
 class _Caller:
-    """One thread that needs the counters of ``refs``. The lock of the lane is for ``leads``."""
+    """A thread that needs the counters of ``refs``. The lane's lock guards ``leads``."""
 
     def __init__(self, refs: Sequence[ObjectRef]) -> None:
         self.refs = refs
-        self.told = threading.Event()  # set with one of the next three, or with none: it is to load alone
+        self.told = threading.Event()  # set with one of the next three; without any of them the thread loads alone
         self.leads = False
         self.found: Found | None = None
         self.error: Exception | None = None
 
 
 class Lane:
-    """The loads of one shard. ``load`` loads the counters of the refs that it is given."""
+    """Shares the loads of one shard among threads.
+
+    Args:
+        load: Loads the counters of the refs that it is given.
+    """
 
     def __init__(self, load: Callable[[Sequence[ObjectRef]], Found]) -> None:
         self._load = load
         self._lock = threading.Lock()
-        self._busy = False  # one thread leads, or is told to
+        self._busy = False  # a thread leads, or was told to lead
         self._waiting: list[_Caller] = []
 
     def load(self, refs: Sequence[ObjectRef]) -> Found:
-        """Load the counters of ``refs``. Raises what ``load`` raises."""
+        """Load the counters of ``refs``, together with those that other threads need.
+
+        Raises:
+            CountingUnavailable: The database does not answer, or the counters cannot be loaded now.
+            redis.RedisError: Redis does not answer.
+            OSError: Redis does not answer.
+        """
         caller = _Caller(refs)
         with self._lock:
             if self._busy:
@@ -76,7 +86,7 @@ class Lane:
             self._waiting.remove(caller)
 
     def _lead(self, caller: _Caller) -> Found:
-        """Load what ``caller`` and all that wait need."""
+        """Load the counters that ``caller`` and all waiting threads need."""
         with self._lock:
             others, self._waiting = self._waiting, []
         try:
@@ -90,7 +100,7 @@ class Lane:
                 each.error = error
             raise
         finally:
-            # After any other error, which may be of this thread's transaction, each of the others loads alone.
+            # Any other error may come from this thread's transaction: after it each of the others loads alone.
             for each in others:
                 each.told.set()
             with self._lock:
@@ -109,7 +119,7 @@ _lanes: dict[int, Lane] = {}
 
 
 def lane(shard: int, load: Callable[[int, Sequence[ObjectRef]], Found]) -> Lane:
-    """Return the lane of ``shard``, in which ``load(shard, refs)`` loads."""
+    """Return the lane of ``shard``, which loads with ``load(shard, refs)``."""
     found = _lanes.get(shard)
     return found or _lanes.setdefault(shard, Lane(lambda refs: load(shard, refs)))
 

@@ -1,4 +1,4 @@
-"""Breakers: pages do not wait for a Redis that does not answer; one page at a time finds out whether it does again."""
+"""Breakers: pages do not wait for a Redis server that does not answer. One page at a time asks if it does again."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ from djinsight.counting import connections
 from djinsight.counting.faults import Fault, fault_of
 
 REST = 5.0  # seconds in which pages do not ask a server that did not answer
-BESIDE = 0.2  # of the timeout: how long a page waits that asks while another one is asking
+BESIDE = 0.2  # share of the timeout that a page waits while another page is asking
 
 
 class Resting(redis.ConnectionError):
-    """The server did not answer a moment ago, or another page is finding out."""
+    """The server did not answer a moment ago, or another page is asking if it does again."""
 
 
 class Breaker:
-    """The state of one server in this process, for all threads."""
+    """Holds the state of one server for all threads of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asking = False  # by the page that waits for the full timeout
-        self._until: float | None = None  # when it may be asked again; None while it answers
+        self._asking = False  # a page is asking with the full timeout
+        self._until: float | None = None  # when the server may be asked again (monotonic clock); None while it answers
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask the server in this block, with the timeout of pages. Raises Resting.
+        """Ask the server in this block, with the timeout of pages.
 
-        A page that asks beside another one waits for a part of that time, so that a server which has just begun to
-        hang holds up one thread and not all.
+        A page that asks while another one does waits for a part of the timeout. So a server that begins to hang holds
+        up one thread and not all.
+
+        Raises:
+            Resting: The server did not answer a moment ago.
         """
         first = self._begin()
         timeout = min(conf.page_timeout, conf.redis_timeout)
@@ -54,22 +57,22 @@ class Breaker:
                 self._asking = False
 
     def rest(self) -> None:
-        """The server did not answer: no page asks it for a few seconds."""
+        """Let no page ask the server for a few seconds, because it did not answer."""
         self._until = time.monotonic() + REST
 
     @contextmanager
     def insisting(self) -> Iterator[None]:
-        """Ask the server in this block also while it rests, with the timeout of workers: no page waits for it."""
+        """Ask the server in this block even while it rests, with the timeout of workers, as no page waits."""
         resting = self._until is not None
         try:
             yield
         except (redis.RedisError, OSError):
-            if not resting:  # else pages would never find out, while one object after the other is deleted
+            if not resting:  # else pages would never ask again while one object after the other is deleted
                 self.rest()
             raise
 
     def _begin(self) -> bool:
-        """Return whether this page is the first to ask. Raises Resting."""
+        """Return whether this page is the only one that asks. Raises Resting."""
         with self._lock:
             if self._until is not None and (self._asking or time.monotonic() < self._until):
                 raise Resting("Redis did not answer a moment ago")
@@ -81,7 +84,7 @@ _breakers: dict[str, Breaker] = {}
 
 
 def of(shard: int) -> Breaker:
-    """The breaker of the server that has ``shard``."""
+    """Return the breaker of the server that has ``shard``."""
     return _breakers.setdefault(connections.url_of(shard), Breaker())
 
 

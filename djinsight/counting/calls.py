@@ -1,4 +1,4 @@
-"""Calls of ``count_views.lua``: one script call for a batch of views."""
+"""Calls: a batch of views as one call of ``count_views.lua``."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from djinsight.counting.keys import Keys
 from djinsight.counting.snapshot import Snapshot
 from djinsight.tracked.refs import ObjectRef
 
-VIEW_ID_MEMORY = 600  # seconds at least that a view id is remembered, twice as long at most
-MAX_VIEW_IDS = 5_000_000  # a stretch of VIEW_ID_MEMORY; past it views are refused as busy
-BURST = 2.0  # seconds of views at its rate that a visitor, a network, an object or the site may save up
-NEW_VISITORS_BURST = 600.0  # seconds of new visitors at their rate that a network may save up
-MAX_SEEN = 10_000  # objects remembered a visitor; past it a view counts as not unique
+VIEW_ID_MEMORY = 600  # seconds that a view id is remembered at least; at most twice as long
+MAX_VIEW_IDS = 5_000_000  # view ids in VIEW_ID_MEMORY seconds; past it views are refused as busy
+BURST = 2.0  # seconds of views at its rate that a visitor, network, object or site may send at once
+NEW_VISITORS_BURST = 600.0  # seconds of new visitors at their rate that a network may send at once
+MAX_SEEN = 10_000  # objects remembered for a visitor; past it a view counts as not unique
 
 
 class Call:
-    """Make KEYS and ARGV of ``count_views.lua`` for a batch, and read its reply. Pure.
+    """Makes KEYS and ARGV of ``count_views.lua`` for a batch of views, and reads its reply. Pure.
 
     Args:
-        shard: The shard that all of their objects live on.
+        shard: The shard that the objects of all ``views`` live on.
         views: The views to count.
-        moment: When they happened; now by Redis's clock by default. Rates do not limit views of the past.
+        moment: When they happened; by default now, by Redis's clock. Rate limits do not apply to views of the past.
     """
 
     def __init__(self, shard: int, views: Sequence[View], moment: days.Moment | None = None) -> None:
@@ -35,7 +35,7 @@ class Call:
         by_object, by_site = (None, None) if moment else (conf.rate_object, conf.rate_site)
         by_new = None if moment else conf.rate_new_visitors
         self.moment = moment or days.now()
-        objects: dict[ObjectRef, int] = {}  # the places of each, from 1
+        objects: dict[ObjectRef, int] = {}  # the place of each, from 1
         visitors: dict[Visitor, int] = {}
         networks: dict[str, int] = {}
         listed = []
@@ -45,7 +45,7 @@ class Call:
             by = visitors.setdefault(visitor, len(visitors) + 1)
             limited = (by_network or by_new) and visitor.network
             via = networks.setdefault(visitor.network, len(networks) + 1) if limited else 0
-            # One argument: each more has its price, in the client as in the script.
+            # One argument for all of it, because each further one costs time in the client and in the script.
             more = f"{metrics.bits(view)} " if metrics.MORE else ""
             listed.append(f"{at} {by} {via} {beacon.view_id} {more}{entries.encode(beacon)}")
         names = Keys(shard)
@@ -81,16 +81,16 @@ class Call:
             MAX_VIEW_IDS,
             MAX_SEEN,
             loading.day_lifetime(),
-            _price(by_visitor),
-            _price(by_network),
+            _cost(by_visitor),
+            _cost(by_network),
             round(BURST * 1_000_000),
             *self.moment.window(VIEW_ID_MEMORY),
             len(objects),
             len(visitors),
             len(networks),
-            _price(by_object),
-            _price(by_site),
-            _price(by_new),
+            _cost(by_object),
+            _cost(by_site),
+            _cost(by_new),
             round(NEW_VISITORS_BURST * 1_000_000),
             *objects,
             *map(entries.encode_visitor, visitors),
@@ -98,7 +98,11 @@ class Call:
         ]
 
     def snapshots(self, numbers: Sequence[Any]) -> tuple[list[Snapshot], list[ObjectRef]]:
-        """Return the snapshots in the reply, and the refs whose counters Redis does not have."""
+        """Return the snapshots in the script's reply, and the refs whose counters Redis does not have.
+
+        Args:
+            numbers: The second part of the reply: one item for each of ``refs``, in their order.
+        """
         warm, cold = [], []
         for ref, reply in zip(self.refs, numbers, strict=True):
             each = snapshot.decode(ref, reply, self.moment.number)
@@ -109,6 +113,6 @@ class Call:
         return warm, cold
 
 
-def _price(rate: float | None) -> int:
-    """Return the price of a view at ``rate`` a second, in µs; 0 if there is no limit."""
+def _cost(rate: float | None) -> int:
+    """Return how long (µs) one view takes at the rate limit ``rate`` (views a second); 0 if there is no limit."""
     return 0 if rate is None else round(1_000_000 / rate)

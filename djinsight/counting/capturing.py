@@ -1,4 +1,4 @@
-"""Capturing: views that a site's own tests look at, in place of counting them."""
+"""Capturing: keeps views for a site's own tests, in place of counting them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from djinsight.tracked.refs import ObjectRef
 
 
 class CapturedView(NamedTuple):
-    """A view that reached the server: of which object, from where, by whom, and whether it is that visitor's first."""
+    """A view that reached the server.
+
+    Attributes:
+        ref: The object, as ``app_label.model_name:pk``.
+        url: The address of the page.
+        referrer: The address that the visitor came from.
+        visitor: The keyed hash of the visitor.
+        unique: True if it is the visitor's first view of the object in this capture.
+    """
 
     ref: str
     url: str
@@ -19,25 +27,25 @@ class CapturedView(NamedTuple):
 
 
 class Captured(list[CapturedView]):
-    """The views that were captured, in their order; ``rendered`` has the objects whose tracker was rendered."""
+    """The captured views, in their order. ``rendered`` lists the objects whose tracker was rendered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rendered: list[str] = []
 
     def take(self, view: View) -> bool:
-        """Keep ``view``; return whether its visitor has not seen the object before, in this capture."""
+        """Keep ``view``; return whether it is its visitor's first view of the object in this capture."""
         beacon, visitor = view
         unique = not any((each.ref, each.visitor) == (beacon.ref, visitor.key) for each in self)
         self.append(CapturedView(str(beacon.ref), beacon.url, beacon.referrer, visitor.key, unique))
         return unique
 
 
-# Of the process: Django's test client runs an async view in a thread of its own. The innermost is the last.
+# One list for the process, because Django's test client runs an async view in another thread. Innermost last.
 captures: list[Captured] = []
 
 
 def rendered(ref: ObjectRef) -> None:
-    """Keep that a tracker of ``ref`` was rendered."""
+    """Note that a tracker of ``ref`` was rendered, if a capture is open."""
     if captures:
         captures[-1].rendered.append(str(ref))

@@ -1,7 +1,7 @@
-"""The clock: Redis's, as all servers of a site share it. The names of keys are made after the clock of this machine.
+"""The clock: Redis's time decides, because all servers of a site share it.
 
-A script that finds the names wrong by its own clock does nothing and answers with the time. It is asked again then,
-with the names that are right.
+The names of keys are made by the clock of this machine. A script that finds them wrong by Redis's time does nothing and
+replies with that time. The caller then retries with the right names.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from typing import Any
 from djinsight import days
 from djinsight.exceptions import CountingUnavailable
 
-TRIES = 4  # calls in a row; an answer may come at the very end of a day, and be late by then
+TRIES = 4  # calls in a row; a reply at the very end of a day may be too late for the next call
 
 
 def agrees(reply: Any) -> bool:
-    """Return whether a script found the names right; if not, take its clock for the next moment."""
+    """Return whether a script found the names of keys right; if not, adjust the clock by its reply.
+
+    Args:
+        reply: A script's reply: a time (Unix ms) as an integer if the names were wrong.
+    """
     if isinstance(reply, int):
         days.adjust(reply)
         return False
@@ -23,5 +27,5 @@ def agrees(reply: Any) -> bool:
 
 
 def unsteady() -> CountingUnavailable:
-    """The error of who has tried ``TRIES`` times."""
-    return CountingUnavailable("expected a steady clock of Redis but it is another day at each call")
+    """Return the error for a caller that has tried ``TRIES`` times."""
+    return CountingUnavailable("expected a steady clock of Redis, but each call found another day")

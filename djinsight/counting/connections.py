@@ -1,4 +1,4 @@
-"""Connections to Redis: async ones of each event loop, a sync client of each server. None is opened at import."""
+"""Connections to Redis: async ones for each event loop, a sync client for each server. None is opened at import."""
 
 from __future__ import annotations
 
@@ -21,17 +21,21 @@ from djinsight.conf import conf
 from djinsight.counting import endpoints, routes
 from djinsight.counting.faults import WrongServer
 
-SOCKET_PATH_TIMEOUT = 2.0  # seconds: a beacon gets its refusal within this time
-POOL = 64  # connections of a loop, or of the threads that render; past it one waits for another's
+SOCKET_PATH_TIMEOUT = 2.0  # seconds within which a beacon is refused if Redis does not answer
+POOL = 64  # connections of a loop, or of the threads of a process; past it a caller waits for a free one
 
 T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """One ``T`` for each running event loop, made when first asked for and closed with the loop.
+    """Holds one ``T`` for each running event loop, made at the first ``get`` and closed with the loop.
 
-    The same way as channels_redis keeps its connections: ``async_to_sync`` makes a loop a call, and what was
-    opened on it must be closed before it is gone.
+    ``async_to_sync`` makes a loop for each call, and connections must be closed before their loop is gone.
+    channels_redis keeps its connections in the same way.
+
+    Args:
+        make: Makes one ``T``.
+        aclose: Closes it.
     """
 
     def __init__(self, make: Callable[[], T], aclose: Callable[[T], Awaitable[None]]) -> None:
@@ -49,7 +53,7 @@ class PerLoop(Generic[T]):
             return made
 
     async def aclose(self) -> None:
-        """Close what this loop has; the next ``get`` makes a new one."""
+        """Close the one of this loop; the next ``get`` makes another."""
         made = self._made.pop(asyncio.get_running_loop(), None)
         if made is not None:
             await self._aclose(made)
@@ -68,14 +72,15 @@ class PerLoop(Generic[T]):
 
 @asynccontextmanager
 async def aalone(shard: int) -> AsyncIterator[Any]:
-    """Check out a connection of this loop to the server of ``shard``, for one question.
+    """Check out a connection of this loop to the server of ``shard``, for one request.
 
-    Within ``SOCKET_PATH_TIMEOUT``, or ``DJINSIGHT_REDIS_TIMEOUT`` where that is shorter, all in all. redis-py's own way
-    with a command takes half as long again, and with a timeout a task to send it before Python 3.12.
+    The block may take ``SOCKET_PATH_TIMEOUT`` in all, or ``DJINSIGHT_REDIS_TIMEOUT`` if that is shorter. The caller
+    sends and reads on the connection itself, because redis-py's ``execute_command`` takes half as long again. Before
+    Python 3.12 redis-py also makes a task to send a command with a timeout.
 
     Raises:
-        redis.RedisError: also ``WrongServer``, after which trying again is safe and asks another server.
-        TimeoutError: there is no answer.
+        redis.RedisError: The request failed. After ``WrongServer`` a retry is safe and asks another server.
+        TimeoutError: There was no answer in time.
     """
     _check_that_there_is_redis()
     async with asyncio.timeout(min(SOCKET_PATH_TIMEOUT, conf.redis_timeout)):
@@ -101,10 +106,10 @@ def _pool(shard: int) -> redis.asyncio.BlockingConnectionPool:
         pools[url] = redis.asyncio.BlockingConnectionPool(
             connection_class=routes.aconnection_class(url, endpoint),
             max_connections=POOL,
-            timeout=None,  # that of aalone is for this wait as well
+            timeout=None,  # the timeout of aalone covers this wait, too
             # Retrying is the caller's decision: redis-py may raise after the server has applied a command.
             retry=AsyncRetry(NoBackoff(), 0),
-            socket_timeout=None,  # aalone has one for connecting, sending and reading together
+            socket_timeout=None,  # aalone has one timeout for connecting, sending and reading together
             health_check_interval=30,
             **_COMMON,
             **endpoint.arguments,
@@ -123,7 +128,7 @@ def sync_client(shard: int) -> Any:
             connection_class=routes.connection_class(url, endpoint),
             max_connections=POOL,
             timeout=timeout,
-            # Nothing was applied by a server that is the wrong one; all else is the caller's decision.
+            # A wrong server has applied nothing, so that a retry is safe. Any other retry is the caller's decision.
             retry=Retry(NoBackoff(), 1, supported_errors=(WrongServer,)),
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
@@ -131,7 +136,7 @@ def sync_client(shard: int) -> Any:
             **endpoint.arguments,
         )
         client = redis.Redis(connection_pool=pool)
-        # A stream's entries stay lists of names and values, as they come: a dict of each takes as long as its reading.
+        # A stream's entries stay flat lists of names and values: making a dict of each takes as long as reading it.
         client.set_response_callback("XRANGE", lambda reply, **options: reply)
         client = _sync_clients.setdefault((url, timeout), client)
     return client
@@ -139,7 +144,7 @@ def sync_client(shard: int) -> Any:
 
 @contextmanager
 def patience(seconds: float) -> Iterator[None]:
-    """Let the sync clients of this block wait for ``seconds`` in place of ``DJINSIGHT_REDIS_TIMEOUT``."""
+    """Use a timeout of ``seconds`` for the sync clients of this block, in place of ``DJINSIGHT_REDIS_TIMEOUT``."""
     token = _patience.set(seconds)
     try:
         yield
@@ -148,12 +153,12 @@ def patience(seconds: float) -> Iterator[None]:
 
 
 def timeout_here() -> float:
-    """Return how long (s) the sync clients of this block wait for an answer."""
+    """Return the timeout (s) of the sync clients in this block."""
     return _patience.get() or conf.redis_timeout
 
 
 class _SyncPool(redis.BlockingConnectionPool):
-    """Gives out no connection that was made before another one was found to lead to the wrong server."""
+    """A pool that reconnects connections made before another one was found to lead to the wrong server."""
 
     def get_connection(self, *args: Any, **kwargs: Any) -> Any:
         connection: Any = super().get_connection(*args, **kwargs)  # type: ignore[no-untyped-call]
@@ -169,9 +174,13 @@ class _SyncPool(redis.BlockingConnectionPool):
 
 @contextmanager
 def alone(shard: int) -> Iterator[Any]:
-    """Check out a connection of the sync client, for pipelined requests. Raises redis.RedisError.
+    """Check out a connection of the sync client, for pipelined requests.
 
-    It is released with the block, and closed if the block fails: no other caller may read the rest of its replies.
+    It is released at the end of the block. If the block fails it is closed, because another caller would read the
+    replies that are left.
+
+    Raises:
+        redis.RedisError: A connection cannot be made, or none gets free in time.
     """
     pool = sync_client(shard).connection_pool
     connection = pool.get_connection()
@@ -197,7 +206,7 @@ async def aclose() -> None:
 
 def _check_that_there_is_redis() -> None:
     if conf.testing:
-        raise redis.ConnectionError("DJINSIGHT_TESTING is on: there is no Redis")
+        raise redis.ConnectionError("DJINSIGHT_TESTING is on: Redis is not asked")
 
 
 def url_of(shard: int) -> str:
@@ -211,7 +220,7 @@ async def _aclose_all(pools: dict[str, redis.asyncio.BlockingConnectionPool]) ->
         await each.aclose()
 
 
-# Replies are read as bytes, in the protocol of Redis 6 and 7, whatever redis-py's defaults are.
+# Replies are bytes, in protocol 2, which Redis 6 and 7 speak, whatever redis-py's defaults are.
 _COMMON: dict[str, Any] = {"decode_responses": False, "protocol": 2}
 
 _pools: PerLoop[dict[str, redis.asyncio.BlockingConnectionPool]] = PerLoop(dict, _aclose_all)

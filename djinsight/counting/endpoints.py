@@ -1,4 +1,4 @@
-"""Endpoints: a Redis URL as arguments of a connection, without the options that djinsight decides itself."""
+"""Endpoints: a Redis URL as arguments of a connection, without the options that djinsight sets itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redis.connection import parse_url
 SENTINEL_PORT = 26379
 REDIS_PORT = 6379
 
-# Options of a URL that say where and as whom to connect. All others (decode_responses, protocol, timeouts, sizes of
-# pools, retries) are ours: a reply that is decoded, or a pool of one connection, would break counting.
+# Options of a URL that name the server and the user. djinsight sets all others itself (decode_responses, protocol,
+# timeouts, sizes of pools, retries), because a decoded reply or a pool of one connection would break counting.
 _KEPT = {"host", "port", "path", "username", "password", "db", "client_name"}
 _TLS = {
     name
@@ -26,7 +26,15 @@ _TLS = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a URL leads: the arguments of a connection by ``kind`` (tcp, tls or unix), or the Sentinels to ask."""
+    """The server that a URL names, or the Sentinels that know it.
+
+    Attributes:
+        kind: The kind of connection: ``tcp``, ``tls`` or ``unix``.
+        arguments: The arguments of a connection.
+        sentinels: Host and port of each Sentinel; empty if the URL names the server itself.
+        master: The name by which the Sentinels know the primary.
+        of_sentinels: The arguments of a connection to a Sentinel.
+    """
 
     kind: str
     arguments: dict[str, Any]
@@ -36,7 +44,7 @@ class Endpoint:
 
     @property
     def place(self) -> str:
-        """The server or servers, for people: without user and password."""
+        """The server or servers as shown to people, without user and password."""
         if self.sentinels:
             return f"{self.master} (Sentinels {', '.join(f'{host}:{port}' for host, port in self.sentinels)})"
         if self.kind == "unix":
@@ -45,7 +53,7 @@ class Endpoint:
 
     @property
     def database(self) -> tuple[Any, ...]:
-        """Return the identity of the database: equal for two URLs of one database, however each is written."""
+        """The identity of the database, equal for two URLs of one database, however each is written."""
         number = int(self.arguments.get("db") or 0)
         if self.sentinels:
             return (self.master, frozenset(self.sentinels), number)
@@ -57,7 +65,11 @@ class Endpoint:
 
 
 def parse(url: str) -> Endpoint:
-    """Read a Redis URL. Raises ValueError."""
+    """Read a Redis URL.
+
+    Raises:
+        ValueError: The URL is not one of a Redis server or of Sentinels.
+    """
     parts = urlsplit(url)
     if "+sentinel" in parts.scheme:
         return _by_sentinels(parts)
@@ -79,11 +91,11 @@ def _kept(arguments: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _by_sentinels(parts: SplitResult) -> Endpoint:
-    """``redis+sentinel://user:password@host:port,host:port/db?master=name``, and ``rediss+sentinel`` for TLS."""
+    """Read ``redis+sentinel://user:password@host:port,host:port/db?master=name``; ``rediss+sentinel`` is TLS."""
     kind = "tls" if parts.scheme.startswith("rediss") else "tcp"
     credentials, _, hosts = parts.netloc.rpartition("@")
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    # The query by way of redis-py, which knows the types of its options.
+    # redis-py reads the query, because it knows the types of the options.
     scheme = "rediss" if kind == "tls" else "redis"
     arguments = _arguments(f"{scheme}://{credentials}{'@' * bool(credentials)}host?{parts.query}")
     del arguments["host"]

@@ -1,7 +1,7 @@
-"""Entries: what the stream holds of one counted view, written by the recorder and read by persist.
+"""Entries: the stream's record of one counted view, written by the recorder and read by persist.
 
-The stream is memory until it is persisted, and most of a view is its visitor's user agent: who sent it is compressed
-against a list of usual ones, once a visitor and not once a view.
+The stream takes memory until it is persisted, and most of a view's bytes are its visitor's user agent. So the visitor
+is compressed against a list of usual user agents, once for each visitor and not once for each view.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from djinsight.beacons.visitors import Visitor
 MAX_VISITOR = 8192  # bytes of a visitor as JSON; 512 characters of user agent are at most 4,200 of them
 KEPT_VISITORS = 4096
 
-# What a list of strings may repeat, the likeliest last. The stream is read with it again: to change it, change the
-# name of the field as well.
+# The preset dictionary of zlib: strings that a visitor may repeat, the likeliest last. Reading the stream needs it
+# again: if it changes, the name of the field has to change as well.
 _USUAL = (
     b'["","2001:db8::","Mozilla/5.0 (Linux; Android 14; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) '
     b'SamsungBrowser/26.0 Chrome/130.0.0.0 Mobile Safari/537.36","'
@@ -48,14 +48,14 @@ _WINDOW = -12  # raw deflate, 4 KiB: the state of a larger one takes longer to s
 
 
 class View(NamedTuple):
-    """A beacon and who sent it: what is counted."""
+    """A beacon and the visitor that sent it: the unit that is counted."""
 
     beacon: Beacon
     visitor: Visitor
 
 
 class Detail(NamedTuple):
-    """The part of an entry that the counting script does not look into; its names are those of the log's columns."""
+    """The part of an entry that the counting script does not read. Its names are those of the log's columns."""
 
     view_id: str
     visitor: str
@@ -66,33 +66,41 @@ class Detail(NamedTuple):
 
 
 def encode(beacon: Beacon) -> str:
-    """The payload of a view: a JSON list. The id has passed the parser: it needs no escaping."""
+    """Return the payload of a view, a JSON list. The id needs no escaping, because it has passed the parser."""
     return f'["{beacon.view_id}",{_quoted(beacon.url)},{_quoted(beacon.referrer)}]'
 
 
 @lru_cache(maxsize=KEPT_VISITORS)
 def encode_visitor(visitor: Visitor) -> bytes:
-    """Who sent a view: a JSON list, compressed."""
+    """Return a visitor as a JSON list, compressed."""
     deflate = zlib.compressobj(zlib.Z_BEST_COMPRESSION, wbits=_WINDOW, zdict=_USUAL)
     text = f"[{_quoted(visitor.key)},{_quoted(visitor.ip_address)},{_quoted(visitor.user_agent)}]"
     return deflate.compress(text.encode()) + deflate.flush()
 
 
 def decode(visitor: bytes, payload: bytes) -> Detail:
-    """The inverse of both. Raises ValueError for anything else."""
-    view_id, url, referrer = _three_texts(payload)
+    """Return the detail of a view from its encoded visitor and payload.
+
+    Args:
+        visitor: The visitor as ``encode_visitor`` makes it.
+        payload: The payload as ``encode`` makes it.
+
+    Raises:
+        ValueError: One of them is anything else.
+    """
+    view_id, url, referrer = _three_strings(payload)
     key, ip_address, user_agent = _decode_visitor(visitor)
     return Detail._make((view_id, key, url, referrer, user_agent, ip_address or None))
 
 
 def fields(parts: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The fields of an entry by name, from their names and values in turn, as Redis sends them."""
+    """Return the fields of an entry by name, from the flat list of names and values that Redis sends."""
     each = iter(parts)
     return dict(zip(each, each, strict=True))
 
 
 def numbers(fields: Mapping[bytes, bytes]) -> tuple[int, int, int] | None:
-    """Views, unique views and time (Unix ms) of an entry, or None where they cannot be read."""
+    """Return views, unique views and time (Unix ms) of an entry, or None if they cannot be read."""
     try:
         unique = int(fields[b"q"]) if b"q" in fields else int(fields[b"u"]) % 2
         return int(fields.get(b"n", 1)), unique, int(fields[b"t"])
@@ -109,18 +117,18 @@ def _decode_visitor(packed: bytes) -> tuple[str, str, str]:
         raise ValueError("expected a compressed visitor") from error
     if not inflate.eof or inflate.unused_data:
         raise ValueError(f"expected one compressed visitor of at most {MAX_VISITOR} bytes")
-    return _three_texts(text)
+    return _three_strings(text)
 
 
-def _three_texts(payload: bytes) -> tuple[str, str, str]:
+def _three_strings(payload: bytes) -> tuple[str, str, str]:
     text = payload.decode()
-    texts, end = _decode(text)
-    if type(texts) is list and len(texts) == 3 and end == len(text):
-        first, second, third = texts
+    strings, end = _decode(text)
+    if type(strings) is list and len(strings) == 3 and end == len(text):
+        first, second, third = strings
         if type(first) is type(second) is type(third) is str:
             return first, second, third
-    raise ValueError("expected a list of three texts")
+    raise ValueError("expected a list of three strings")
 
 
-# Without the search for spaces around, which takes four times as long as the reading.
+# raw_decode does not search for spaces around the list, which would take four times as long as decoding.
 _decode = json.JSONDecoder().raw_decode

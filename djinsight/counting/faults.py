@@ -1,4 +1,4 @@
-"""Faults: what an error of Redis means, and what its operator can do about it. Pure."""
+"""Faults: the meaning of an error of Redis, and its cure by the operator. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from enum import StrEnum
 
 import redis
 
-MAX_TEXT = 300  # characters of an error in a line of a log
+MAX_TEXT = 300  # characters of an error in a log line
 
 
 class Fault(StrEnum):
     """A kind of error. The values are stable."""
 
-    ELSEWHERE = "elsewhere"  # the connection leads to a server that is not, or not any longer, the right one
+    ELSEWHERE = "elsewhere"  # the server is not, or no longer, the right one
     FULL = "full"
     REPLICAS = "replicas"
     DISK = "disk"
@@ -25,10 +25,10 @@ class Fault(StrEnum):
 
 
 class WrongServer(redis.ConnectionError):
-    """The answer of a server that is not the right one (any longer); nothing was applied. Its connection is closed."""
+    """A server replied that it is not, or no longer, the right one. It applied nothing; its connection is closed."""
 
 
-# By the word that an error begins with. In a script of Redis 6 it comes later, behind a dash.
+# By the word that an error begins with. In the error of a script of Redis 6 it comes later, after a dash.
 _WORDS = {
     "READONLY": Fault.ELSEWHERE,
     "MASTERDOWN": Fault.ELSEWHERE,
@@ -47,14 +47,14 @@ _WORDS = {
 }
 _WORD = re.compile(rf"(?:^|[\s:]-|^-)({'|'.join(_WORDS)})\b")
 
-# By the class of an error, from whose text redis-py takes the word.
+# By the class of an error: redis-py removes the word from the message of these.
 _CLASSES: tuple[tuple[type[Exception], Fault], ...] = (
     (WrongServer, Fault.ELSEWHERE),
     (redis.ReadOnlyError, Fault.ELSEWHERE),
     (redis.BusyLoadingError, Fault.ELSEWHERE),
     (redis.exceptions.MasterDownError, Fault.ELSEWHERE),
     (redis.exceptions.ClusterDownError, Fault.ELSEWHERE),
-    (redis.exceptions.AskError, Fault.ELSEWHERE),  # and MovedError
+    (redis.exceptions.AskError, Fault.ELSEWHERE),  # and its subclass MovedError
     (redis.exceptions.ClusterCrossSlotError, Fault.CLUSTER),
     (redis.exceptions.OutOfMemoryError, Fault.FULL),
     (redis.exceptions.NoPermissionError, Fault.PERMISSION),
@@ -71,20 +71,20 @@ _TAKEN: dict[type[BaseException], str] = {
 }
 
 _CURES = {
-    Fault.ELSEWHERE: "Let DJINSIGHT_REDIS_URL lead to the primary.",
-    Fault.FULL: "Raise its maxmemory, or let a worker run djinsight.persist, which makes room.",
+    Fault.ELSEWHERE: "Set DJINSIGHT_REDIS_URL to the URL of the primary.",
+    Fault.FULL: "Raise its maxmemory, or start a Celery worker: djinsight.persist makes room.",
     Fault.REPLICAS: "Start its replicas, or lower min-replicas-to-write.",
-    Fault.DISK: "Let it write its files: see its log and the space on its disk.",
+    Fault.DISK: "Make it able to write its files: look at its log and at the free space on its disk.",
     Fault.PERMISSION: "Give its user the permissions that docs/how-to/redis.md lists.",
     Fault.PASSWORD: "Correct the user and the password in DJINSIGHT_REDIS_URL.",
-    Fault.CLUSTER: "It is a cluster: set DJINSIGHT_REDIS_SHARDS to 2 or more, and have all slots on this node.",
+    Fault.CLUSTER: "It is a cluster: set DJINSIGHT_REDIS_SHARDS to 2 or more, and assign all slots to this node.",
     Fault.DOWN: "Start it, or correct DJINSIGHT_REDIS_URL.",
-    Fault.OTHER: "See its log.",
+    Fault.OTHER: "Look at its log.",
 }
 
 
 def fault_of(error: BaseException | str) -> Fault:
-    """Return the kind of ``error``, an exception or what a script has caught."""
+    """Return the kind of ``error``, an exception or the message of an error that a script caught."""
     for cls, fault in _CLASSES:
         if isinstance(error, cls):
             return fault
@@ -95,17 +95,17 @@ def fault_of(error: BaseException | str) -> Fault:
 
 
 def said(error: BaseException) -> str:
-    """Return the text of ``error``, with the word that redis-py takes from it."""
+    """Return the message of ``error``, with the word that redis-py removed from it."""
     return f"{_TAKEN.get(type(error), '')}{error}"
 
 
 def cure(fault: Fault) -> str:
-    """Return what the operator can do, as one sentence."""
+    """Return the step that the operator can take against ``fault``, as one sentence."""
     return _CURES[fault]
 
 
 def described(error: BaseException | str) -> str:
-    """Return the error and what to do about it, for a line of a log."""
+    """Return the error, cut to ``MAX_TEXT`` characters, and its cure, for a log line."""
     text = (error if isinstance(error, str) else said(error)).strip() or repr(error)
     if len(text) > MAX_TEXT:
         text = f"{text[:MAX_TEXT]}..."

@@ -1,4 +1,4 @@
-"""Totals: the live numbers of many objects at once, those that Redis has and those that it lacks."""
+"""Live numbers: the snapshots of many objects at once, from Redis and, for those that it lacks, the database."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ logger = logging.getLogger("djinsight.counting")
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """The live numbers of ``refs``: one round trip to Redis, and one look at the database for what it lacks.
+    """Return the live numbers of ``refs`` for a page.
 
-    Where a server is down the persisted numbers, without asking it again for a few seconds; those that neither has are
-    zeros. Raises nothing of either.
+    This takes one round trip to each shard of Redis, and one read of the database for the objects that Redis lacks. If
+    a server does not answer, the numbers are the persisted ones, and the server is not asked again for a few seconds.
+    Numbers that the database does not give either are zeros. No error of Redis or the database is raised.
     """
     known: dict[ObjectRef, Snapshot | None] = dict.fromkeys(refs)
     if conf.testing:
@@ -43,24 +44,28 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         except breakers.Resting:
             continue
         except (redis.RedisError, OSError) as error:
-            text = "Redis does not answer, pages show persisted numbers: %s"
+            text = "Redis does not answer, so pages show persisted numbers: %s"
             states.failing(logger, state, text, faults.described(error))
         except ForeignDataSet as error:
-            logger.debug("%s, pages show persisted numbers", error)  # it is in the log once
+            logger.debug("%s, so pages show persisted numbers", error)  # sites.py has logged it as an error once
         except CountingUnavailable as error:
-            states.failing(logger, state, "%s", error)
+            states.failing(logger, state, "pages show persisted numbers: %s", error)
     lacking = [ref for ref, each in known.items() if each is None]
     persisted = _persisted(lacking) if lacking else {}
     return {ref: each or persisted[ref] for ref, each in known.items()}
 
 
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """The live numbers of ``refs`` on the socket path, without those that the database has to give and does not.
+    """Return the live numbers of ``refs`` on the socket path, without those that cannot be read now.
 
-    And without those of a server that does not answer. Raises CountingUnavailable where none does.
+    The result lacks the objects of a Redis server that does not answer, and objects that neither Redis nor the
+    database gives.
+
+    Raises:
+        CountingUnavailable: No server of Redis answers, or the data set is another site's.
     """
     groups = list(by_shard(dict.fromkeys(refs)).values())
-    # Together: one that hangs is waited for once.
+    # All shards at the same time, so that several that hang cost one timeout.
     answers = await asyncio.gather(*map(snapshot.aread, groups), return_exceptions=True)
     known: dict[ObjectRef, Snapshot | None] = {}
     failed: BaseException | None = None
@@ -74,7 +79,7 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     if failed is not None:
         if not known:
             raise failed if isinstance(failed, ForeignDataSet) else CountingUnavailable(str(failed)) from failed
-        text = "Redis does not answer for some objects: %s"
+        text = "Redis does not answer for some objects, so pages get no new counters of them: %s"
         states.failing(logger, "reading some shards for sockets", text, faults.described(failed))
     warm = {ref: each for ref, each in known.items() if each is not None}
     cold = [ref for ref in known if ref not in warm]
@@ -84,19 +89,20 @@ async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot]:
         found = warm | await loading.aload(cold)
         return {ref: found[ref] for ref in known}
     except CountingUnavailable as error:
-        states.failing(logger, "loading for sockets", "%d counters could not be loaded: %s", len(cold), error)
+        text = "%d counters could not be loaded, so pages do not get them yet: %s"
+        states.failing(logger, "loading for sockets", text, len(cold), error)
         return warm
 
 
 def _persisted(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """The numbers of the database alone; zeros where it does not give them either, as no page may break by it."""
+    """Return the numbers of the database alone; zeros if it does not answer, because a page must not fail."""
     moment = days.now()
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in by_shard(refs).items():
         try:
             numbers = outside_loop(baseline.read, shard, group, moment).totals
         except CountingUnavailable as error:
-            text = "neither Redis nor the database has the numbers of %d objects: %s"
+            text = "Redis and the database do not give the numbers of %d objects, so pages show 0: %s"
             states.failing(logger, "reading persisted numbers", text, len(group), error)
             numbers = {ref: Persisted() for ref in group}
         for ref, each in numbers.items():

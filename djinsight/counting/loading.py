@@ -1,6 +1,7 @@
-"""Counters: those that Redis does not have (yet, or any more) are loaded, and those of deleted objects go.
+"""Loading: puts counters that Redis lacks into it, and removes those of deleted objects.
 
-A counter that is missing in Redis is not zero: it is what the database has, plus what is still in the stream.
+A counter that is missing in Redis is not zero. It is the total in the database plus the views that are still in the
+stream.
 """
 
 from __future__ import annotations
@@ -28,22 +29,26 @@ from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.counting")
 
-SCAN = 1000  # keys a call that looks for those of a model
-AT_ONCE = 250  # objects a script call, in each of some 50 blocks and segments of a million views
-SEGMENT = 2048  # entries, as segments.lua has them
-COMPLETE_AGAIN_AFTER = 10.0  # seconds in which nobody else begins to complete the segments of a shard
-LOAD_WITHIN = 5.0  # seconds that a socket's reader waits for the database
+SCAN = 1000  # keys in a step of the scan for those of a model
+AT_ONCE = 250  # objects in a script call, which reads each in some 50 blocks and segments of a million views
+SEGMENT = 2048  # entries in a segment, as in segments.lua
+COMPLETE_AGAIN_AFTER = 10.0  # seconds in which the segments of a shard are not completed a second time
+LOAD_WITHIN = 5.0  # seconds that the socket path waits for the database
 
-# One thread: a cold object is loaded once, and loading never competes with the requests for threads.
+# One thread, so that a cold object is loaded once, and loading takes no thread away from requests.
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="djinsight-counters")
-_completing: dict[int, float] = {}  # by shard: until when nobody begins
+_completing: dict[int, float] = {}  # by shard: until when it is not begun again (monotonic clock)
 _completing_lock = threading.Lock()
 
 
 async def aload(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """``load`` in its thread. Raises CountingUnavailable."""
+    """Load the counters of ``refs`` into Redis, in a thread, and return their snapshots.
+
+    Raises:
+        CountingUnavailable: Redis or the database does not answer, or the counters cannot be loaded now.
+    """
     try:
-        # A database that hangs is not to hang those who read what Redis has.
+        # A database that hangs must not hang callers that also read counters that Redis has.
         async with asyncio.timeout(LOAD_WITHIN):
             return await asyncio.get_running_loop().run_in_executor(_thread, _load_in_thread, refs)
     except TimeoutError as error:
@@ -61,11 +66,15 @@ def _load_in_thread(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
 
 
 def load(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
-    """Load the counters of ``refs`` into Redis. Raises CountingUnavailable or redis.RedisError.
+    """Load the counters of ``refs`` into Redis, and return their snapshots.
 
-    What it takes is bounded by ``refs``, whatever waits in the stream: Redis sums its segments, and walks two of them
-    at most. Where they are not complete it raises, and they are completed behind the back of the caller. Threads that
-    load at the same time share their loads.
+    The time is bounded by the number of ``refs``, however long the stream is: Redis sums up its segments and walks two
+    of them at most. If segments are missing this raises, and a thread completes them in the background. Threads that
+    load at the same time share one load.
+
+    Raises:
+        CountingUnavailable: The database does not answer, or the counters cannot be loaded now.
+        redis.RedisError: Redis does not answer.
     """
     found: dict[ObjectRef, Snapshot] = {}
     for shard, group in by_shard(refs).items():
@@ -89,10 +98,10 @@ def _load_part(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapsho
         reply = _store(shard, refs, persisted, moment)
         if reply == b"unknown":
             _complete_later(shard)
-            raise CountingUnavailable("the sums of the stream are not complete: they are being made again")
+            raise CountingUnavailable("the sums of the stream are not complete; they are being made again")
         if reply == b"stale":
             cursor = persisted.epoch, persisted.last_seq
-            if cursor == before:  # nobody has written it: it is a worker's turn
+            if cursor == before:  # it has not moved since: a worker has to persist first
                 break
             before = cursor
         elif clock.agrees(reply):
@@ -123,7 +132,7 @@ def _store(shard: int, refs: Sequence[ObjectRef], persisted: Persistence, moment
 
 
 def _complete_later(shard: int) -> None:
-    """Complete the segments of ``shard`` in the thread, where nobody is at it."""
+    """Complete the segments of ``shard`` in the thread, unless that was begun a moment ago."""
     with _completing_lock:
         if time.monotonic() < _completing.get(shard, 0.0):
             return
@@ -132,7 +141,7 @@ def _complete_later(shard: int) -> None:
 
 
 def _complete(shard: int) -> None:
-    """Have the script make one segment or a part of a block after the other again, each in a few milliseconds."""
+    """Make missing segments and blocks again, one segment or a part of a block (a few milliseconds) a call."""
     baseline.release()
     try:
         moment = days.now()
@@ -141,15 +150,16 @@ def _complete(shard: int) -> None:
             if _store(shard, [], persisted, moment) != b"unknown":
                 break
     except (redis.RedisError, OSError, CountingUnavailable) as error:
-        logger.warning("the sums of the stream are not complete, and cannot be made: %s", error)
+        text = "the sums of the stream are not complete and cannot be made now, so counters are loaded later: %s"
+        logger.warning(text, error)
     except Exception:
-        logger.exception("the sums of the stream are not complete, and cannot be made")
+        logger.exception("the sums of the stream are not complete and cannot be made, so some counters stay unloaded")
     finally:
         baseline.release()
 
 
 def wait() -> None:
-    """Wait until nothing is loaded or completed in the thread."""
+    """Wait until the thread has loaded and completed all that was submitted to it."""
     _thread.submit(lambda: None).result()
 
 
@@ -160,19 +170,21 @@ def _stored(ref: ObjectRef, reply: Any, moment: days.Moment) -> Snapshot:
 
 
 def day_lifetime() -> int:
-    """Seconds that a day's counter is kept: past the end of the day in every case."""
+    """Return the lifetime (s) of a day's counter, which is always past the end of the day."""
     return max(conf.redis_expiration, 2 * 86_400)
 
 
 def new_epoch() -> str:
-    """A name for the life of one data set of Redis."""
+    """Return a random name for a new epoch."""
     return secrets.token_hex(4)
 
 
 def forget_model(app_label: str, model_name: str) -> int:
-    """Delete the counters of all objects of a model that is not there any more, and return how many keys.
+    """Delete the counters of all objects of a model that was removed, and return the number of deleted keys.
 
-    Raises redis.RedisError or ForeignDataSet.
+    Raises:
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
     """
     deleted = 0
     for shard in range(conf.redis_shards):
@@ -185,14 +197,17 @@ def forget_model(app_label: str, model_name: str) -> int:
 
 
 def forget(refs: Iterable[ObjectRef]) -> None:
-    """Delete the counters of deleted objects. Raises CountingUnavailable where a server does not answer.
+    """Delete the counters of deleted objects.
 
-    A server is asked also if it did not answer a moment ago, as nobody else deletes them later.
+    A server that did not answer a moment ago is asked all the same, because nothing else deletes them later.
+
+    Raises:
+        CountingUnavailable: A server does not answer, or its data set belongs to another site.
     """
     today = days.now().day
-    # A day's counter lives as long as every key that expires.
+    # A day's counter lives as long as every other key that expires.
     stamps = [f"{today - timedelta(days=n):%Y%m%d}" for n in range(conf.redis_expiration // 86_400 + 2)]
-    down: dict[breakers.Breaker, Exception] = {}  # of servers; one may have several shards
+    down: dict[breakers.Breaker, Exception] = {}  # by server, which may have several shards
     for shard, group in by_shard(refs).items():
         breaker = breakers.of(shard)
         if breaker in down:

@@ -1,4 +1,4 @@
-"""Outside of the event loop: what blocks is called in a thread where this one runs a loop."""
+"""Outside of the event loop: a blocking function is called in another thread if this one runs a loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from djinsight.counting import baseline
 from djinsight.exceptions import CountingUnavailable
 
 WITHIN = 5.0  # seconds that the event loop waits for the database
-REST = 5.0  # seconds in which it does not ask again, as there was no answer
+REST = 5.0  # seconds in which the database is not asked again after it did not answer
 THREADS = 4
 
 T = TypeVar("T")
@@ -23,10 +23,10 @@ _rest_until = 0.0  # in the monotonic clock's time
 
 
 def outside_loop(function: Callable[..., T], *args: Any) -> T:
-    """Return ``function(*args)``, called in a thread if this one runs an event loop.
+    """Return ``function(*args)``, called in another thread if this one runs an event loop.
 
-    Django refuses to ask a database in such a thread. An attribute or a template tag cannot be awaited: it waits for
-    the thread, as it does for an answer of Redis.
+    Django refuses database queries in a thread with a running loop. An attribute or a template tag cannot be awaited,
+    so that it blocks until the other thread is done, as it blocks for a reply of Redis.
 
     Raises:
         CountingUnavailable: There was no answer within ``WITHIN`` seconds, now or a moment ago.
@@ -43,7 +43,7 @@ def outside_loop(function: Callable[..., T], *args: Any) -> T:
         return future.result(WITHIN)
     except TimeoutError as error:
         if future.done():
-            raise  # that of the function
+            raise  # the function raised it
         future.cancel()
         _rest_until = time.monotonic() + REST
         raise CountingUnavailable(f"the database did not answer within {WITHIN} s") from error

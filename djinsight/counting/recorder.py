@@ -1,7 +1,8 @@
-"""The recorder: beacons in, one script call for many, snapshots out (group commit).
+"""The recorder: counts many beacons with one script call, and passes their snapshots on (group commit).
 
-While one call is in flight later views queue; when it returns they go in the next one, and its own are answered
-while Redis is at that. A busy process pays one round trip for hundreds of views, an idle one adds no delay.
+While one call is in flight, later views queue. When it returns, they go in the next call, and the views of the call
+before are answered while Redis runs that one. So a busy process pays one round trip for hundreds of views, and an idle
+process adds no delay.
 """
 
 from __future__ import annotations
@@ -27,36 +28,44 @@ from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.counting")
 
-MAX_BATCH = 512  # views a script call
-FEW = 64  # views that go in one call in any case
-MAX_QUEUE = 10_000  # views a process may hold; past it a view is refused as busy
-LOAD_AGAIN_AFTER = 1.0  # seconds in which no counters are loaded, as the database did not give them
+MAX_BATCH = 512  # views in a script call
+FEW = 64  # views that always go in one call
+MAX_QUEUE = 10_000  # views that a process may hold; past it a view is refused as busy
+LOAD_AGAIN_AFTER = 1.0  # seconds in which no counters are loaded after a load failed
 
 OnUpdate = Callable[[Sequence[Snapshot]], None]
-# Given the view's id, and whether it is unique, or why it is not counted.
+# A callback for one view: called with its id, and with True if it is unique, False if not, or the reason of a refusal.
 Answer = Callable[[str, "bool | Reason"], None]
 Waiting = tuple[View, Answer]
 
-# The codes of the script: counted (again), unique, too much, too many a second.
+# By the codes of the script: seen before, counted, unique, not counted because of an error, past a rate limit.
 _STOPPED = -1
 _OUTCOMES: dict[int, bool | Reason] = {0: False, 1: False, 2: True, _STOPPED: Reason.BUSY, -2: Reason.RATE}
 
 
 class Recorder:
-    """Counts the views of one event loop. ``on_update`` is given the snapshots of what was counted."""
+    """Counts the views of one event loop.
+
+    Args:
+        on_update: Called with the new snapshots of the objects whose views were counted or whose counters were loaded.
+    """
 
     def __init__(self, on_update: OnUpdate) -> None:
         self._on_update = on_update
         self._lanes: dict[int, Lane] = {}
-        self._cold: dict[ObjectRef, None] = {}  # their counters are to be loaded next
+        self._cold: dict[ObjectRef, None] = {}  # objects whose counters are loaded next
         self._loading: set[ObjectRef] = set()
         self._loader: asyncio.Task[None] | None = None
-        self._load_from = 0.0  # in the loop's time: later where the database has just failed
+        self._load_from = 0.0  # in the loop's time: no load begins before it
 
     def record(self, view: View) -> asyncio.Future[bool]:
-        """Count ``view``. The result is whether it is unique, and comes when Redis has it, never before.
+        """Count ``view``, and return a future that is done when Redis has it, never before.
 
-        Raises Rejected (``busy``) at the bound; the future raises Rejected (``busy``, ``rate`` or ``unavailable``).
+        The future's result is True if the view is unique, else False. It raises Rejected (``busy``, ``rate`` or
+        ``unavailable``) if the view is not counted.
+
+        Raises:
+            Rejected: ``MAX_QUEUE`` views wait (``busy``), or ``DJINSIGHT_TESTING`` is on (``unavailable``).
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -72,14 +81,21 @@ class Recorder:
         return future
 
     def submit(self, view: View, answer: Answer) -> None:
-        """The same with a call in place of a future, which costs a turn of the loop: ``answer(view_id, outcome)``."""
+        """Count ``view`` as ``record`` does, and call ``answer(view_id, outcome)`` when Redis has it.
+
+        A callback saves the loop iteration that a future costs.
+
+        Raises:
+            Rejected: ``MAX_QUEUE`` views wait (``busy``), or ``DJINSIGHT_TESTING`` is on (``unavailable``).
+        """
         if capturing.captures:
             answer(view.beacon.view_id, capturing.captures[-1].take(view))
             return
         if conf.testing:
             raise Rejected(Reason.UNAVAILABLE, view.beacon.view_id)
         if self._waiting() >= MAX_QUEUE:
-            states.failing(logger, "queue", "%d views wait for Redis: more are refused as busy", MAX_QUEUE)
+            text = "%d views wait for Redis, so more are refused as busy and browsers retry. Check the load of Redis."
+            states.failing(logger, "queue", text, MAX_QUEUE)
             raise Rejected(Reason.BUSY, view.beacon.view_id)
         shard = shard_of(view.beacon.ref)
         lane = self._lanes.get(shard)
@@ -101,9 +117,10 @@ class Recorder:
             self._loader = asyncio.ensure_future(self._load())
 
     async def _load(self) -> None:
-        """Load what is cold, and what has become so meanwhile, together: each time the stream is read.
+        """Load the counters of all cold objects together, then of those that have become cold meanwhile.
 
-        Where that fails the views are in the stream: the next view of the object or the next reader loads its counters.
+        They are loaded together because each load reads the stream. If a load fails, the views are in the stream all
+        the same, and the next view or reader of the object loads its counters.
         """
         try:
             while self._cold:
@@ -113,21 +130,27 @@ class Recorder:
         except Exception as error:
             self._load_from = asyncio.get_running_loop().time() + LOAD_AGAIN_AFTER
             if isinstance(error, CountingUnavailable):
-                states.failing(logger, "loading for views", "counters could not be loaded: %s", error)
+                text = "counters could not be loaded, so open pages do not get them yet: %s"
+                states.failing(logger, "loading for views", text, error)
             else:
-                text = "counters could not be loaded"
+                text = "counters could not be loaded because of a bug, so open pages do not get them yet"
                 states.failing(logger, "loading, by a fault", text, level=logging.ERROR, exc_info=True)
         finally:
             self._loading, self._loader = set(), None
 
     async def aclose(self) -> None:
-        """Wait for what is being counted."""
+        """Wait until all views are counted or refused, and all cold counters are loaded."""
         while tasks := [task for task in (self._loader, *(lane.task for lane in self._lanes.values())) if task]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Lane:
-    """The queue of one shard and the task that empties it."""
+    """Holds the queue of one shard and the task that empties it.
+
+    Args:
+        shard: The number of the shard.
+        counted: Called after each script call with the new snapshots, and the refs of the objects that are cold.
+    """
 
     def __init__(self, shard: int, counted: Callable[[Sequence[Snapshot], Sequence[ObjectRef]], None]) -> None:
         self.shard = shard
@@ -136,7 +159,7 @@ class Lane:
         self.task: asyncio.Task[None] | None = None
         self._counted = counted
         self._taken = MAX_BATCH  # views in the last call
-        self._answers: Callable[[], None] | None = None  # gives those of the last call, where it has not yet
+        self._answers: Callable[[], None] | None = None  # answers the views of the last call, if that was not done yet
 
     def put(self, view: View, answer: Answer) -> None:
         self.queue.append((view, answer))
@@ -144,7 +167,7 @@ class Lane:
             self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        batch: deque[Waiting] = deque()  # those that are being counted
+        batch: deque[Waiting] = deque()  # the views that are being counted
         try:
             while self.queue:
                 batch = self._take()
@@ -152,47 +175,49 @@ class Lane:
         finally:
             self.task = None
             self._answer()
-            # There are some where the loop ends and cancels its tasks: nobody is left waiting.
+            # Views are left if the loop ends and cancels its tasks: refuse them, so that no caller waits for ever.
             _refuse(batch, Reason.UNAVAILABLE)
             _refuse(self.queue, Reason.UNAVAILABLE)
 
     def _take(self) -> deque[Waiting]:
-        """What goes in the next call: all that wait where they are few, else the mean of them and of the last call.
+        """Take the views of the next call from the queue.
 
-        So calls become alike. A long one leaves few to take in meanwhile, which make a short one, behind which many
-        wait for another long one: as long as that takes the server would have nothing to do.
+        If few wait, all of them go; else as many as the mean of their number and of that of the last call. So calls
+        become alike in size. Otherwise long and short calls would alternate. A long call leaves few views for the
+        next, short one. Behind that many views wait for another long one, and this process idles while Redis runs it.
         """
         waiting = len(self.queue)
         self._taken = min(waiting, MAX_BATCH, max(FEW, (waiting + self._taken) // 2))
         return deque(self.queue.popleft() for _ in range(self._taken))
 
     async def _commit(self, batch: deque[Waiting]) -> None:
-        """Count ``batch``, and give the answers of the call before while Redis is at it."""
+        """Count ``batch``, and answer the views of the call before while Redis runs this one."""
         answers = partial(_refuse, batch, Reason.UNAVAILABLE)
         try:
             call, (codes, numbers, *stopped) = await self._count([view for view, _ in batch])
         except ForeignDataSet as error:
-            logger.debug("%d views not counted: %s", len(batch), error)  # it is in the log once
+            logger.debug("%d views were not counted: %s", len(batch), error)  # sites.py has logged it as an error once
         except (redis.ResponseError, CountingUnavailable) as error:
-            self._failing("%d views not counted: %s", len(batch), faults.described(error))
+            text = "%d views were not counted, and browsers retry: %s"
+            self._failing(text, len(batch), faults.described(error))
         except (redis.RedisError, OSError) as error:
-            # Nobody waits twice: for a call of their own those in the queue would wait as long again, and the last of
-            # a long queue for many times as long.
-            no_answer = "" if isinstance(error, WrongServer) else ", Redis does not answer"
-            text = f"%d views not counted{no_answer}: %s"
+            # Refuse the queue as well, so that no view waits for two timeouts, and the last ones of a long queue for
+            # many.
+            no_answer = "" if isinstance(error, WrongServer) else ", because Redis does not answer"
+            text = f"%d views were not counted{no_answer}, and browsers retry: %s"
             self._failing(text, len(batch) + len(self.queue), faults.described(error))
             _refuse(self.queue, Reason.UNAVAILABLE)
         except Exception:
-            state, text = f"{self._state}, by a fault", "%d views not counted"
+            state, text = f"{self._state}, by a fault", "%d views were not counted because of a bug, and browsers retry"
             states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
         else:
             answers = partial(self._give, batch, call, codes, numbers)
             if stopped:
-                text = "%d views refused as busy: %s"
+                text = "%d views were refused as busy, and browsers retry: %s"
                 self._failing(text, codes.count(_STOPPED), faults.described(stopped[0].decode(errors="replace")))
             else:
                 states.over(self._state)
-        self._answer()  # where it has not come to it
+        self._answer()  # unless _ask_once has done so
         self._answers = answers
 
     def _failing(self, message: str, *args: object) -> None:
@@ -210,7 +235,7 @@ class Lane:
         try:
             return await self._ask_once(call)
         except redis.ConnectionError:
-            # Redis closed the connection while it was idle, or it leads to a server that is the primary no longer.
+            # Redis closed the connection while it was idle, or its server is no longer the primary.
             # Retrying is safe, because view ids make counting idempotent.
             return await self._ask_once(call)
 
@@ -232,7 +257,8 @@ class Lane:
                 answer(view.beacon.view_id, _OUTCOMES[code])
             self._counted(*call.snapshots(numbers))
         except Exception:
-            state, text = f"{self._state}, by a fault", "%d views counted and not answered"
+            state = f"{self._state}, by a fault"
+            text = "%d views were counted but not answered because of a bug; browsers retry, and they count once"
             states.failing(logger, state, text, len(batch), level=logging.ERROR, exc_info=True)
             _refuse(batch, Reason.UNAVAILABLE)
 

@@ -1,9 +1,9 @@
-"""Refusals: how many handshakes, frames and views were refused, by reason and day.
+"""Refusals: the numbers of refused handshakes, frames and views, by reason and day.
 
-They come at the rate of an attack, so that each one costs an addition in the process, and Redis hears of their sums
-every ``FLUSH_EVERY`` seconds. What a client sends is in none of it: there is a number for each ``Reason`` and day. A
-process that is killed loses what it has counted since then; one that ends by itself loses nothing. Where an answer of
-Redis is lost, the sums that were sent may be added twice.
+Refusals may come at the rate of an attack. So each costs one addition in the process, and the sums go to Redis every
+``FLUSH_EVERY`` seconds. No input of a client is kept, only a number for each ``Reason`` and day. A process that is
+killed loses the counts since its last flush; a process that ends by itself loses nothing. If a reply of Redis is lost,
+the sums that were sent may be added twice.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from djinsight.exceptions import ForeignDataSet, Reason
 logger = logging.getLogger("djinsight.counting")
 
 FLUSH_EVERY = 5.0  # seconds
-MAX_NUMBER = 2**53  # a larger one was not counted
-MAX_KEPT = 10_000  # numbers in the process while Redis is down, a year of them; past it the counts are dropped
+MAX_NUMBER = 2**53  # a larger number in Redis is not one of ours
+MAX_KEPT = 10_000  # numbers in the process while Redis is down, enough for a year; past it all of them are dropped
 
 Counts = dict[tuple[date, Reason], int]
 
@@ -39,21 +39,21 @@ _timer: threading.Timer | None = None
 
 
 def count(reason: Reason) -> None:
-    """Count a refusal. From any thread, with an event loop or without."""
+    """Count a refusal for ``reason``. Any thread may call this, with an event loop or without."""
     global _timer
     if conf.testing:
         return
     with _lock:
         _counts[days.now().stamp, reason] += 1
         if _timer is None:
-            # A thread, as under WSGI a loop ends with its request, and Redis may take its time.
+            # A thread, because under WSGI a loop ends with its request, and Redis may answer slowly.
             _timer = threading.Timer(FLUSH_EVERY, flush)
             _timer.daemon = True
             _timer.start()
 
 
 def flush() -> None:
-    """Add to Redis what this process has counted; where Redis does not answer, with the next refusals."""
+    """Add the counts of this process to Redis; if Redis does not answer, keep them for the next flush."""
     global _timer
     with _lock:
         if _timer is not None:
@@ -67,7 +67,8 @@ def flush() -> None:
     try:
         scripts.count_refusals.call(connections.sync_client(0), [Keys(0).refused, Keys(0).meta], args)
     except (redis.RedisError, OSError, ForeignDataSet) as error:
-        states.failing(logger, "refusals", "refusals are not in Redis yet: %s", faults.described(error))
+        text = "refusals are not in Redis yet, so that statistics lack them until it answers: %s"
+        states.failing(logger, "refusals", text, faults.described(error))
         with _lock:
             _counts.update(counted)
             if len(_counts) > MAX_KEPT:
@@ -77,9 +78,15 @@ def flush() -> None:
 
 
 def pending(moved: str = "") -> Counts:
-    """What Redis has and the database has not yet, without what processes have not sent. Raises redis.RedisError.
+    """Return the counts that Redis has and the database does not have yet.
 
-    ``moved`` is the id of the batch that the database has: Redis still has it where it was not dropped yet.
+    Counts that a process has not flushed yet are missing.
+
+    Args:
+        moved: The id of the last batch in the database; Redis may not have dropped it yet.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
     """
     client, names = connections.sync_client(0), Keys(0)
     if not client.exists(names.refused, names.refused_moving):
@@ -98,7 +105,7 @@ def pending(moved: str = "") -> Counts:
 
 
 def read(fields: Mapping[bytes, bytes]) -> Counts:
-    """The counts in a hash of Redis; what is none of ours is left out. Pure."""
+    """Return the counts in a hash of Redis, without fields that are not ours. Pure."""
     counts: Counts = {}
     for name, value in fields.items():
         day, _, reason = name.decode("utf-8", "replace").partition(":")
@@ -112,7 +119,7 @@ def read(fields: Mapping[bytes, bytes]) -> Counts:
 
 
 def forget() -> None:
-    """Drop what this process has counted."""
+    """Drop the counts of this process."""
     global _timer
     with _lock:
         if _timer is not None:
@@ -122,7 +129,7 @@ def forget() -> None:
 
 
 def _after_fork() -> None:
-    """The parent's counts are the parent's, and so is the thread that would send them."""
+    """Begin without counts in a forked child: the parent keeps them, and its timer thread sends them."""
     global _lock, _timer
     _lock, _timer = threading.Lock(), None
     _counts.clear()

@@ -1,8 +1,8 @@
-"""Routes: classes of connections that find the primary, and notice when they lead to a server that is not.
+"""Routes: connection classes that find the primary, and notice when they are connected to another server.
 
-After a failover behind one address a connection that is open stays with the demoted server, which answers every write
-with READONLY for good. Such an answer closes the connection, and outdates all others of the same URL in this process:
-the next use resolves the address again, or asks the Sentinels.
+After a failover behind one address, an open connection stays with the demoted server, which replies READONLY to every
+write from then on. Such a reply closes the connection, and marks all others of the same URL in this process as
+outdated. The next use of each resolves the address again, or asks the Sentinels.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from djinsight.counting import faults
 from djinsight.counting.endpoints import Endpoint
 from djinsight.counting.faults import Fault, WrongServer, fault_of
 
-SENTINEL_WITHIN = 0.5  # seconds that one Sentinel may take; then the next one is asked
+SENTINEL_WITHIN = 0.5  # timeout (s) of one Sentinel; then the next one is asked
 
-_generations: dict[str, int] = {}  # by URL: how often its connections were found to lead to the wrong server
+_generations: dict[str, int] = {}  # by URL: how often a wrong server was found behind it
 
 _SYNC: dict[str, Any] = {
     "tcp": redis.Connection,
@@ -39,7 +39,7 @@ _ASYNC: dict[str, Any] = {
 
 
 class _Routed:
-    """The part that sync and async connections share."""
+    """The part that sync and async connections share: notices that a connection may lead to the wrong server."""
 
     url: str
 
@@ -48,13 +48,16 @@ class _Routed:
         self._generation = _generations.get(self.url, 0)
 
     def is_outdated(self) -> bool:
-        """Return whether it may lead to the wrong server. Ask once, then connect it anew."""
+        """Return whether the connection may lead to the wrong server; it is then not outdated any longer.
+
+        The caller reconnects if this returns True.
+        """
         current = _generations.get(self.url, 0)
         outdated, self._generation = self._generation != current, current
         return outdated
 
     def leads_elsewhere(self, error: Exception) -> bool:
-        """Return whether ``error`` says so; then the other connections of the URL are outdated."""
+        """Return whether ``error`` comes from a wrong server; if so, mark the URL's other connections as outdated."""
         if fault_of(error) is not Fault.ELSEWHERE or isinstance(error, WrongServer):
             return False
         if self._generation == _generations.get(self.url, 0):
@@ -64,7 +67,7 @@ class _Routed:
 
 
 def connection_class(url: str, endpoint: Endpoint) -> Any:
-    """Return the class of sync connections to ``url``."""
+    """Return the class of sync connections to ``url``, which leads to ``endpoint``."""
     base = _SYNC[endpoint.kind]
 
     class Connection(_Routed, base):  # type: ignore[misc, valid-type]
@@ -94,7 +97,7 @@ def connection_class(url: str, endpoint: Endpoint) -> Any:
 
 
 def aconnection_class(url: str, endpoint: Endpoint) -> Any:
-    """Return the class of async connections to ``url``.
+    """Return the class of async connections to ``url``, which leads to ``endpoint``.
 
     It packs commands with hiredis, as redis-py does on its sync connections. redis-py's async connections pack in
     Python, which takes a fifth of the time of a view (measured: benchmarks/notes.md).
@@ -122,7 +125,7 @@ def aconnection_class(url: str, endpoint: Endpoint) -> Any:
 
     class ToPrimary(Connection):
         async def _connect(self) -> None:
-            # Asked by connections of this moment: those of a client would have to be closed with the event loop.
+            # New connections each time: those of a lasting client would have to be closed with the event loop.
             arguments = _sentinel_arguments(endpoint, AsyncRetry(NoBackoff(), 0))
             sentinels = manager(endpoint.sentinels, sentinel_kwargs=arguments)
             try:

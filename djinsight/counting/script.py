@@ -1,4 +1,4 @@
-"""One Lua script: its text, its digest, and calls of it."""
+"""A Lua script: its source, its digest, and calls of it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,37 @@ from djinsight.counting.keys import more_fields
 
 
 class Script:
-    """One script, called by its digest; Redis is sent the text only where it does not know it."""
+    """A script that is called by its digest; its source is sent only if Redis does not know it.
+
+    Args:
+        names: The names of its files without ``.lua``, in the order in which they are put together.
+    """
 
     def __init__(self, *names: str) -> None:
-        self.names = names  # of files: those that the script needs come first
+        self.names = names  # the files that the script needs come first
 
     @property
     def text(self) -> str:
+        """The source, as Redis is sent it."""
         return source(*self.names)
 
     @property
     def digest(self) -> str:
+        """The SHA-1 of ``text``, by which Redis knows the script."""
         return digest_of(self.text)
 
     async def asend(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> None:
-        """Have it run once, by the connection of who is alone on it; ``areply`` is to follow, with the same."""
+        """Send one call of the script on a connection that no other caller uses.
+
+        The caller then calls ``areply`` with the same arguments.
+        """
         await connection.send_command("EVALSHA", self.digest, len(keys), *keys, *args)
 
     async def areply(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Return its reply. A NOSCRIPT reply means that nothing ran, so that sending the text is safe."""
+        """Return the reply to the call that ``asend`` sent. Raises redis.RedisError.
+
+        A NOSCRIPT reply means that nothing ran, so that sending the source is safe.
+        """
         try:
             return await connection.read_response()
         except NoScriptError:
@@ -40,7 +52,7 @@ class Script:
             return await connection.read_response()
 
     def call(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Both, by a client of a worker."""
+        """Call the script with a sync client, and return the reply. Raises redis.RedisError."""
         try:
             return client.evalsha(self.digest, len(keys), *keys, *args)
         except NoScriptError:
@@ -49,7 +61,10 @@ class Script:
 
 @lru_cache(maxsize=16)
 def source(*names: str) -> str:
-    """Return the text of the files ``<name>.lua``, one after the other, behind the fields of further metrics."""
+    """Return the source of the files ``<name>.lua``, put together in this order.
+
+    If ``numbers`` is among them, the list of the fields of further metrics comes before all files.
+    """
     folder = files("djinsight.counting.scripts")
     texts = [folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in names]
     if "numbers" in names:
@@ -59,5 +74,5 @@ def source(*names: str) -> str:
 
 @lru_cache(maxsize=16)
 def digest_of(text: str) -> str:
-    """Return the digest by which Redis knows a script."""
+    """Return the SHA-1 by which Redis knows a script."""
     return sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""The Redis servers: walk through the keys of each, and ask one of them many things at once."""
+"""Redis servers: walk through the keys of each, and send many commands in one round trip."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from djinsight.conf import conf
 from djinsight.counting import connections
 from djinsight.counting.keys import escaped
 
-SCAN = 1000  # keys a step
+SCAN = 1000  # keys in a step of the scan
 
 
 def shards() -> range:
-    """Return one shard of each server, to ask each server once."""
+    """Return one shard of each server, so that a caller asks each server once."""
     return range(min(conf.redis_shards, len(conf.redis_urls)))
 
 
 def scan(shard: int) -> Iterator[list[str]]:
-    """Yield the names of all keys below our prefix on the server of ``shard``, page by page.
+    """Yield the names of all keys with our prefix on the server of ``shard``, page by page.
 
-    SCAN may return a key twice. Raises redis.RedisError.
+    SCAN may return a key twice, on different pages.
+
+    Raises:
+        redis.RedisError: The server does not answer.
     """
     client = connections.sync_client(shard)
     pattern = escaped(conf.redis_key_prefix) + "*"
@@ -33,7 +36,11 @@ def scan(shard: int) -> Iterator[list[str]]:
 
 
 def replies(shard: int, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Return the replies to ``command`` with each of ``arguments``, in one round trip. Raises redis.RedisError."""
+    """Return the replies to ``command`` with each of ``arguments``, in one round trip.
+
+    Raises:
+        redis.RedisError: The server does not answer, or refuses one of the commands.
+    """
     pipe = connections.sync_client(shard).pipeline(transaction=False)
     for each in arguments:
         getattr(pipe, command)(*each)

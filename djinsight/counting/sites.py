@@ -1,8 +1,8 @@
 """Sites: every data set of Redis (server, database, prefix and shard) belongs to one site.
 
 Redis keeps a random id of the site in the data set's ``meta`` hash. Every script gets the id that its caller knows and
-does nothing if Redis has another one. The caller then claims the data set: with a fingerprint of its ``SECRET_KEY``
-(or of one of the fallbacks), or with the identity of its database. A caller who has neither is another site.
+does nothing if Redis has another one. The caller then claims the data set with a fingerprint of its ``SECRET_KEY`` (or
+of one of the fallbacks), or with the identity of its database. A caller that has none of these is another site.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from djinsight.exceptions import ForeignDataSet
 logger = logging.getLogger("djinsight.counting")
 
 REFUSED_FOR = 5.0  # seconds in which a data set that belongs to another site is not asked again
-ATTEMPTS = 4  # of one call: the text is not known, the site is not known, both again after a restart
+ATTEMPTS = 4  # of one call: the script is not known, the site is not known, both again after a restart
 
 _SALT = "djinsight.site"
 _claim = Script("claim_site")
 
-# All by the name of the meta hash. The settings that choose the server empty them.
+# All by the name of the meta hash. A change of the settings that choose the server empties them.
 _known: dict[str, str] = {}  # the sites of data sets that are ours
-_noted: dict[str, str] = {}  # the databases that they were claimed for
-_refused_until: dict[str, float] = {}  # in the monotonic clock's time
-_told: set[str] = set()
+_noted: dict[str, str] = {}  # the databases that these were claimed for
+_refused_until: dict[str, float] = {}  # until when a foreign data set is not asked (monotonic clock)
+_told: set[str] = set()  # the errors that were logged
 
 
 class SiteScript(Script):
@@ -54,18 +54,27 @@ class SiteScript(Script):
 
     @property
     def text(self) -> str:
+        """The source, with the check of the site before it."""
         return _guarded(self.names, self._meta)
 
     def arguments(self, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
-        """Return ARGV: ``args``, and the site that the data set is taken for."""
+        """Return ARGV: ``args``, then the site that this process takes the data set for."""
         return [*args, _known.get(keys[self._meta], "")]
 
     async def asend(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> None:
-        """Have it run once, by a connection that nobody else uses; ``areply`` is to follow, with the same."""
+        """Send one call of the script on a connection that no other caller uses.
+
+        The caller then calls ``areply`` with the same arguments.
+        """
         await super().asend(connection, keys, self.arguments(keys, args))
 
     async def areply(self, connection: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Return its reply. Raises redis.RedisError or ForeignDataSet."""
+        """Return the reply to the call that ``asend`` sent, after claiming the data set if needed.
+
+        Raises:
+            redis.RedisError: The call failed.
+            ForeignDataSet: The data set belongs to another site; nothing was done.
+        """
         for _ in range(ATTEMPTS):
             try:
                 return await connection.read_response()
@@ -79,7 +88,12 @@ class SiteScript(Script):
         return await connection.read_response()
 
     def call(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run it by a client of a worker. Raises redis.RedisError or ForeignDataSet."""
+        """Call the script with a sync client, and return the reply, after claiming the data set if needed.
+
+        Raises:
+            redis.RedisError: The call failed.
+            ForeignDataSet: The data set belongs to another site; nothing was done.
+        """
         for _ in range(ATTEMPTS):
             try:
                 return super().call(client, keys, self.arguments(keys, args))
@@ -100,12 +114,17 @@ def _is_unclaimed(error: ResponseError) -> bool:
 
 
 def known(shard: int = 0) -> str:
-    """Return the site of a data set as this process knows it, ``""`` if it has not claimed it yet."""
+    """Return the site of a shard's data set, ``""`` if this process has not claimed it yet."""
     return _known.get(Keys(shard).meta, "")
 
 
 async def acurrent() -> str:
-    """Return the id of this site, which is that of its first shard. Raises redis.RedisError or ForeignDataSet."""
+    """Return the id of this site, which is that of its first shard.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
+    """
     meta = Keys(0).meta
     if meta not in _known:
         async with connections.aalone(0) as connection:
@@ -114,7 +133,12 @@ async def acurrent() -> str:
 
 
 async def acheck() -> str:
-    """Return the id of this site as Redis has it now. Raises redis.RedisError or ForeignDataSet."""
+    """Return the id of this site as Redis has it now.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
+    """
     meta = Keys(0).meta
     async with connections.aalone(0) as connection:
         await aclaim(connection, meta)
@@ -122,16 +146,17 @@ async def acheck() -> str:
 
 
 def claim(client: Any, meta: str, database: str = "", *, force: bool = False) -> str:
-    """Claim a data set for this site, and return the database it was claimed for before.
+    """Claim a data set for this site, and return the identity of the database that it was claimed for before.
 
     Args:
         client: A client of its server.
         meta: The name of its ``meta`` hash.
-        database: The identity of this site's database; asked for only if the secret keys do not prove enough.
-        force: Take it away from the site that has it.
+        database: The identity of this site's database. If it is empty, it is read only if no secret key matches.
+        force: Take the data set away from the site that has it.
 
     Raises:
-        ForeignDataSet: It belongs to another site.
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
     """
     if not force:
         _raise_refused(meta)
@@ -145,7 +170,16 @@ def claim(client: Any, meta: str, database: str = "", *, force: bool = False) ->
 
 
 async def aclaim(connection: Any, meta: str) -> None:
-    """Claim a data set on the socket path. Raises ForeignDataSet."""
+    """Claim a data set for this site on the socket path.
+
+    Args:
+        connection: A connection to its server that no other caller uses.
+        meta: The name of its ``meta`` hash.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
+    """
     _raise_refused(meta)
     before = _read(meta, await _aclaim(connection, meta, ""))
     if before is None:
@@ -165,19 +199,25 @@ async def _aclaim(connection: Any, meta: str, database: str) -> Any:
 
 
 def check(shard: int) -> None:
-    """Make sure that a data set is ours before it is touched without a script. Raises ForeignDataSet."""
+    """Refuse a data set that is not ours, before a caller uses it without a script.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
+    """
     claim(connections.sync_client(shard), Keys(shard).meta)
 
 
 def check_database(shard: int, *, again: bool = True) -> None:
-    """Claim a data set for our database too: the second proof of who we are, should the secret key be changed.
+    """Claim a data set for our database too, so that a changed secret key does not lose the data set.
 
     Args:
         shard: The number of the shard.
-        again: Ask Redis even if this process has claimed it before.
+        again: Ask Redis even if this process has claimed the data set before.
 
     Raises:
-        ForeignDataSet: It belongs to another site.
+        redis.RedisError: Redis does not answer.
+        ForeignDataSet: The data set belongs to another site.
     """
     meta = Keys(shard).meta
     noted = _noted.get(meta, "")
@@ -189,8 +229,8 @@ def check_database(shard: int, *, again: bool = True) -> None:
         _noted[meta] = database
     if before not in {"", database} and noted == database and _once(f"{meta} database"):
         logger.error(
-            "two databases take views from the data set %s in turn, so that each has a part of them: give each site a "
-            "DJINSIGHT_REDIS_KEY_PREFIX or a Redis database of its own",
+            "two databases take views from the data set %s in turn, so that each has a part of them. Give each site a "
+            "DJINSIGHT_REDIS_KEY_PREFIX or a Redis database of its own.",
             meta,
         )
 
@@ -198,7 +238,7 @@ def check_database(shard: int, *, again: bool = True) -> None:
 def adopt(shard: int) -> None:
     """Take a data set away from the site that has it. Raises redis.RedisError."""
     meta = Keys(shard).meta
-    _known.pop(meta, None)  # a new id: the processes of the other site notice that it is not theirs any more
+    _known.pop(meta, None)  # the new id tells the processes of the other site that it is theirs no longer
     _refused_until.pop(meta, None)
     claim(connections.sync_client(shard), meta, baseline.identity(), force=True)
 
@@ -212,7 +252,7 @@ def _identity_in_thread() -> str:
 
 
 def _arguments(meta: str, database: str, force: bool = False) -> list[Any]:
-    # Redis that lost its data gets the id that this process knows, so that the others go on with theirs.
+    # A Redis that lost its data gets the id that this process knows, so that the site's other processes keep theirs.
     site = _known.get(meta) or secrets.token_hex(16)
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return [site, database, int(force), *map(_fingerprint, keys)]
@@ -224,7 +264,7 @@ def _fingerprint(key: str | bytes) -> str:
 
 
 def _read(meta: str, reply: Sequence[Any]) -> str | None:
-    """Keep the site in ``reply``. Return the database it was claimed for before, None if it is another's."""
+    """Keep the site in ``reply``; return the database that it was claimed for before, None if it is not ours."""
     ours, site, database = reply
     if not ours:
         _known.pop(meta, None)
@@ -253,7 +293,7 @@ def _once(text: str) -> bool:
 
 
 def forget() -> None:
-    """Forget what this process knows of its data sets."""
+    """Forget the sites of all data sets, so that this process claims them again."""
     for each in (_known, _noted, _refused_until, _told):
         each.clear()
 

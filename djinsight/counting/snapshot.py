@@ -1,4 +1,4 @@
-"""Snapshots: the counters of an object at one moment. Read from Redis, many at once."""
+"""Snapshots: the counters of an object at one moment, read from Redis for many objects at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from djinsight.counting.keys import Keys, by_shard
 from djinsight.metrics import METRICS, NO_MORE, PLACES, Kind
 from djinsight.tracked.refs import ObjectRef
 
-# Above the number of any day until 2243, so that a version orders by total views, then by day. A JSON number is
-# exact up to 2**53: enough for 90 billion views of one object.
+# Greater than the number of any day until 2243, so that a version orders by total views, then by day. JSON holds a
+# version exactly up to 2**53, which is enough for 90 billion views of one object.
 _DAYS = 100_000
-MAX_VIEWS = 100_000_000_000  # above the number of views of any object; an order of today is exact in JSON below 2**53
+MAX_VIEWS = 100_000_000_000  # greater than the views of any object; ``order_of_today`` stays below 2**53 in JSON
 
 
 class Snapshot(NamedTuple):
-    """The counters of ``ref``; times in Unix ms, None before the first view."""
+    """The counters of ``ref`` at one moment; times in Unix ms, None before the first view."""
 
     ref: ObjectRef
     total_views: int
@@ -42,19 +42,19 @@ class Snapshot(NamedTuple):
 
     @property
     def order_of_today(self) -> int:
-        """A number that only grows, by which a page knows the newer of two ``views_today``."""
+        """A number that only grows, by which a page tells the newer of two ``views_today``."""
         return self.day * MAX_VIEWS + self.views_today
 
     @property
     def version(self) -> int:
-        """A number that grows with each view, for programs that want to know if there was one.
+        """A number that grows with each view, by which other programs notice that there was one.
 
-        It is derived, not stored, so that it goes on growing when Redis has lost its data. Nothing is ordered by it.
+        It is derived and not stored, so that it keeps growing after Redis has lost its data. Nothing is ordered by it.
         """
         return self.total_views * _DAYS + self.day
 
     def as_counter(self) -> dict[str, Any]:
-        """Return one element of a ``counters`` frame."""
+        """Return the snapshot as one element of a ``counters`` frame."""
         counter: dict[str, Any] = {"ref": str(self.ref)}
         for metric, value in zip(METRICS, self.values(), strict=True):
             counter[metric.name] = _as_iso(value) if metric.kind is Kind.TIME else value
@@ -62,7 +62,7 @@ class Snapshot(NamedTuple):
 
 
 def newest(one: Snapshot | None, other: Snapshot) -> Snapshot:
-    """Return the newest of each number in two snapshots of an object: each number has an order of its own."""
+    """Return a snapshot with the newest of each number in two of an object; each number has an order of its own."""
     if one is None or one == other:
         return other
     _, total, unique, today, first, last, day, more = one
@@ -94,7 +94,13 @@ def _as_iso(ms: int | None) -> str | None:
 
 
 def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
-    """Return the snapshot in a script's reply, or None if Redis does not have the counters of ``ref``."""
+    """Return the snapshot in a script's reply, or None if Redis does not have the counters of ``ref``.
+
+    Args:
+        ref: The object.
+        reply: The script's item for it: total, unique, today, first, last, then the further metrics; or empty.
+        day: The number of the day that ``today`` counts.
+    """
     if not reply:
         return None
     total, unique, today, first, last, *more = reply
@@ -102,11 +108,11 @@ def decode(ref: ObjectRef, reply: Any, day: int) -> Snapshot | None:
 
 
 def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
-    """Read the snapshots that Redis has of ``refs``: one round trip a shard.
+    """Read the snapshots that Redis has of ``refs``, None for others, with one round trip a shard.
 
     Raises:
         redis.RedisError: A server does not answer.
-        CountingUnavailable: Its clock is unsteady, or its data set is another site's.
+        CountingUnavailable: A server's clock is unsteady, or its data set is another site's.
     """
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group in by_shard(dict.fromkeys(refs)).items():
@@ -122,7 +128,13 @@ def read(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
 
 
 async def aread(refs: Iterable[ObjectRef]) -> dict[ObjectRef, Snapshot | None]:
-    """The same on the socket path."""
+    """Read the snapshots of ``refs`` as ``read`` does, on the socket path.
+
+    Raises:
+        redis.RedisError: A server does not answer.
+        TimeoutError: A server does not answer in time.
+        CountingUnavailable: A server's clock is unsteady, or its data set is another site's.
+    """
     found: dict[ObjectRef, Snapshot | None] = {}
     for shard, group in by_shard(dict.fromkeys(refs)).items():
         for _ in range(clock.TRIES):
@@ -143,7 +155,7 @@ async def _ask(shard: int, keys: Sequence[str], args: Sequence[Any]) -> Any:
                 await scripts.read_counters.asend(connection, keys, args)
                 return await scripts.read_counters.areply(connection, keys, args)
         except redis.ConnectionError:
-            # Redis closed the connection while it was idle, or it led to a server that is the primary no longer.
+            # Redis closed the connection while it was idle, or its server is no longer the primary.
             if last:
                 raise
 

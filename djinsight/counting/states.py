@@ -1,6 +1,6 @@
-"""States: what goes on failing is said once, then once a minute with how often, and once more when it is over.
+"""States: a failure that lasts is logged once, then once a minute with a count, and once more when it is over.
 
-A loop that meets a server which is down fails hundreds of times a second; a log that says so each time hides all else.
+A loop fails hundreds of times a second while a server is down. A log line for each failure would hide all others.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from dataclasses import dataclass
 
 SAY_AGAIN_AFTER = 60.0  # seconds
-OVER_AFTER = 5.0  # seconds without a failure: what fails every other time does not end and begin each time
-MAX_STATES = 256  # past it the one that was said longest ago is forgotten
+OVER_AFTER = 5.0  # seconds without a failure, so that a state that fails every other time does not end each time
+MAX_STATES = 256  # states that are known; past it the one that failed longest ago is forgotten
 
 
 @dataclass(slots=True)
@@ -22,8 +22,8 @@ class _State:
     began: float
     said: float
     last: float
-    times: int = 1  # since it began
-    unsaid: int = 0  # since it was said
+    times: int = 1  # failures since it began
+    unsaid: int = 0  # failures since it was last logged
 
 
 _states: dict[str, _State] = {}
@@ -38,9 +38,15 @@ def failing(
     level: int = logging.WARNING,
     exc_info: bool = False,
 ) -> None:
-    """Log ``message``, unless ``state`` was said less than a minute ago: then count it.
+    """Log ``message``, or only count the failure if ``state`` was logged less than a minute ago.
 
-    ``state`` names the place and the server; it is none of what a client sends.
+    Args:
+        logger: The logger, also for the line that says that the state is over.
+        state: The name of the operation and its server, the same at each call. It has no input of a client.
+        message: The message, with ``%s`` for the arguments.
+        args: The arguments of the message.
+        level: The level of the log line.
+        exc_info: Log the exception that is being handled as well.
     """
     now = time.monotonic()
     with _lock:
@@ -63,7 +69,7 @@ def failing(
 
 
 def over(state: str) -> None:
-    """Say that ``state`` is over, if it has failed and does not any longer. Costs a look-up where it has not."""
+    """Log that ``state`` is over, if it has failed and does so no longer; else this costs a look-up."""
     if state not in _states:
         return
     now = time.monotonic()

@@ -9,6 +9,7 @@ is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest
@@ -45,6 +46,7 @@ def place_tags(register: Library) -> None:
 
 
 def _placed(compile_tag: Callable[[Any, Any], Node]) -> Callable[[Any, Any], Node]:
+    @wraps(compile_tag)  # the admin's documentation shows its docstring
     def compile_placed(parser: Any, token: Any) -> Node:
         cached = any(command == "cache" for command, _ in parser.command_stack)
         return PlacedNode(compile_tag(parser, token), cached)

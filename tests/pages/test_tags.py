@@ -21,6 +21,7 @@ from djinsight.pages import values
 from djinsight.pages.finding import OBJECT_NAMES
 from djinsight.pages.page import Page
 from djinsight.templatetags import djinsight_tags
+from djinsight.templatetags.djinsight_tags import register
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.support import users
@@ -624,3 +625,8 @@ def test_an_alias_passes_its_arguments_on(alias: str, tag: str, read: Article) -
         re.sub(r'"[^"]{40,}"', "token", html(f"{{% {each} %}}", request(), article=read)) for each in (alias, tag, bare)
     )
     assert made == plain != without
+
+
+@pytest.mark.parametrize("name", sorted(register.tags))
+def test_the_documentation_of_the_admin_has_each_tag(name: str) -> None:
+    assert register.tags[name].__doc__
