@@ -1,13 +1,13 @@
--- Begin a new epoch: no counter from before is believed, and none is loaded until all that the stream has is persisted.
+-- Begin a new epoch. Older counters are no longer valid, and none is loaded until the whole stream is persisted.
 --
 -- KEYS  1 events   2 meta   3 shed
--- ARGV  1 the new epoch   2 1 to drop what is shed: Redis came back with older data, and it may be persisted
--- Reply id of the newest entry, '0-0' where there is none
+-- ARGV  1 the new epoch   2 1 to drop shed views, which may be persisted, as Redis came back with older data
+-- Reply id of the newest entry, '0-0' if there is none
 --
--- The segments stay: they say what the stream has, in every epoch.
+-- The segments stay, because they describe the stream in every epoch.
 
 local events, meta, shed = KEYS[1], KEYS[2], KEYS[3]
--- First, as it is allowed with a full memory too, and after it the rest of the script is.
+-- This comes first: Redis allows it even if its memory is full, and then allows the rest of the script.
 redis.call('HDEL', meta, 'trimmed')
 if ARGV[2] == '1' then
   redis.call('DEL', shed)

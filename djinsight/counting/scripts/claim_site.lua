@@ -1,4 +1,4 @@
--- Claim a data set for the caller's site, or tell that it belongs to another one.
+-- Claim a data set for the caller's site, or tell the caller that it belongs to another one.
 --
 -- KEYS  1 meta (hash: site, database, key:<fingerprint> for each secret key of the site)
 -- ARGV  1 a site, taken if there is none yet   2 identity of the caller's database, '' if it is not known
@@ -6,8 +6,8 @@
 --       then 1 for each secret key of the caller, old ones included: its fingerprint
 -- Reply { 1 or 0: whether it is the caller's, site, database that it was claimed for before, '' if there was none }
 --
--- The caller is at home if it has one of the secret keys, or the database: so a key can be rotated with its
--- predecessors at hand, or without them, and a database can be made anew. Nothing is written that is there already.
+-- The data set is the caller's if the caller has one of its secret keys, or its database. So a key can be rotated with
+-- or without its predecessors, and a database can be made anew. The script writes only what is missing.
 
 local meta, database, force = KEYS[1], ARGV[2], ARGV[3] == '1'
 if redis.call('TYPE', meta).ok ~= 'hash' then redis.call('DEL', meta) end
@@ -26,7 +26,7 @@ if next(claimed) and not home and not force and (database == '' or database ~= d
 end
 
 local function write(field, value)
-  -- A deletion first: it is allowed with a full memory too, and after it the rest of the script is.
+  -- The deletion comes first: Redis allows it even if its memory is full, and then allows the rest of the script.
   redis.call('HDEL', meta, field)
   redis.call('HSET', meta, field, value)
 end

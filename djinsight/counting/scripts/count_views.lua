@@ -1,37 +1,37 @@
--- Count a batch of views, each at most once, and tell the new counters of the objects they touch.
+-- Count a batch of views, each at most once, and return the new counters of their objects.
 --
 -- KEYS  1 events (stream)   2 meta (hash: epoch, seq, trimmed, shed_from)   3 shed (hash)   4 pending (see segments.lua)
 --       5 ids of now (set)  6 ids of the stretch before (set)  7 ids of the one after (set), of a clock set back
 --       then 4 for each object: counter, unique_counter, day, viewed
 --       then 1 for each visitor: session (hash: ref -> number of the day last seen)
---       then rates (integer: the moment in µs up to which views are paid for), each kind only if it costs something:
+--       then rates (integer: a GCRA moment in µs), each kind only if it has a limit:
 --       1 for each visitor (ARGV 10), 1 for each network (ARGV 11), 1 for each object (ARGV 18), 1 of the site (ARGV 19),
 --       1 for each network for its new visitors (ARGV 20)
 -- ARGV  1 when the views happened (Unix ms), '' for now by Redis's own clock
---       2 number of that day  3 an epoch, taken where there is none yet
+--       2 number of that day  3 an epoch, used if there is none yet
 --       4 most views the stream may hold          5 lifetime of expiring keys (s)
 --       6 lifetime of the view ids (s)            7 most view ids to remember
 --       8 most objects to remember a visitor      9 lifetime of a day's counter (s)
---       10 and 11 what a view costs its visitor and its network (µs, 0: nothing)
---       12 how far ahead may be paid (µs)
+--       10 and 11 interval of views of a visitor and of a network (µs, 0: no limit)
+--       12 burst of these limits (µs)
 --       13 from and 14 until when (Unix ms) the keys of days and ids are right
 --       15 number of objects    16 number of visitors    17 number of networks
---       18, 19 and 20 what a view costs its object and the site, and a new visitor its network (µs, 0: nothing)
---       21 how far ahead a network may pay for new visitors (µs)
---       then the refs of the objects, then what is to be kept of the visitors
+--       18, 19 and 20 interval of views of an object and of the site, and of new visitors of a network (µs, 0: no limit)
+--       21 burst of new visitors of a network (µs)
+--       then the refs of the objects, then the stored details of the visitors
 --       then 1 for each view: object (from 1), visitor (from 1), network (from 1, 0: none), id, if there are further
 --       metrics the bits of those that it counts for (the first one lowest), and payload, with a space between them
 -- Reply { a code for each view,
 --         { total, unique, today, first, last, further metrics } for each object, or '' if its counters are not loaded }:
 --         integers, first and last nil if it was never viewed,
---         why views were stopped, where some were: an error of Redis as text }
---       or the time (Unix ms), where the keys are not right by it: nothing is counted
+--         the error of Redis because of which views were not counted, if some were not }
+--       or the time (Unix ms) if the keys are not those of that time: nothing is counted
 --       code: 0 seen before, 1 counted, 2 counted as unique, -1 not counted, -2 not counted: too many a second
 --
--- A script does not roll back, so the stream comes first: what fails after it has counted less than the stream
--- holds, never more. The counters of an object that are not loaded are left alone: they are loaded from the
--- database and from the stream, which by then has these views. Keys of one object or visitor that somebody else has
--- written over must not stop the others: they count as not loaded, and as seen before.
+-- A script does not roll back, so it appends to the stream first. If it fails later, the counters have less than the stream,
+-- never more. The script leaves counters alone that are not loaded: they are loaded from the database and from the stream,
+-- which has these views by then. If another program has written over keys of one object or visitor, the others are still
+-- counted: such an object counts as not loaded, and such a visitor as seen before.
 
 local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ids, ids_before, ids_after = KEYS[5], KEYS[6], KEYS[7]
@@ -49,7 +49,7 @@ local first_object = first_network + (network_cost > 0 and networks or 0)
 local site_rate = first_object + (object_cost > 0 and objects or 0) + (site_cost > 0 and 1 or 0)
 local first_new = site_rate
 
--- By Redis's clock, as those of its callers differ: a view that is sent again through another one is found again.
+-- The time is Redis's, as the clocks of web servers differ. So a view that is retried through another server is recognised.
 local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]
 local at = tonumber(ARGV[1]) or math.floor(clock / 1000)
@@ -62,13 +62,13 @@ local function failed(reply)
   return type(reply) == 'table' and reply.err
 end
 
--- A key of the whole shard that somebody else has written over is dropped: what it held is gone either way, and what
--- is missing in the stream is known by its numbers.
+-- Drop a key of the whole shard if another program has written over it. Its content is lost in any case, and the numbers of
+-- the stream tell how much of the stream is missing.
 local function ask(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if failed(reply) then
     if reply.err:find('WRONGTYPE') then redis.call('DEL', key) end
-    reply = redis.call(command, key, ...)  -- any other error is the caller's to know
+    reply = redis.call(command, key, ...)  -- the caller gets any other error
   end
   return reply
 end
@@ -83,7 +83,7 @@ if not epoch then
   redis.call('HSET', meta, 'epoch', epoch)
 end
 if not seq then
-  -- Where only meta is gone, the numbers go on where the stream ends.
+  -- If only meta is gone, the numbers continue where the stream ends.
   seq = 0
   for _, entry in ipairs(redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)) do
     for i = 1, #entry[2], 2 do
@@ -107,7 +107,7 @@ end
 
 local function append(ref, flags, visitor, payload)
   if backlog >= max_stream then
-    -- No room for the detail: keep the numbers, by object and day, until the stream has room for them.
+    -- Shed the detail: keep sums by object and day until the stream has room for them.
     local field = ARGV[2] .. ':' .. ref
     local since = whole(redis.call('HGET', meta, 'shed_from'))
     if not since or today < since then redis.call('HSET', meta, 'shed_from', ARGV[2]) end
@@ -138,14 +138,14 @@ local function append(ref, flags, visitor, payload)
   return added
 end
 
--- Token buckets, each as one number (GCRA): a view moves the moment up to which is paid by its cost, and is refused
--- where that would be too far ahead.
+-- Rate limits by GCRA, each one number: a view moves the moment ahead by its interval, and is refused if the moment would be
+-- further ahead of the clock than the burst.
 local paid, spent = {}, {}
 
 local function load_rates(first, last, furthest)
   for i, moment in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
     moment = tonumber(moment or 0) or 0
-    -- Nobody can be further ahead than may be: the clock has been set back.
+    -- No moment can be further ahead than the burst, unless the clock has been set back.
     paid[KEYS[first + i - 1]] = moment > clock + furthest and clock or math.max(moment, clock)
   end
 end
@@ -165,7 +165,7 @@ local function pay(key, cost)
   end
 end
 
--- Returns whether one more new visitor of this network may be remembered. Its rate is read only when it is needed.
+-- Return whether one more new visitor of this network may be remembered. The rate is read only when it is needed.
 local function may_be_new(network)
   if new_cost == 0 or network == 0 then
     return true
@@ -184,7 +184,7 @@ end
 
 local VIEW = '^(%d+) (%d+) (%d+) (%S+) ' .. (MORE > 0 and '(%d+) ' or '()') .. '(.*)$'
 
--- The ids are asked for together, once a set, and the new ones put there together: one by one takes longer.
+-- Look up all ids together, once a set, and store the new ones together, which is faster than one by one.
 local parts, asked, fresh, seen_before = {}, {}, {}, {}
 for i = first_view, #ARGV do
   local part = { ARGV[i]:match(VIEW) }
@@ -221,9 +221,9 @@ for _, part in ipairs(parts) do
     local readable = not failed(seen)
     seen = readable and seen and (tonumber(seen) or today)
     local remembered = readable and not seen and redis.call('HLEN', session)
-    -- A network that has had too many new visitors has no more of them: the view counts, and nobody is remembered.
+    -- If a network has had too many new visitors, the view counts, and its visitor is not remembered.
     local nobody = remembered == 0 and not may_be_new(network)
-    -- A visitor with too many objects to remember is not new anywhere: unique views are never overstated.
+    -- A visitor with too many objects to remember is new nowhere, so that unique views are never overstated.
     local room = readable and not nobody and (seen or remembered < max_seen)
     local unique = room and (not seen or (today - seen) * 86400 >= lifetime)
     local unique_today = room and (not seen or seen < today)

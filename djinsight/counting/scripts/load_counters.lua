@@ -1,29 +1,29 @@
--- Load the counters of some objects: what the database has, plus what is still in the stream. Never downwards.
+-- Load the counters of some objects: the database's totals plus the views in the stream. A counter never goes down.
 --
--- Bounded: it sums the blocks and segments of the stream, and walks at most the segment that the database has in part,
--- and one that is missing, which it makes again. Without objects it makes blocks again, too.
+-- The work is bounded. The script sums the blocks and segments of the stream. It walks at most the segment that is persisted
+-- in part, and one that is missing, which it makes again. Without objects it also makes blocks again.
 --
 -- KEYS  1 events   2 meta   3 shed   4 pending   then 4 for each object: counter, unique_counter, day, viewed
--- ARGV  1 an epoch, taken where there is none yet
+-- ARGV  1 an epoch, used if there is none yet
 --       2 epoch of the persisted cursor   3 number and 4 id of the last persisted entry
 --       5 number of today   6 when today began and 7 ends (Unix ms)   8 lifetime of a day's counter (s)
 --       9 from and 10 until when (Unix ms) the keys of days are right, by Redis's own clock
 --       then 6 for each object: ref, total, unique, today, first, last, and its further metrics: the database's
--- Reply { total, unique, today, first, last, further metrics } for each object: integers, first and last nil where it was
+-- Reply { total, unique, today, first, last, further metrics } for each object: integers, first and last nil if it was
 --         never viewed;
 --         then 1 if blocks are missing, else 0;
---       or 'stale' where the database has been written since it was read, or is about to be;
---       or 'unknown' where segments are missing: each call makes one of them again; without objects also where blocks
---       are missing, a part of which each call makes again;
---       or the time (Unix ms), where the keys are not right by it
+--       or 'stale' if a worker has written to the database since it was read, or is about to;
+--       or 'unknown' if segments are missing, of which each call makes one again; without objects also if blocks are missing,
+--       of which each call makes a part again;
+--       or the time (Unix ms) if the keys are not those of that time
 --
--- What is in the stream or among the shed and cannot be read is somebody else's, and counts nothing.
+-- Entries and shed sums that cannot be read come from other programs, and count nothing.
 
 local fold, rebuild, read_entry, each_item, head_of, add_to_block, segments_in, block_of, block_key = folding()
 local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local last_id = ARGV[4]
 local today_number, day_began, day_ends, lifetime = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local MARGIN = 64  -- entries of somebody else that may stand between ours
+local MARGIN = 64  -- entries of other programs that may stand between ours
 local FEW_SHED = 1000
 local MOST_GROWN = 4096  -- objects of segments that one call adds to blocks
 
@@ -71,7 +71,7 @@ local function add_entry(ref, n, uniques, at, more)
   if object then add(object, n, uniques, at, at, day_of(at), n, more) end
 end
 
--- Walk the entries behind the cursor, up to the number `until_seq`. Returns whether it got there.
+-- Walk the entries after the cursor, up to the number `until_seq`. Return whether the walk got there.
 local function walk(until_seq)
   local entries = redis.call('XRANGE', events, '(' .. last_id, '+', 'COUNT', SEGMENT + MARGIN)
   for _, entry in ipairs(entries) do
@@ -96,7 +96,7 @@ local function add_segment(known, base)
   end
 end
 
--- Make segment k again, of which the next one, if there is one, has its head.
+-- Make segment k again. `next_id` is the id of the first entry of the next segment, if there is one.
 local function make_again(k, seq, next_id)
   local from, until_seq = k * SEGMENT, math.min(seq, (k + 1) * SEGMENT - 1)
   local most = until_seq - from + 1 + MARGIN
@@ -107,8 +107,8 @@ local function make_again(k, seq, next_id)
   return rebuild(pending, entries, from, until_seq, day_of, #entries < most or oldest and oldest <= from)
 end
 
--- Read segment k from entry `from` on. Returns a function that adds it, or nil where it is not all there; the id of the
--- segment's first entry, where that is k * SEGMENT and known.
+-- Read segment k from entry `from` on. Return a function that adds it, or nil if it is incomplete; and the id of the
+-- segment's first entry, if that is k * SEGMENT and known.
 local function read_segment(k, from, until_seq)
   local known = redis.pcall('HMGET', segment_key(pending, k), '', unpack(refs))
   if not known.err then
@@ -137,7 +137,7 @@ local function read_segment(k, from, until_seq)
   end, id
 end
 
--- Read the newest or oldest entry of ours. Those of somebody else that stand before it are few.
+-- Read our newest or oldest entry. At most a few entries of other programs stand before it.
 local function read_end(command, start, stop)
   for _, most in ipairs({ 1, MARGIN }) do
     for _, entry in ipairs(redis.call(command, events, start, stop, 'COUNT', most)) do
@@ -147,8 +147,8 @@ local function read_end(command, start, stop)
   end
 end
 
--- Read block b from entry `begins` on; segments up to `last` are not added to any more. Returns how many it has, a
--- function that adds it, and the id of the first entry of its first segment, where that is known.
+-- Read block b from entry `begins` on; segments up to `last` are complete. Return how many it has, a function that
+-- adds it, and the id of the first entry of its first segment, if that is known.
 local function read_block(b, begins, last)
   local known = redis.pcall('HMGET', block_key(pending, b), '', unpack(refs))
   if known.err then return 0 end
@@ -158,8 +158,8 @@ local function read_block(b, begins, last)
   return n, function() add_segment(known, base) end, from == b * BLOCK * SEGMENT and id ~= '' and id or nil
 end
 
--- Read the blocks that are wholly behind the cursor. Returns by number of a segment: the block that has it; and for
--- each block that could have more: the segment that is next, the last one, and where the block begins.
+-- Read the blocks that lie wholly after the cursor. Return the block of each segment by the segment's number; and for each
+-- block that could have more: its next segment, the last one, and where the block begins.
 local function read_blocks(first_seq, k1)
   local blocks, lacking = {}, {}
   local k0 = segment_of(first_seq)
@@ -175,7 +175,7 @@ local function read_blocks(first_seq, k1)
   return blocks, lacking
 end
 
--- Add the next segments to blocks that lack some, up to a bound. Returns whether none lacks any more.
+-- Add the next segments to blocks that lack some, up to a bound. Return whether all are complete.
 local function grow(lacking)
   local grown = 0
   for _, stretch in ipairs(lacking) do
@@ -192,7 +192,7 @@ local function grow(lacking)
         if read_block(block_of(k), stretch[3], k) ~= k % BLOCK + 1 then add_to_block(pending, k, head, sums) end
         return #fields / 2
       end)
-      if not done then  -- somebody has written over one of them
+      if not done then  -- another program has written over one of them
         redis.call('UNLINK', key, block_key(pending, block_of(k)))
         return false
       end
@@ -202,12 +202,12 @@ local function grow(lacking)
   return true
 end
 
--- Add what the stream has behind the cursor. Returns whether all of it is known.
+-- Add the views in the stream after the cursor. Return whether all of them are known.
 local blocks_lack = false
 local function add_stream()
   local first_seq, seq = read_end('XRANGE', '(' .. last_id, '+'), read_end('XREVRANGE', '+', '-')
   local length = redis.call('XLEN', events)
-  -- Numbers far beyond what the stream can hold are somebody else's.
+  -- Numbers far beyond the size of the stream come from another program.
   if not first_seq or not seq or first_seq > seq or seq - first_seq > 2 * length + SEGMENT then
     return walk(MAX_NUMBER)
   end
@@ -231,7 +231,7 @@ local function add_stream()
     id_after = id
     k = k - 1
   end
-  -- The newest first: the id of the first entry behind it is known.
+  -- Take the newest one, because the id of the first entry after it is known.
   if first_missing then
     local k, id = first_missing[1], first_missing[2]
     if (k == k1 or id) and make_again(k, seq, id) then
@@ -248,7 +248,7 @@ local function add_stream()
   end
   for k, add_all in pairs(adds) do
     if add_all and not pcall(add_all) then
-      -- Somebody has written over it.
+      -- Another program has written over it.
       redis.call('UNLINK', blocks[k] and block_key(pending, block_of(k)) or segment_key(pending, k))
       return false
     end
@@ -293,7 +293,7 @@ if not done or not known or not add_shed() then
   return 'unknown'
 end
 
--- Somebody else may have loaded it meanwhile: take the larger, unless it belongs to a data set that is gone.
+-- Another process may have loaded it meanwhile. Take the larger number, unless it belongs to a data set that is gone.
 local function store(object, counter, unique_counter, day, viewed)
   local before = redis.pcall('HMGET', viewed, 'epoch', 'day', unpack(MORE_FIELDS))
   if before.err then
@@ -304,7 +304,7 @@ local function store(object, counter, unique_counter, day, viewed)
   local numbers = current and redis.call('MGET', counter, unique_counter, day) or {}
   local total, unique = math.max(object.total, whole(numbers[1]) or 0), math.max(object.unique, whole(numbers[2]) or 0)
   local today = math.max(object.today, whole(numbers[3]) or 0)
-  if total == 0 then  -- never viewed, or deleted while somebody looks on: nothing is kept of it for good
+  if total == 0 then  -- never viewed, or deleted while a page shows it: its keys expire
     redis.call('SET', counter, '0', 'EX', lifetime)
     redis.call('SET', unique_counter, text(unique), 'EX', lifetime)
   else
@@ -316,7 +316,7 @@ local function store(object, counter, unique_counter, day, viewed)
     object.more[j] = math.max(object.more[j], current and whole(before[2 + j]) or 0)
     redis.call('HSET', viewed, MORE_FIELDS[j], text(object.more[j]))
   end
-  -- With views of tomorrow among them it is to be loaded once more, when the clock is there.
+  -- If some of its views are of tomorrow, it is loaded once more when that day begins.
   redis.call('HSET', viewed, 'epoch', object.settled and epoch or '', 'first', object.first and text(object.first) or '',
     'last', object.last and text(object.last) or '', 'day', math.max(today_number, current and whole(before[2]) or 0))
   if total == 0 then

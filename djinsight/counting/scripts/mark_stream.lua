@@ -1,7 +1,7 @@
--- Put an entry into the stream that counts nothing, and so has a number: what was read before it is known to be older.
+-- Append an entry that counts nothing. Its number tells readers of the database that they have read before it.
 --
 -- KEYS  1 events   2 meta   3 pending
--- ARGV  1 an epoch, taken if there is none yet   2 number of today
+-- ARGV  1 an epoch, used if there is none yet   2 number of today
 -- Reply its number
 
 local events, meta, pending = KEYS[1], KEYS[2], KEYS[3]

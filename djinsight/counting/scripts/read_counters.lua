@@ -2,11 +2,11 @@
 --
 -- KEYS  1 meta   then 4 for each object: counter, unique_counter, day, viewed
 -- ARGV  1 number of today   2 from and 3 until when (Unix ms) the keys of days are right, by Redis's own clock
--- Reply for each object { total, unique, today, first, last, further metrics }, or '' where its counters are not loaded: integers, first
---       and last nil where it was never viewed or that is not known
---       or the time (Unix ms), where the keys are not right by it
+-- Reply for each object { total, unique, today, first, last, further metrics }, or '' if its counters are not
+--       loaded: integers, first and last nil if it was never viewed or that is not known
+--       or the time (Unix ms) if the keys are not those of that time
 --
--- A replica answers reads, with numbers of any age. So this asks for a write that changes nothing, and returns its error.
+-- A replica answers reads with numbers of any age. So the script tries a write that changes nothing, and returns its error.
 
 local today_number = tonumber(ARGV[1])
 local proof = redis.pcall('HDEL', KEYS[1], '')

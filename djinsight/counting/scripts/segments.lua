@@ -1,24 +1,26 @@
 -- Segments: sums by object over stretches of the stream, so that a counter is loaded without a walk over the stream.
 --
--- Put before the scripts that need it. The stream is cut by the numbers of its entries: segment k has those from
--- k * SEGMENT on, and stands under <pending>:<k>. A new one is a list with an item for each call that counted: number
--- of its first entry, how many entries, their time (Unix ms), the number of their day, and, in the first item, the id
--- of the first entry; then for each ref: the ref, views, unique views, further metrics. It costs a call the least. Two segments later
--- it is folded into a hash, which is read by field. There the field '' has: number of the first entry that is summed,
--- how many are, the moment that the times are counted from, and the id of the first entry. Each other field is a ref:
--- views, unique views, first and last time, the last day with views, the views of that day, further metrics. Where the worker keeps up
--- nothing is ever folded. All is packed with cmsgpack, which takes half the time of a format.
+-- Put before the scripts that need it. The numbers of entries divide the stream into segments: segment k has the entries from
+-- number k * SEGMENT on, under <pending>:<k>. A new segment is a list, which costs a call the least, with an item for each
+-- call that counted:
+--   number of its first entry, how many entries, their time (Unix ms), number of their day, and in the first item the id of
+--   the first entry; then for each ref: the ref, views, unique views, further metrics.
+-- Two segments later it is folded into a hash, which is read by field. Its field '' has:
+--   number of the first entry that is summed, how many are, the moment that times are counted from, id of the first entry.
+-- Each other field is a ref, with:
+--   views, unique views, first and last time, the last day with views, the views of that day, further metrics.
+-- If the worker keeps up, nothing is ever folded. All values are packed with cmsgpack.
 --
--- A block is the sums of up to BLOCK segments, packed as a folded segment, under <pending>:block:<b>. A segment that
--- is folded is added to its block, so that a load of a long stream reads a block in place of its segments. The segments
--- stay beside it, as the database may get to any of them. A block is of use until the database gets into it.
+-- A block has the sums of up to BLOCK segments, packed as a folded segment, under <pending>:block:<b>. A folded segment is
+-- added to its block, so that loading from a long stream reads blocks instead of segments. The segments stay, because the
+-- cursor may come to lie in any of them. A block is useful until the cursor lies in it.
 --
--- A segment is a copy of what the stream says. One that is missing or does not agree is made again from the stream, and
--- a block from the segments.
+-- A segment repeats what the stream has. If it is missing or does not agree, it is made again from the stream, and a block
+-- from the segments.
 
 local SEGMENT = 2048
 local BLOCK = 32  -- segments
-local SEGMENT_LIFE = 2592000  -- s; a segment whose stream is gone must not stay for good
+local SEGMENT_LIFE = 2592000  -- s; a segment whose stream is gone must expire
 
 local function segment_of(seq)
   return math.floor(seq / SEGMENT)
@@ -28,7 +30,7 @@ local function segment_key(pending, k)
   return pending .. ':' .. text(k)
 end
 
--- Note what one call has appended, all of one segment: `item` as above, without the refs, and tables by ref; `more` has
+-- Note the entries that one call has appended, all of one segment: `item` as above, without the refs, and tables by ref; `more` has
 -- one for each further metric.
 local function note(pending, item, views, uniques, more)
   local k = segment_of(item[1])
@@ -43,13 +45,13 @@ local function note(pending, item, views, uniques, more)
   end
   local length = redis.pcall('RPUSH', key, cmsgpack.pack(item))
   if type(length) == 'table' then
-    redis.call('UNLINK', key)  -- it was folded and went on, or somebody has written over it: it is made again
+    redis.call('UNLINK', key)  -- it was folded already, or another program has written over it: it is made again
   elseif length == 1 then
     redis.call('EXPIRE', key, SEGMENT_LIFE)
   end
 end
 
--- Define what few calls need, as defining it takes as long as counting a part of a view.
+-- Define the functions that few calls need. To define them takes time in every call.
 local function folding()
   local function block_of(k)
     return math.floor(k / BLOCK)
@@ -65,7 +67,7 @@ local function folding()
     if done then return a, b, c, d, e, f end
   end
 
-  -- The head of a folded segment: from, count, base, id of the first entry. Nil where it has none.
+  -- Return the head of a folded segment: from, count, base, id of the first entry. Nil if it has none.
   local function head_of(value)
     local from, count, base, id = unpacked(value)
     if type(from) == 'number' and type(count) == 'number' and type(base) == 'number' then
@@ -73,8 +75,8 @@ local function folding()
     end
   end
 
-  -- Call `each(number, item)` for the items of a segment that is not folded. Returns the first entry's number, how many
-  -- entries there are, and the first one's id; nil where the segment is no list, or items are missing.
+  -- Call `each(number, item)` for the items of a segment that is not folded. Return the first entry's number, how many
+  -- entries there are, and the first one's id; nil if the segment is no list, or items are missing.
   local function each_item(pending, k, each)
     local items = redis.pcall('LRANGE', segment_key(pending, k), 0, -1)
     if items.err or #items == 0 then return nil end
@@ -122,13 +124,13 @@ local function folding()
     set_fields(key, values)
   end
 
-  -- How many segments a block has, by its head: 0 where it is none of ours. Its first segment may begin later than usual.
+  -- Return how many segments a block has by its head: 0 if it is not ours. Its first segment may begin later than usual.
   local function segments_in(b, from, count)
     local n = from and segment_of(from) == b * BLOCK and (from + count) / SEGMENT - b * BLOCK or 0
     return n % 1 == 0 and n <= BLOCK and n or 0
   end
 
-  -- Add `sums`, those of segment k with `head`, to its block, if that has all segments before k and none else.
+  -- Add the `sums` of segment k, which has `head`, to its block, if that has exactly the segments before k.
   local function add_to_block(pending, k, head, sums)
     local b = block_of(k)
     local key, place = block_key(pending, b), k % BLOCK
@@ -165,7 +167,7 @@ local function folding()
     set_fields(key, values)
   end
 
-  -- Sums of a list, and their head; nil where the list is not whole.
+  -- Return the sums of a list, and their head; nil if the list is incomplete.
   local function sums_of_list(pending, k)
     local sums, base = {}, nil
     local from, count, id = each_item(pending, k, function(item)
@@ -180,7 +182,7 @@ local function folding()
 
   -- Fold segment k, to which nothing is added any more, if it is a list, and add it to its block.
   local function fold(pending, k)
-    -- One of the same number that is left of a stream that is gone.
+    -- A block of this number may be left of a stream that is gone.
     if k % BLOCK == 0 then redis.call('UNLINK', block_key(pending, block_of(k))) end
     local head
     local done, sums = pcall(function()
@@ -190,13 +192,13 @@ local function folding()
       return sums
     end)
     if not done then
-      redis.call('UNLINK', segment_key(pending, k))  -- somebody has written over it
+      redis.call('UNLINK', segment_key(pending, k))  -- another program has written over it
     elseif head and not pcall(add_to_block, pending, k, head, sums) then
       redis.call('UNLINK', block_key(pending, block_of(k)))
     end
   end
 
-  -- Read one entry: number, ref, views, unique views, time, further metrics. Nil if it is none of ours.
+  -- Return the parts of an entry: number, ref, views, unique views, time, further metrics. Nil if it is none of ours.
   local function read_entry(entry)
     local view = {}
     for i = 1, #entry[2], 2 do view[entry[2][i]] = entry[2][i + 1] end
@@ -213,7 +215,7 @@ local function folding()
   end
 
   -- Make the segment of entry `from` again: `entries` has those from it up to `until_seq`, in order. `day_of(ms)` is the
-  -- number of a day. Those that are not there are lost if `complete`; if not, nothing is made. Returns whether it is.
+  -- number of a day. If `complete`, missing ones are lost; if not, nothing is made. Return whether it is.
   local function rebuild(pending, entries, from, until_seq, day_of, complete)
     local key = segment_key(pending, segment_of(from))
     local sums, base, first_id, found = {}, nil, nil, 0

@@ -1,10 +1,10 @@
--- Move the numbers that were kept while the stream was full into the stream, as one entry an object and day.
+-- Move the sums of shed views into the stream, as one entry an object and day.
 --
 -- KEYS  1 events   2 meta   3 shed   4 pending
 -- ARGV  1 most views the stream may hold   2 most entries to make
 -- Reply number of entries made
 --
--- What is no number of ours goes into the stream as it is: persist sets it aside.
+-- A value that cannot be read goes into the stream as it is, and persist dead-letters it.
 
 local events, meta, shed, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('XLEN', events) >= tonumber(ARGV[1]) then

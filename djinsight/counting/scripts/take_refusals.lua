@@ -1,8 +1,8 @@
--- Set the numbers of refusals aside as one batch, for the database; a batch that is there already comes first.
+-- Take the counts of refusals as one batch for the database. If there is a batch already, return that one.
 --
 -- KEYS  1 refused (hash)   2 refused:moving (hash: the batch, and its id)   3 meta
 -- ARGV  1 an id for a new batch
--- Reply the fields and values of the batch, nothing where there is none
+-- Reply the fields and values of the batch, nothing if there is none
 
 local function is_hash(key) return redis.call('TYPE', key).ok == 'hash' end
 
