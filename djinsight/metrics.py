@@ -6,7 +6,7 @@ is one more entry after the others, with ``counts``, and a migration that adds i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -45,7 +45,6 @@ class Metric:
         counts: For a number that the recorder decides: returns True if a view (``counting.entries.View``) counts. The
             scripts decide the other numbers.
         hourly: True if the hourly summaries have it.
-        tag: The name of its template tag without ``_stat``.
     """
 
     name: str
@@ -55,14 +54,18 @@ class Metric:
     key: str = ""
     counts: Callable[[Any], bool] | None = None
     hourly: bool = False
-    tag: str = ""
+
+    @property
+    def tag(self) -> str:
+        """The name of its template tag."""
+        return f"{self.name.removesuffix('_at')}_stat"
 
 
-TOTAL = Metric("total_views", _("total views"), Kind.COUNT, Adds.SUM, key="counter", hourly=True, tag="total_views")
-UNIQUE = Metric("unique_views", _("unique views"), Kind.COUNT, Adds.DISTINCT, key="unique_counter", tag="unique_views")
-TODAY = Metric("views_today", _("views today"), Kind.COUNT, Adds.DAY, key="day", tag="views_today")
-FIRST = Metric("first_viewed_at", _("first viewed"), Kind.TIME, Adds.FIRST, key="viewed", tag="first_viewed")
-LAST = Metric("last_viewed_at", _("last viewed"), Kind.TIME, Adds.LAST, key="viewed", tag="last_viewed")
+TOTAL = Metric("total_views", _("total views"), Kind.COUNT, Adds.SUM, key="counter", hourly=True)
+UNIQUE = Metric("unique_views", _("unique views"), Kind.COUNT, Adds.DISTINCT, key="unique_counter")
+TODAY = Metric("views_today", _("views today"), Kind.COUNT, Adds.DAY, key="day")
+FIRST = Metric("first_viewed_at", _("first viewed"), Kind.TIME, Adds.FIRST, key="viewed")
+LAST = Metric("last_viewed_at", _("last viewed"), Kind.TIME, Adds.LAST, key="viewed")
 
 METRICS: tuple[Metric, ...] = (
     # The order in which the scripts return these.
@@ -70,13 +73,19 @@ METRICS: tuple[Metric, ...] = (
 )
 
 MORE = tuple(metric for metric in METRICS if metric.counts is not None)  # decided by the recorder
-COUNTS = (TOTAL, UNIQUE, *MORE)  # columns of the tables of totals and days
-TIMES = (FIRST, LAST)
+# The columns of the tables. Totals have both, days have counts.
+COUNTS = tuple(metric for metric in METRICS if metric.kind is Kind.COUNT and metric.adds is not Adds.DAY)
+TIMES = tuple(metric for metric in METRICS if metric.kind is Kind.TIME)
 HOURLY = tuple(metric for metric in COUNTS if metric.hourly)
 PLACES = {metric.name: place for place, metric in enumerate(METRICS)}
 NO_MORE = (0,) * len(MORE)
 
-MAX_MORE = 40  # each is a bit of an entry's flags, a number that Lua has to hold exactly
+MAX_MORE = 40  # further metrics: each is a bit of an entry's flags, a number that Lua has to hold exactly
+
+
+def names(metrics: Iterable[Metric]) -> list[str]:
+    """Return the names of ``metrics``, in their order."""
+    return [metric.name for metric in metrics]
 
 
 def bits(view: Any) -> int:

@@ -38,13 +38,13 @@ def test_a_batch_is_written_without(article: object) -> None:
 
 
 def test_on_again_after_an_error() -> None:
-    with pytest.raises(ZeroDivisionError), collector.kept():
+    with pytest.raises(ZeroDivisionError), collector.Paused():
         raise ZeroDivisionError
     assert gc.isenabled()
 
 
 def test_what_was_off_stays_off() -> None:
     gc.disable()
-    with collector.kept():
+    with collector.Paused():
         pass
     assert not gc.isenabled()

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from djinsight.metrics import METRICS
+from djinsight.counting.keys import RefKeys
+from djinsight.metrics import MAX_MORE, METRICS, MORE
 from djinsight.models import PageViewStatistics
 from djinsight.templatetags import djinsight_tags
 from tests.support.processes import ROOT
@@ -22,7 +23,12 @@ DOCS = Path("docs/reference/metrics.md")
 def test_names_are_columns_and_tags() -> None:
     columns = {field.name for field in PageViewStatistics._meta.get_fields()}
     assert {metric.name for metric in METRICS} - columns == {"views_today"}
-    assert {f"{metric.tag}_stat" for metric in METRICS} <= set(djinsight_tags.register.tags)
+    assert {metric.tag for metric in METRICS} <= set(djinsight_tags.register.tags)
+
+
+def test_each_lives_in_a_key() -> None:
+    assert {metric.key for metric in METRICS if metric.key} == set(RefKeys._fields)
+    assert len(MORE) <= MAX_MORE
 
 
 def files(folder: Path) -> dict[Path, bytes]:

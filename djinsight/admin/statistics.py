@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin
 
 from djinsight.admin.base import ModelFilter, OfObjectAdmin
-from djinsight.metrics import COUNTS, TIMES
+from djinsight.metrics import COUNTS, TIMES, names
 from djinsight.models import PageViewStatistics, PageViewSummary
 
-_TOTALS: list[Any] = [metric.name for metric in (*COUNTS, *TIMES)]
-_OF_DAY: list[Any] = [metric.name for metric in COUNTS]
+_TOTALS: list[Any] = names((*COUNTS, *TIMES))
+_OF_DAY: list[Any] = names(COUNTS)
 
 
 @admin.register(PageViewStatistics)

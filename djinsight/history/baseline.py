@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Q
 
-from djinsight import database, days
+from djinsight import database, days, metrics
 from djinsight.counting.baseline import TRIES, Persisted, Persistence
 from djinsight.exceptions import CountingUnavailable
 from djinsight.metrics import COUNTS, TIMES
@@ -87,7 +87,7 @@ def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, P
     rows = (
         database.rows(PageViewStatistics)
         .filter(where)
-        .values_list("content_type_id", "object_id", *(metric.name for metric in (*TIMES, *COUNTS)))
+        .values_list("content_type_id", "object_id", *metrics.names((*TIMES, *COUNTS)))
     )
     for type_id, object_id, first, last, total, unique, *more in rows:
         each = totals[by_row[type_id, object_id]]

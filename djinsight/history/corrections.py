@@ -18,7 +18,7 @@ from typing import Any
 import redis
 from django.db.models import Q, QuerySet
 
-from djinsight import database, days
+from djinsight import database, days, metrics
 from djinsight.conf import conf
 from djinsight.counting import connections, loading, sites
 from djinsight.counting.keys import Keys, shard_of
@@ -28,7 +28,7 @@ from djinsight.history import dead_letters
 from djinsight.history.cursors import lock_cursors
 from djinsight.history.persist import MAX_ENTRIES, drain
 from djinsight.history.stream import Stream
-from djinsight.metrics import COUNTS, HOURLY, Metric
+from djinsight.metrics import COUNTS, HOURLY
 from djinsight.models import OfObject, PageViewHour, PageViewLog, PageViewStatistics, PageViewSummary
 from djinsight.tracked.content_types import ids_of
 from djinsight.tracked.refs import ObjectRef
@@ -85,8 +85,8 @@ def merge(source: ObjectRef, into: ObjectRef) -> dict[ObjectRef, Snapshot]:
         lock_cursors()
         twice, at_both = _merge_log(source, into)
         _merge_totals(source, into, twice)
-        _merge_sums(PageViewSummary, "date", _names(COUNTS), source, into, at_both)
-        _merge_sums(PageViewHour, "hour", _names(HOURLY), source, into, {})
+        _merge_sums(PageViewSummary, "date", metrics.names(COUNTS), source, into, at_both)
+        _merge_sums(PageViewHour, "hour", metrics.names(HOURLY), source, into, {})
     return _renew([source, into])
 
 
@@ -151,10 +151,6 @@ def _renew(refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapshot]:
     with _answers():
         loading.forget(refs)
         return loading.load(refs)
-
-
-def _names(metrics: Iterable[Metric]) -> list[str]:
-    return [metric.name for metric in metrics]
 
 
 def _of(ref: ObjectRef) -> dict[str, Any]:
@@ -239,7 +235,7 @@ def _merge_totals(source: ObjectRef, into: ObjectRef, twice: int) -> None:
     if found is None:
         return
     row, _ = database.rows(PageViewStatistics).get_or_create(**_of(into))
-    for name in _names(COUNTS):
+    for name in metrics.names(COUNTS):
         setattr(row, name, getattr(row, name) + getattr(found, name))
     row.unique_views = max(0, row.unique_views - twice)
     row.first_viewed_at = min(filter(None, (row.first_viewed_at, found.first_viewed_at)), default=None)

@@ -110,7 +110,7 @@ def drain(shard: int, limit: int = MAX_ENTRIES, *, wait: bool = True) -> Drained
         if cursor is None:
             logger.debug("shard %d is left to another worker, which has locked its cursor", shard)
             return Drained()
-        with collector.kept():
+        with collector.Paused():
             drained = _write(cursor, stream, limit)
             deletion.forget_missing(gone)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
@@ -11,7 +11,7 @@ from typing import Any, cast
 from django.db import connections, models
 from django.db.models.constants import OnConflict
 
-from djinsight import database, days
+from djinsight import database, days, metrics
 from djinsight.conf import conf
 from djinsight.history.rollup import Rollup, Sums
 from djinsight.metrics import COUNTS, HOURLY, TIMES, Metric
@@ -41,7 +41,7 @@ def add_hours(sums: Mapping[Key, Sums]) -> None:
 
 
 def _add_totals(sums: Mapping[Key, Sums]) -> None:
-    names = _names((*TIMES, *COUNTS))
+    names = metrics.names((*TIMES, *COUNTS))
     rows = _existing(PageViewStatistics, _OBJECT, names, sums)
     for key, each in sums.items():
         first, last, *counts = rows.get(key, (None, None, *(0,) * len(COUNTS)))
@@ -53,19 +53,15 @@ def _add_totals(sums: Mapping[Key, Sums]) -> None:
     _upsert(PageViewStatistics, _OBJECT, names, rows)
 
 
-def _add_counts(model: type[OfObject], at: str, metrics: Sequence[Metric], sums: Mapping[Key, Sums]) -> None:
-    unique, names = (*_OBJECT, at), _names(metrics)
-    places = [COUNTS.index(metric) for metric in metrics]
+def _add_counts(model: type[OfObject], at: str, counted: Sequence[Metric], sums: Mapping[Key, Sums]) -> None:
+    unique, names = (*_OBJECT, at), metrics.names(counted)
+    places = [COUNTS.index(metric) for metric in counted]
     rows = _existing(model, unique, names, sums)
     for key, each in sums.items():
         counts = each.counts()
-        before = rows.get(key, (0,) * len(metrics))
+        before = rows.get(key, (0,) * len(counted))
         rows[key] = tuple(number + counts[place] for number, place in zip(before, places, strict=True))
     _upsert(model, unique, names, rows)
-
-
-def _names(metrics: Iterable[Metric]) -> list[str]:
-    return [metric.name for metric in metrics]
 
 
 def _existing(

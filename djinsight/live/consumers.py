@@ -161,7 +161,7 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             self.socket.write(frames.error(error.reason))
 
 
-# What the consumer does with each type of message.
+# The handler of each type of message.
 _HANDLERS: dict[type[Any], Callable[[Any, Any, float], None]] = {
     Beacon: PageViewConsumer.on_view,
     Subscribe: PageViewConsumer.on_subscribe,

@@ -12,7 +12,7 @@ from djinsight.pages.formats import Formats
 from djinsight.statistics.periods import Period, Views, began
 
 PERIODS = ("views_week", "views_month")
-TIMES = tuple(metric.name for metric in metrics.TIMES)
+TIMES = tuple(metrics.names(metrics.TIMES))
 UNKNOWN = "\N{EN DASH}"  # shown for a period if the database does not answer
 # In the order in which people read them.
 ALL = tuple(

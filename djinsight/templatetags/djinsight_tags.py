@@ -7,27 +7,24 @@ headers, as "Args:" has. So an example follows the arguments.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from django import template
 from django.apps import apps
-from django.conf import settings
 from django.db import Error
 from django.db.models import Model
 from django.template import Context
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from djinsight.beacons import tokens
 from djinsight.counting import capturing
 from djinsight.metrics import METRICS, MORE, Metric
-from djinsight.pages import chart, precompiled, values
-from djinsight.pages.finding import UNSET, Unset, find_object, sought
+from djinsight.pages import chart, rendering, values
+from djinsight.pages.finding import UNSET, Unset, find_object
 from djinsight.pages.numbers import abbreviate
 from djinsight.pages.page import Page
-from djinsight.pages.script import is_new_place, place_tags
+from djinsight.pages.script import place_tags
 from djinsight.tracked.refs import ref_of_saved
 from djinsight.tracked.registry import is_tracked_model
 
@@ -56,16 +53,16 @@ def page_view_tracker(
     ref = ref_of_saved(found) if found is not None else None
     page = Page.of(context)
     if ref is None:
-        note = _note(context, obj, "page_view_tracker") if debug else ""
-        html = _render(context, "page_view_tracker", {"debug_note": note})
-        return html if html.strip() else _unfound(context, obj, "page_view_tracker")
+        note = rendering.note(context, obj, "page_view_tracker") if debug else ""
+        html = rendering.render(context, "page_view_tracker", {"debug_note": note})
+        return html if html.strip() else rendering.unfound(context, obj, "page_view_tracker")
     why = page.uncounted()
     if why:
-        return _render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
+        return rendering.render(context, "page_view_tracker", {"debug_note": f"djinsight: {why}" if debug else ""})
     capturing.rendered(ref)
     data = {"ref": ref, "token": tokens.mint("view", ref), "number": page.number}
-    html = _render(context, "page_view_tracker", data)
-    return html + _script(context, page, async_load=async_load, debug=debug)
+    html = rendering.render(context, "page_view_tracker", data)
+    return html + rendering.script(context, page, async_load=async_load, debug=debug)
 
 
 @register.simple_tag(takes_context=True)
@@ -85,7 +82,7 @@ def page_stats_display(
     For example, ``{% page_stats_display refresh_interval=60 %}``.
     """
     names = ("total_views", "unique_views", *values.TIMES) if show_unique else ("total_views", *values.TIMES)
-    return _statistics(context, obj, "page_stats_display", *names, refresh_interval=refresh_interval)
+    return rendering.statistics(context, obj, "page_stats_display", *names, refresh_interval=refresh_interval)
 
 
 @register.simple_tag(takes_context=True)
@@ -104,7 +101,7 @@ def live_stats_counter(
     For example, ``{% live_stats_counter show_unique=False refresh_interval=10 %}``.
     """
     names = ("total_views", "unique_views") if show_unique else ("total_views",)
-    return _statistics(context, obj, "live_stats_counter", *names, refresh_interval=refresh_interval)
+    return rendering.statistics(context, obj, "live_stats_counter", *names, refresh_interval=refresh_interval)
 
 
 @register.simple_tag(takes_context=True)
@@ -125,20 +122,20 @@ def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, p
     page = Page.of(context)
     shown = page.values(obj, context)
     if shown is None:
-        return _unfound(context, obj, "page_analytics_widget")
+        return rendering.unfound(context, obj, "page_analytics_widget")
     drawn = chart.draw(page, shown.ref, period, context)
     fields = shown.fields_of(values.ALL)
     more = [(metric.label, fields[metric.name]) for metric in MORE]
     data = {"values": fields, "more": more, "period": period, "chart": drawn}
-    return _render(context, "page_analytics_widget", data) + _script(context, page)
+    return rendering.render(context, "page_analytics_widget", data) + rendering.script(context, page)
 
 
 def _register_stat(metric: Metric) -> None:
     """Register ``{% <tag>_stat %}`` for ``metric``. Its template is the one of that name, or ``stat.html``."""
-    name = f"{metric.tag or metric.name}_stat"
+    name = metric.tag
 
     def stat(context: Context, obj: Model | Unset | None = UNSET) -> SafeString:
-        return _statistics(context, obj, name, metric.name, label=metric.label)
+        return rendering.statistics(context, obj, name, metric.name, label=metric.label)
 
     stat.__doc__ = f"""Show the {metric.name} of an object, live.
 
@@ -163,7 +160,7 @@ def views_week_stat(context: Context, obj: Model | Unset | None = UNSET) -> Safe
 
     For example, ``{% views_week_stat obj=story %}``.
     """
-    return _statistics(context, obj, "views_week_stat", "views_week")
+    return rendering.statistics(context, obj, "views_week_stat", "views_week")
 
 
 @register.simple_tag(takes_context=True)
@@ -175,7 +172,7 @@ def views_month_stat(context: Context, obj: Model | Unset | None = UNSET) -> Saf
 
     For example, ``{% views_month_stat obj=story %}``.
     """
-    return _statistics(context, obj, "views_month_stat", "views_month")
+    return rendering.statistics(context, obj, "views_month_stat", "views_month")
 
 
 @register.simple_tag(takes_context=True)
@@ -184,7 +181,7 @@ def djinsight_script(context: Context) -> SafeString:
     page = Page.of(context)
     data = {} if page.script_is_placed else {"script": page.script()}
     page.script_is_placed = True
-    return _render(context, "djinsight_script", data)
+    return rendering.render(context, "djinsight_script", data)
 
 
 @register.simple_tag(takes_context=True)
@@ -216,7 +213,7 @@ def wagtail_page_view_tracker(
     For example, ``{% wagtail_page_view_tracker %}``.
     """
     html = page_view_tracker(context, page, async_load, debug)
-    return html or _unfound(context, page, "wagtail_page_view_tracker", "page")
+    return html or rendering.unfound(context, page, "wagtail_page_view_tracker", "page")
 
 
 @register.simple_tag(takes_context=True)
@@ -236,7 +233,7 @@ def wagtail_page_stats_display(
     For example, ``{% wagtail_page_stats_display %}``.
     """
     html = page_stats_display(context, page, show_unique, refresh_interval)
-    return html or _unfound(context, page, "wagtail_page_stats_display", "page")
+    return html or rendering.unfound(context, page, "wagtail_page_stats_display", "page")
 
 
 @register.simple_tag(takes_context=True)
@@ -251,7 +248,7 @@ def wagtail_page_analytics_widget(
 
     For example, ``{% wagtail_page_analytics_widget period="month" %}``.
     """
-    return page_analytics_widget(context, page, period) or _unfound(
+    return page_analytics_widget(context, page, period) or rendering.unfound(
         context, page, "wagtail_page_analytics_widget", "page"
     )
 
@@ -303,57 +300,6 @@ def most_viewed(context: Context, model: str, limit: int = 10, days: int | None 
 def format_view_count(value: Any) -> Any:
     """Shorten a number: 999 to ``999``, 1234 to ``1.2K``, 3400000 to ``3.4M``. Other values stay unchanged."""
     return abbreviate(value)
-
-
-def _statistics(context: Context, obj: Any, name: str, *stats: str, **options: Any) -> SafeString:
-    """Return the template ``name`` with the values of ``stats``, or nothing if there is no object to show."""
-    page = Page.of(context)
-    values = page.values(obj, context)
-    if values is None:
-        return _unfound(context, obj, name)
-    here = name, page.formats  # a block around the tag may have a language or a zone of its own
-    html = precompiled.render(lambda: _template(context, name), here, values, stats, options, page.precompiled)
-    return html + _script(context, page)
-
-
-class Comment(SafeString):
-    """HTML that is false, so that ``{% if %}`` in a template does the same with DEBUG as without it."""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-def _unfound(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeString:
-    """Return nothing, or with DEBUG a comment if there is no saved object."""
-    note = _note(context, obj, tag, argument) if settings.DEBUG else ""
-    return Comment(f"<!-- {note} -->") if note else SafeString()
-
-
-def _note(context: Context, obj: Any, tag: str, argument: str = "obj") -> SafeString:
-    """Return why ``tag`` shows nothing, escaped for an HTML comment, or ``""`` if there is a saved object."""
-    where = sought(context, obj, argument)
-    text = f"djinsight: {tag} found no saved object whose model has PageViewStatisticsMixin. It {where}."
-    return SafeString(re.sub("-(?=-)", "- ", escape(text)) if where else "")
-
-
-def _script(context: Context, page: Page, **options: Any) -> SafeString:
-    """Return the script for the place of the tag that renders, or nothing if it is there or was placed by hand."""
-    if page.script_is_placed or not is_new_place(context) or page.is_foreign():
-        return SafeString()
-    return _render(context, "script", {"script": page.script(**options)})
-
-
-def _render(context: Context, name: str, data: dict[str, Any]) -> SafeString:
-    html: SafeString = _template(context, name).render(Context(data))
-    return html
-
-
-def _template(context: Context, name: str) -> Any:
-    assert context.template is not None  # it renders this tag
-    names = [f"djinsight/{name}.html"]
-    if name.endswith("_stat"):
-        names.append("djinsight/stat.html")
-    return context.template.engine.select_template(names)
 
 
 place_tags(register)
