@@ -13,6 +13,7 @@ from djinsight.counting.keys import RefKeys
 from djinsight.metrics import MAX_MORE, METRICS, MORE
 from djinsight.models import PageViewStatistics
 from djinsight.templatetags import djinsight_tags
+from tests.support.nested import run_tests
 from tests.support.processes import ROOT
 
 ENTRY = 'Metric("arrivals", _("arrivals"), Kind.COUNT, Adds.SUM, counts=lambda view: view.beacon.referrer != ""),'
@@ -40,18 +41,6 @@ def files(folder: Path) -> dict[Path, bytes]:
     }
 
 
-def run(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-3000:]
-
-
 def test_a_further_metric(tmp_path: Path) -> None:
     """One entry, one migration and one line in the docs: it is on an open page, in the database and in the admin."""
     for name in ("djinsight", "docs", "tests", "demo"):
@@ -70,7 +59,9 @@ def test_a_further_metric(tmp_path: Path) -> None:
     before_end = re.search(r"^\| `last_viewed_at`.*\n", table, re.MULTILINE)
     assert before_end is not None
     (tmp_path / DOCS).write_text(table[: before_end.end()] + LINE + table[before_end.end() :], encoding="utf-8")
-    run(tmp_path, "django", "makemigrations", "djinsight", "--name", "arrivals", "--settings", "tests.settings")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = ["makemigrations", "djinsight", "--name", "arrivals", "--settings", "tests.settings"]
+    subprocess.run([sys.executable, "-m", "django", *command], cwd=tmp_path, env=environment, check=True, timeout=300)
 
     after = files(tmp_path)
     changed = {path for path in after if after[path] != before.get(path)}
@@ -78,4 +69,4 @@ def test_a_further_metric(tmp_path: Path) -> None:
     assert changed == {Path("djinsight/metrics.py"), DOCS, migration}
     assert after[migration].count(b"AddField") == 2  # totals and days
     tests = ["tests/support/arrivals.py", "tests/site/test_reference.py"]
-    run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    run_tests("-p", "no:cacheprovider", *tests, cwd=tmp_path, PYTHONPATH=str(tmp_path))

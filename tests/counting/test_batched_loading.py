@@ -60,7 +60,7 @@ def begin(
     return futures
 
 
-def test_those_who_come_meanwhile_are_loaded_together(patient: None) -> None:
+def test_calls_that_come_meanwhile_are_loaded_together(patient: None) -> None:
     loads = Loads()
     lane = batched_loading.Lane(loads.load)
     groups = [[REFS[n], REFS[n + 1]] for n in range(10)]
@@ -76,10 +76,10 @@ def test_those_who_come_meanwhile_are_loaded_together(patient: None) -> None:
         sorted(map(str, REFS[1:11])),
     ]
     loads.go.release()
-    assert lane.load(REFS[:1])  # nobody is thought to be at it
+    assert lane.load(REFS[:1])  # no other thread counts as loading
 
 
-def test_an_error_of_redis_is_everybodys(patient: None) -> None:
+def test_an_error_of_redis_reaches_every_caller(patient: None) -> None:
     """Each of them would wait for the same timeout."""
     loads = Loads()
     lane = batched_loading.Lane(loads.load)
@@ -122,7 +122,7 @@ def test_the_next_goes_on_whatever_became_of_the_first(first: BaseException | No
         assert all(future.result(SOON) for future in futures[1:])
 
 
-def test_nobody_waits_for_long_for_one_that_hangs() -> None:
+def test_no_caller_waits_for_long_for_one_that_hangs() -> None:
     loads = Loads()
     lane = batched_loading.Lane(loads.load)
     with ThreadPoolExecutor(2) as pool:

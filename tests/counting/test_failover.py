@@ -109,7 +109,7 @@ async def test_persist_writes_and_trims(servers: tuple[Server, Server], address:
 async def test_pages_read_the_new_primary(
     how: str, servers: tuple[Server, Server], address: Proxy, ref: ObjectRef
 ) -> None:
-    """A demoted server answers reads; one that follows nobody any longer has old numbers for good."""
+    """A demoted server answers reads; one that follows no primary any longer keeps old numbers for good."""
     await asyncio.to_thread(count_views, ref, 5)
 
     async def read() -> int:

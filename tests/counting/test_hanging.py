@@ -39,7 +39,7 @@ def server(tmp_path: Path, settings: Any) -> Iterator[Server]:
 
 
 def at_once(read: Callable[[], int], threads: int = THREADS) -> tuple[list[int], list[float]]:
-    """What so many threads read at the same time, and how many seconds each took."""
+    """Return what ``threads`` threads read at the same time, and how many seconds each of them took."""
     ready = threading.Barrier(threads)
 
     def one() -> tuple[int, float]:

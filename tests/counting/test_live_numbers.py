@@ -149,7 +149,7 @@ def test_warm_numbers_stay_where_a_cold_one_cannot_be_loaded(refs: list[ObjectRe
 
 
 def test_neither_redis_nor_the_database(refs: list[ObjectRef], settings: Any) -> None:
-    """No page breaks by a number that nobody can give."""
+    """No page breaks because of a number that neither Redis nor the database gives."""
 
     def fail(shard: int, refs: Any, moment: days.Moment) -> baseline.Persistence:
         raise CountingUnavailable("the database does not answer")
@@ -198,7 +198,7 @@ async def test_one_server_of_several_is_down_on_the_socket_path(apart: list[Obje
 
 
 async def test_more_readers_at_once_than_connections(redis_client: redis.Redis, transactional_db: None) -> None:
-    """They wait for each other; nobody hears that Redis does not answer."""
+    """Readers wait for a free connection, and none is told that Redis does not answer."""
     ref = ObjectRef("blog", "article", "1")
     await live_numbers.aread([ref])
     answers = await asyncio.gather(*(live_numbers.aread([ref]) for _ in range(5 * connections.POOL)))

@@ -101,7 +101,7 @@ def test_garbage_in_the_stream_counts_nothing(
 def test_redis_loses_its_data_while_it_is_read(
     refs: list[ObjectRef], redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was pending in the data set that is gone is not added to the one that follows."""
+    """Pending views of a data set that is gone are not added to the one that follows."""
     count_views(refs[0], 2)
     persist()
     count_views(refs[0], 3)

@@ -1,4 +1,4 @@
-"""Values that nobody has counted: whatever stands in a key of ours, no page breaks and no view is lost."""
+"""Planted values: another program writes any value into our keys, and no page breaks and no view is lost."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_times(field: str, value: str, article: Article, client: Any, redis_clie
 @pytest.mark.parametrize("kind", ["counter", "unique_counter", "day"])
 @pytest.mark.parametrize("value", NUMBERS)
 def test_numbers(kind: str, value: str, article: Article, client: Any, redis_client: redis.Redis) -> None:
-    """What is no number that a browser holds exactly is as good as no counter."""
+    """A value that is no number, or none that a browser holds exactly, counts as no counter."""
     ref = ObjectRef.of(article)
     count_views(ref, 2)
     live_numbers.read([ref])

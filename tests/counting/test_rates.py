@@ -44,7 +44,7 @@ async def recording() -> AsyncIterator[Recorder]:
 
 
 async def answers(recording: Recorder, views: list[View]) -> list[str]:
-    """What becomes of views that come in at the same instant: one call, one reading of the clock."""
+    """Return the outcomes of views that arrive at the same instant, in one call with one reading of the clock."""
     got = await asyncio.gather(*map(recording.record, views), return_exceptions=True)
     return [str(each.reason) if isinstance(each, Rejected) else "counted" for each in got]
 
@@ -72,7 +72,7 @@ async def test_a_network(recording: Recorder, ref: ObjectRef, settings: Any) -> 
 async def test_who_is_refused_pays_nothing(
     recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any
 ) -> None:
-    """Neither the visitor whose network is at its limit, nor the network of a visitor who is."""
+    """A limited network costs its visitors nothing, and a limited visitor costs the network nothing."""
     settings.DJINSIGHT_RATE_VISITOR, settings.DJINSIGHT_RATE_ADDRESS = 1, 2
     views = [view(ref, n) for n in range(10)] + [view(ref, 10 + n, "other") for n in range(2)]
     assert await answers(recording, views) == ["counted"] * 2 + ["rate"] * 8 + ["counted"] * 2
@@ -136,7 +136,7 @@ async def test_shards(recording: Recorder, ref: ObjectRef, settings: Any) -> Non
 
 
 async def test_an_object(recording: Recorder, ref: ObjectRef, redis_client: redis.Redis, settings: Any) -> None:
-    """Whoever views it, and from wherever: a ceiling for random networks from behind a trusted proxy."""
+    """The ceiling of an object holds for all visitors and networks, as of a proxy that names random ones."""
     settings.DJINSIGHT_RATE_OBJECT = 5
     other = ObjectRef("blog", "article", "other")
     views = [view(ref, n, f"v{n}", f"n{n}") for n in range(15)] + [
@@ -207,7 +207,7 @@ async def test_new_visitors_of_a_network(
 async def test_new_visitors_come_again(
     recording: Recorder, ref: ObjectRef, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who was not remembered is when there is room."""
+    """A visitor that was not remembered is remembered once there is room."""
     settings.DJINSIGHT_RATE_NEW_VISITORS = 100
     monkeypatch.setattr(calls, "NEW_VISITORS_BURST", 0.011)
     assert await recording.record(view(ref, 0, "one"))

@@ -145,7 +145,7 @@ async def test_full_view_ids_say_busy(recording: Recorder, ref: ObjectRef, monke
 async def test_a_visitor_of_everything_is_not_unique(
     recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unique views are never overstated: past the bound nobody is new."""
+    """Unique views are never overstated: past the bound no visitor is new."""
     monkeypatch.setattr(calls, "MAX_SEEN", 2)
     others = [ObjectRef("blog", "article", str(n)) for n in range(900, 904)]
     assert await asyncio.gather(*(recording.record(view(each)) for each in others)) == [True, True, False, False]
@@ -190,7 +190,7 @@ async def test_redis_down(recording: Recorder, ref: ObjectRef, settings: Any) ->
     assert [each.reason for each in answers if isinstance(each, Rejected)] == [Reason.UNAVAILABLE] * 3
 
 
-async def test_nobody_waits_behind_a_call_that_is_not_answered(
+async def test_no_view_waits_behind_a_call_without_an_answer(
     recording: Recorder, ref: ObjectRef, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A Redis that takes connections and is silent: all that wait are refused with the first call, not each batch."""
@@ -298,7 +298,7 @@ async def test_a_planted_key_does_not_stop_its_neighbours(
     assert redis_client.hget("djinsight:meta", "seq") == b"5"
 
 
-async def test_an_error_of_ours_leaves_nobody_waiting(
+async def test_an_error_of_ours_leaves_no_caller_waiting(
     recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(recorder, "MAX_BATCH", 2)
@@ -315,7 +315,7 @@ async def test_an_error_of_ours_leaves_nobody_waiting(
     assert await recording.record(view(ref)) is True
 
 
-async def test_a_loop_that_ends_leaves_nobody_waiting(
+async def test_a_loop_that_ends_leaves_no_caller_waiting(
     recording: Recorder, ref: ObjectRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "MAX_BATCH", 2)

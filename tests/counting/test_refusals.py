@@ -43,7 +43,7 @@ def count(**numbers: int) -> None:
 
 
 def in_redis() -> dict[str, int]:
-    """What was counted today, with what this process has not sent."""
+    """Return today's counts, with those that this process has not sent yet."""
     refusals.flush()
     return {str(reason): number for (_, reason), number in refusals.pending().items()}
 
@@ -106,7 +106,7 @@ def test_a_planted_key(planted: str, redis_client: redis.Redis) -> None:
     assert in_redis() == {"token": 2}
 
 
-def test_fields_of_somebody_else(redis_client: redis.Redis) -> None:
+def test_fields_of_another_program(redis_client: redis.Redis) -> None:
     fields = {"20260101:nonsense": 5, "x": 1, "2026:token": 1, "20260101:bot": "x", "20260102:bot": 10**30, b"\xff": 1}
     redis_client.hset("djinsight:refused", mapping=fields)
     redis_client.hset("djinsight:refused", "20260103:bot", 4)

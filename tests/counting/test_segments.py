@@ -141,7 +141,7 @@ HAPPENS = st.one_of(
 def test_as_a_walk(
     segment: int, block: int, history: list[tuple[str, int]], transactional_db: None, redis_client: redis.Redis
 ) -> None:
-    """Whatever has happened, a counter that is loaded is the walk's, or it is not loaded at once and soon is."""
+    """After any history, a loaded counter equals that of a walk. If it cannot be loaded at once, it soon can."""
     with sizes(segment, block):
         as_a_walk(history, redis_client)
 
@@ -173,7 +173,7 @@ def complete() -> None:
 
 
 def behind(client: redis.Redis) -> bool:
-    """Whether the database is behind what Redis knows to be persisted: after a new epoch, until the next run."""
+    """Return whether Redis knows of more persisted views than the database, as after a new epoch until the next run."""
     epoch, trimmed = client.hmget(META, "epoch", "trimmed")
     cursor = PersistCursor.objects.filter(shard=0).first()
     persisted = cursor.last_seq if cursor and epoch and cursor.epoch == epoch.decode() else 0

@@ -176,7 +176,7 @@ def test_a_permission_that_is_missing_is_named(command: str, server: Server, set
 
 
 def test_a_missing_permission_deletes_nothing(server: Server, settings: Any, ref: ObjectRef) -> None:
-    """What may not be read is not taken for what somebody else has written over."""
+    """A key that may not be read is not taken for one that another program has written over."""
     count_views(ref, 4)
     with server.client() as client:
         for rules in RULES:

@@ -39,7 +39,7 @@ META = "djinsight:meta"
 
 
 def other_site(**environment: str) -> dict[str, Any]:
-    """What came to the other site, in a process and with a database of its own."""
+    """Return what the other site receives, which runs in another process with a database of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.other_site"],
         cwd=ROOT,
