@@ -39,6 +39,11 @@ def pong(payload: bytes) -> bytes:
     return _frame(PONG, payload)
 
 
+def close() -> bytes:
+    """Return the frame that closes a socket, as a browser sends it when a page ends."""
+    return _frame(CLOSE, (1001).to_bytes(2, "big"))
+
+
 def _frame(kind: int, data: bytes) -> bytes:
     mask = secrets.token_bytes(4)
     length = len(data)

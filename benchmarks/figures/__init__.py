@@ -26,6 +26,8 @@ class Benchmark:
 
 
 BENCHMARKS = {
+    "page-load": Benchmark("page_load:daphne", "the server's time for a page load, our Daphne server class"),
+    "page-load-uvicorn": Benchmark("page_load:uvicorn", "the server's time for a page load, uvicorn"),
     "views": Benchmark("counting:daphne", "views counted a second, Daphne"),
     "views-least": Benchmark("counting:least", "views counted a second, against the least that counts at all"),
     "views-uvicorn": Benchmark("counting:uvicorn", "views counted a second, uvicorn"),
