@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
+
+_KEPT = "djinsight.handshake"  # its key in the scope
 
 
 class Handshake(HttpRequest):
@@ -16,6 +18,14 @@ class Handshake(HttpRequest):
     """
 
     method = None  # for its repr
+
+    @classmethod
+    def of(cls, scope: MutableMapping[str, Any]) -> Handshake:
+        """Return the handshake of ``scope``, which is read once: the first call keeps it in the scope."""
+        handshake = scope.get(_KEPT)
+        if handshake is None:
+            handshake = scope[_KEPT] = cls(scope)
+        return handshake
 
     # HttpRequest.__init__ prepares forms and files, and takes longer than all of this. ASGIRequest skips it, too.
     def __init__(self, scope: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ rotated. The hash of a first-party id needs no key, as its 128 bits cannot be gu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class Visitor(NamedTuple):
     issued: str = ""
 
 
-def from_scope(scope: Mapping[str, Any], day: int, view_id: str = "") -> Visitor:
+def from_scope(scope: MutableMapping[str, Any], day: int, view_id: str = "") -> Visitor:
     """Return the visitor of a WebSocket handshake.
 
     Args:
@@ -57,7 +57,7 @@ def from_scope(scope: Mapping[str, Any], day: int, view_id: str = "") -> Visitor
         day: The number of today, for the daily key of anonymous visitors.
         view_id: The id of the first view. A browser without an id gets the same one with each retry of that view.
     """
-    return from_request(Handshake(scope), day, view_id)
+    return from_request(Handshake.of(scope), day, view_id)
 
 
 def from_request(request: Any, day: int, view_id: str = "") -> Visitor:

@@ -103,6 +103,7 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             refused = Reason.BUSY
         if refused is not None:
             raise Rejected(refused, view.view_id)
+        self.socket.viewing = view.ref
         self.hub.recorder.submit(View(view, visitor), self.acknowledge)
         self.socket.in_flight += 1
         if self.issued:
@@ -142,8 +143,10 @@ class PageViewConsumer(AsyncConsumer):  # type: ignore[misc]
             outcome: True if the view is unique, False if it is not, or the reason why it was not counted.
         """
         self.socket.in_flight -= 1
+        self.socket.viewing = None
         if isinstance(outcome, Reason):
             refusals.count(outcome)
+            self.hub.answer(self.socket)
             self.socket.write(frames.rejected(view_id, outcome))
         else:
             self.socket.write(frames.counted(view_id, outcome))

@@ -22,7 +22,7 @@ from djinsight.live import broadcasts, frames
 from djinsight.live.membership import Membership
 from djinsight.live.publisher import Publisher
 from djinsight.live.sockets import Socket
-from djinsight.live.topics import Topic, pushed
+from djinsight.live.topics import SEND_AT_ONCE, Topic, pushed
 from djinsight.tracked.refs import ObjectRef
 
 logger = logging.getLogger("djinsight.live")
@@ -31,6 +31,7 @@ REREAD_EVERY = 30.0  # seconds until every page has an update that pub/sub lost
 REREAD_AT_ONCE = 500  # objects in one round trip
 BEAT_EVERY = 2.0  # seconds between two checks of which sockets need a ping
 PING_AT_ONCE = 25  # sockets in one loop iteration: about 1 ms under Daphne
+LEAVE_AFTER = 10.0  # seconds without a watched object until the hub leaves the group
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
 CLOSE_WITHIN = 5.0  # seconds to finish counting and broadcasting when the hub closes
 
@@ -49,6 +50,7 @@ class Hub:
         self._group = Membership()
         self._corrected: set[str] = set()  # objects to read again with the next beat, even if the numbers are smaller
         self._changed = asyncio.Event()  # set if the group must be joined or left, or if a socket waits for counters
+        self._empty_since = 0.0  # in seconds of the event loop's clock
         self._dirty: dict[str, Topic] = {}  # changed since the last flush
         self._parts: Iterator[None] = iter(())  # the rest of the current flush
         self._next_flush: asyncio.Handle | None = None  # the next flush, or the next part of the current one
@@ -71,7 +73,9 @@ class Hub:
     def subscribe(self, socket: Socket, refs: Iterable[ObjectRef]) -> None:
         """Subscribe ``socket`` to ``refs``, and send it their current counters.
 
-        Counters that the hub already has are sent at once. The others are sent when they have been read from Redis.
+        Counters that the hub already has are sent at once. The others are sent when they have been read from Redis. A
+        page usually watches the object that it has just sent a view of: counting that view brings the counters, so
+        they are not read.
         """
         known: dict[ObjectRef, str] = {}
         for ref in refs:
@@ -84,7 +88,8 @@ class Hub:
                 known[ref] = topic.counter
             else:
                 topic.waiting.add(socket)
-                self._changed.set()
+                if not (socket.in_flight and ref == socket.viewing and self._group.joined):
+                    self._changed.set()
         if known:
             socket.push(known, frames.counters(known.values()))
 
@@ -101,7 +106,12 @@ class Hub:
                 del self.topics[ref]
                 self._dirty.pop(ref, None)
                 if not self.topics:
-                    self._changed.set()
+                    self._empty_since = asyncio.get_running_loop().time()
+
+    def answer(self, socket: Socket) -> None:
+        """Read the counters that ``socket`` waits for from Redis, because counting its view did not bring them."""
+        if any(socket in topic.waiting for ref in socket.refs if (topic := self.topics.get(ref))):
+            self._changed.set()
 
     async def settle(self) -> None:
         """Wait until all counted views are loaded and broadcast, at most ``CLOSE_WITHIN`` seconds.
@@ -158,7 +168,7 @@ class Hub:
         self._changed.clear()
         try:
             try:
-                while self._group.joined is not bool(self.topics) or self._group.is_elsewhere():
+                while self._group.joined is not self._needs_group() or self._group.is_elsewhere():
                     await self._join_or_leave()
             except (redis.RedisError, OSError):
                 await self._answer_all()
@@ -167,6 +177,13 @@ class Hub:
         except BaseException:
             self._changed.set()
             raise
+
+    def _needs_group(self) -> bool:
+        """Return whether an object is watched, or was a short time ago, as on a site with few visitors."""
+        if self.topics:
+            return True
+        since = asyncio.get_running_loop().time() - self._empty_since
+        return self._group.joined and since < LEAVE_AFTER
 
     async def _join_or_leave(self) -> None:
         if self._group.is_elsewhere():
@@ -253,8 +270,10 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_EVERY)
-        if self._group.is_elsewhere():
+        if self._group.is_elsewhere() or self._group.joined is not self._needs_group():
             self._changed.set()
+        elif any(topic.waiting for topic in self.topics.values()):
+            self._changed.set()  # the counters of a view did not come, as Redis did not have them
         if self._corrected:
             # Read again, because a broadcast from before the correction may have arrived after it.
             corrected, self._corrected = self._corrected, set()
@@ -274,7 +293,20 @@ class Hub:
             topic = self.topics.get(snapshot.ref)
             if topic is not None:
                 self._update(topic, snapshot)
+                if topic.waiting and self._group.joined:
+                    self._send(topic)
         self.publisher.publish(snapshots)
+
+    def _send(self, topic: Topic) -> None:
+        """Send the sockets that wait for ``topic`` its counters, unless they are too many for one loop iteration."""
+        if len(topic.waiting) > SEND_AT_ONCE:
+            self._changed.set()
+            return
+        if topic.waiting == topic.sockets:
+            self._dirty.pop(topic.ref, None)  # this answer brings it to every subscriber
+        for socket in topic.waiting:
+            socket.push({topic.ref: topic.counter}, frames.counters([topic.counter]))
+        topic.waiting.clear()
 
     def _update(self, topic: Topic, snapshot: Snapshot) -> None:
         if self.topics.get(topic.ref) is not topic:

@@ -25,7 +25,7 @@ class OriginValidator:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Pass a permitted handshake on to the application, and refuse another one."""
-        if permitted(Handshake(scope)):
+        if permitted(Handshake.of(scope)):
             await self.application(scope, receive, send)
             return
         refusals.count(Reason.ORIGIN)

@@ -60,11 +60,13 @@ class Socket:
         "errors",
         "in_flight",
         "refs",
+        "viewing",
     )
 
     def __init__(self, send: Send, owner: asyncio.Task[Any] | None, now: float) -> None:
         self.refs: set[ObjectRef] = set()
         self.in_flight = 0
+        self.viewing: ObjectRef | None = None  # the object of the newest view, if one is in flight
         self.errors = 0
         self.closed = False
         self.ends_at = inf  # when the first of its watch tokens expires, in seconds of the event loop's clock

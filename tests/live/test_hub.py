@@ -35,8 +35,14 @@ async def view_elsewhere(*refs: ObjectRef) -> None:
 
 
 async def test_many_sockets_and_objects_share_one_subscription(
-    open_socket: Open, view_token: str, watch_token: str, redis_client: redis.Redis
+    open_socket: Open,
+    view_token: str,
+    watch_token: str,
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(hub, "LEAVE_AFTER", 0.0)
+    monkeypatch.setattr(hub, "BEAT_EVERY", 0.05)
     pages = [await open_socket() for _ in range(20)]
     for n, page in enumerate(pages):
         await page.subscribe(watch_token, tokens.mint("watch", ObjectRef("blog", "article", str(10_000_000 + n))))
@@ -52,6 +58,85 @@ async def test_many_sockets_and_objects_share_one_subscription(
     assert groups(redis_client) == {group}
     await pages[-1].close()
     await until(lambda: groups(redis_client) == set())
+
+
+async def test_the_hub_stays_in_the_group_between_two_pages(
+    open_socket: Open, watch_token: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site with few visitors subscribes once, and not with each of them."""
+    monkeypatch.setattr(hub, "BEAT_EVERY", 0.01)
+    local, beat, beats = hub.get(), hub.Hub._beat, []
+
+    async def counted(self: hub.Hub) -> None:
+        await beat(self)
+        beats.append(None)
+
+    monkeypatch.setattr(hub.Hub, "_beat", counted)
+    for n in range(3):
+        if n == 1:
+            redis_client.config_resetstat()  # the first page has subscribed
+        page = await open_socket()
+        await page.subscribe(watch_token)
+        await page.close()
+        await until(lambda: not local.topics)
+        seen = len(beats)
+        await until(lambda seen=seen: len(beats) > seen + 2)
+    commands = redis_client.info("commandstats")
+    assert not {"cmdstat_subscribe", "cmdstat_unsubscribe"} & set(commands)
+
+
+async def view_and_watch(page: Page, view_token: str, watch_token: str) -> dict[str, Any]:
+    """Send a view and a subscription, as a page does when its socket is open; return the answers by type."""
+    await page.send({"type": "view", "id": view_id(), "token": view_token})
+    await page.send({"type": "subscribe", "tokens": [watch_token]})
+    answers: dict[str, Any] = {}
+    while not {"counters"} < set(answers):
+        answer = await page.receive()
+        answers[answer["type"]] = answer
+    return answers
+
+
+async def test_counting_a_view_brings_the_numbers_that_its_page_watches(
+    open_socket: Open, ref: ObjectRef, view_token: str, watch_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page load costs one script call: its subscription is answered with the counters of its own view."""
+    await view_elsewhere(ref)
+    other = await open_socket()
+    await other.subscribe(tokens.mint("watch", ObjectRef("blog", "article", "10000000")))
+    read, asked = live_numbers.aread, []
+
+    async def aread(refs: Any) -> Any:
+        asked.append(refs)
+        return await read(refs)
+
+    monkeypatch.setattr(live_numbers, "aread", aread)
+    page = await open_socket()
+    answers = await view_and_watch(page, view_token, watch_token)
+    assert answers["counters"]["counters"][0]["total_views"] == 2
+    assert not asked
+
+
+async def test_numbers_come_if_the_view_of_the_page_is_refused(
+    open_socket: Open, ref: ObjectRef, view_token: str, watch_token: str, settings: Any
+) -> None:
+    await view_elsewhere(ref)
+    other = await open_socket()
+    await other.subscribe(tokens.mint("watch", ObjectRef("blog", "article", "10000000")))
+    settings.DJINSIGHT_RATE_VISITOR = 0.001  # below one view in the burst, so that each view is refused
+    page = await open_socket()
+    answers = await view_and_watch(page, view_token, watch_token)
+    assert answers["rejected"]["reason"] == "rate"
+    assert answers["counters"]["counters"][0]["total_views"] == 1
+
+
+async def test_numbers_come_if_redis_does_not_have_the_counters_of_the_view(
+    open_socket: Open, view_token: str, watch_token: str
+) -> None:
+    other = await open_socket()
+    await other.subscribe(tokens.mint("watch", ObjectRef("blog", "article", "10000000")))
+    page = await open_socket()
+    answers = await view_and_watch(page, view_token, watch_token)
+    assert answers["counters"]["counters"][0]["total_views"] == 1
 
 
 async def test_nothing_is_left_of_sockets_that_are_gone(
@@ -298,12 +383,16 @@ async def test_a_page_that_opens_while_the_group_is_left(
     open_socket: Open, watch_token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hub joins the group again before it reads, or it would miss what other processes count in between."""
+    monkeypatch.setattr(hub, "LEAVE_AFTER", 0.0)
+    monkeypatch.setattr(hub, "BEAT_EVERY", 0.05)
     first, local, done = await open_socket(), hub.get(), []
+    leaving = asyncio.Event()
     await first.subscribe(watch_token)
     layer: Any = get_channel_layer()
     leave, join, read, left = layer.group_discard, layer.group_add, live_numbers.aread, asyncio.Event()
 
     async def group_discard(*args: Any) -> None:
+        leaving.set()
         await leave(*args)
         await left.wait()
 
@@ -319,6 +408,7 @@ async def test_a_page_that_opens_while_the_group_is_left(
     monkeypatch.setattr(layer, "group_add", group_add)
     monkeypatch.setattr(live_numbers, "aread", aread)
     await first.close()
+    await asyncio.wait_for(leaving.wait(), WITHIN)
     second = await open_socket()
     await second.send({"type": "subscribe", "tokens": [watch_token]})
     await until(lambda: bool(local.topics))
