@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import redis
 
-from djinsight.conf import conf
 from djinsight.counting import live_numbers, sites, states
 from djinsight.counting.connections import PerLoop
 from djinsight.counting.recorder import Recorder
@@ -20,6 +19,7 @@ from djinsight.counting.snapshot import Snapshot
 from djinsight.exceptions import CountingUnavailable, ForeignDataSet
 from djinsight.live import broadcasts, frames
 from djinsight.live.membership import Membership
+from djinsight.live.outflow import Outflow
 from djinsight.live.publisher import Publisher
 from djinsight.live.sockets import Socket
 from djinsight.live.topics import SEND_AT_ONCE, Topic, pushed
@@ -51,10 +51,7 @@ class Hub:
         self._corrected: set[str] = set()  # objects to read again with the next beat, even if the numbers are smaller
         self._changed = asyncio.Event()  # set if the group must be joined or left, or if a socket waits for counters
         self._empty_since = 0.0  # in seconds of the event loop's clock
-        self._dirty: dict[str, Topic] = {}  # changed since the last flush
-        self._parts: Iterator[None] = iter(())  # the rest of the current flush
-        self._next_flush: asyncio.Handle | None = None  # the next flush, or the next part of the current one
-        self._flushed_at = 0.0
+        self._outflow = Outflow()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -104,7 +101,7 @@ class Hub:
             topic.waiting.discard(socket)
             if not topic.sockets:
                 del self.topics[ref]
-                self._dirty.pop(ref, None)
+                self._outflow.remove(topic)
                 if not self.topics:
                     self._empty_since = asyncio.get_running_loop().time()
 
@@ -129,8 +126,7 @@ class Hub:
     async def aclose(self) -> None:
         """Finish counting and broadcasting, then stop the hub's tasks."""
         await self.settle()
-        if self._next_flush is not None:
-            self._next_flush.cancel()
+        self._outflow.close()
         self._closing = True
         for task in self._tasks:
             task.cancel()
@@ -216,7 +212,7 @@ class Hub:
             for socket in topic.waiting:
                 answers.setdefault(socket, []).append(topic)
             if topic.waiting == topic.sockets:
-                self._dirty.pop(topic.ref, None)  # this answer brings it to every subscriber
+                self._outflow.remove(topic)  # this answer brings it to every subscriber
             topic.waiting.clear()
         for _ in pushed(answers):
             await asyncio.sleep(0)
@@ -303,7 +299,7 @@ class Hub:
             self._changed.set()
             return
         if topic.waiting == topic.sockets:
-            self._dirty.pop(topic.ref, None)  # this answer brings it to every subscriber
+            self._outflow.remove(topic)  # this answer brings it to every subscriber
         for socket in topic.waiting:
             socket.push({topic.ref: topic.counter}, frames.counters([topic.counter]))
         topic.waiting.clear()
@@ -311,36 +307,8 @@ class Hub:
     def _update(self, topic: Topic, snapshot: Snapshot) -> None:
         if self.topics.get(topic.ref) is not topic:
             return  # its sockets are gone; sockets that came since have a topic of their own
-        if not topic.update(snapshot):
-            return
-        self._dirty[topic.ref] = topic
-        if self._next_flush is None:
-            self._flush_later()
-
-    def _flush_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._next_flush = loop.call_at(max(loop.time(), self._flushed_at + conf.push_interval), self._flush)
-
-    def _flush(self) -> None:
-        """Send every socket its changed counters in one frame."""
-        self._flushed_at = asyncio.get_running_loop().time()
-        dirty, self._dirty = self._dirty, {}
-        changed: dict[Socket, list[Topic]] = {}
-        for topic in dirty.values():
-            for socket in topic.sockets:
-                if socket not in topic.waiting:
-                    changed.setdefault(socket, []).append(topic)
-        self._parts = pushed(changed)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """Send the next part of a flush; after the last part, schedule a flush if counters changed meanwhile."""
-        self._next_flush = None
-        for _ in self._parts:
-            self._next_flush = asyncio.get_running_loop().call_soon(self._go_on)
-            return
-        if self._dirty:
-            self._flush_later()
+        if topic.update(snapshot):
+            self._outflow.add(topic)
 
 
 _hubs: PerLoop[Hub] = PerLoop(Hub, Hub.aclose)
