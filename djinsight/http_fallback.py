@@ -44,8 +44,8 @@ _ANSWERS: dict[Any, Decide] = {
 class HTTPFallback:
     """Answers the POST requests of the HTTP fallback, and passes everything else on to ``application``.
 
-    An answer is that of the views in ``djinsight.urls``, in a fraction of the time. No middleware of the site runs for
-    it. A request is passed on if Django would not call those very views for its path.
+    The answers are those of the views in ``djinsight.urls``, but no middleware of the site runs for them. A request is
+    passed on if Django would not call those very views for its path.
     """
 
     def __init__(self, application: Application) -> None:

@@ -77,7 +77,7 @@ async def to_view(request: HttpRequest, read: Read) -> Answer:
     except Rejected as error:
         return refusing(error)
     try:
-        unique = await hub.get().recorder.record(View(view, visitor._replace(issued="")))
+        unique = await hub.get().recorder.record(View(view, visitor._replace(issued="") if visitor.issued else visitor))
     except Rejected as error:
         return refusing(error)._replace(issued=visitor.issued)
     return Answer(200, frames.counted(view.view_id, unique), visitor.issued)
