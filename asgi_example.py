@@ -26,7 +26,7 @@ if settings.DEBUG:
 
 application = ProtocolTypeRouter(
     {
-        # It answers the fallback before your middleware runs. Without it Django answers.
+        # This answers the fallback before your middleware runs, and passes everything else on.
         "http": HTTPFallback(http),
         # Browsers let pages of any site open a socket here: only this site's own are let in.
         "websocket": OriginValidator(URLRouter(websocket_urlpatterns)),

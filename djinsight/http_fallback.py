@@ -55,7 +55,7 @@ class HTTPFallback:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of the HTTP fallback, and pass everything else on."""
-        # Django answers other methods, as some of the site's middleware does, like that for CORS.
+        # Other methods go to Django, so that middleware of the site may answer them, as for CORS.
         if scope["type"] == "http" and scope["method"] == "POST":
             decide = self._decision(scope)
             if decide is not None:
@@ -71,7 +71,7 @@ class HTTPFallback:
             if resolver is not self._resolver:
                 found = {path: _ANSWERS[view] for path, view in fallback.views().items() if view in _ANSWERS}
                 self._resolver, self._decides = resolver, found
-        except Exception:  # the modules of the site's URLs may raise anything; Django reports it
+        except Exception:  # the modules of the site's URLs may raise anything, which Django's handler then reports
             return None
         return self._decides.get(scope["path"].removeprefix(get_script_prefix(scope)))
 
@@ -91,14 +91,22 @@ async def _respond(decide: Decide, head: Head, receive: Receive, send: Send) -> 
         states.failing(logger, "the HTTP fallback, by a fault", text, level=logging.ERROR, exc_info=True)
         answer = answers.refusing(Rejected(Reason.UNAVAILABLE))
         headers = _headers(answer, head)
+    body = answer.frame.encode()
+    headers.append((b"content-length", b"%d" % len(body)))  # else servers send the body in chunks
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.frame.encode()})
+        await send({"type": "http.response.body", "body": body})
     except OSError:
-        pass  # the client hung up; ASGI servers may say so
+        pass  # the client is gone, which ASGI servers may report so
 
 
 async def _read(receive: Receive, size: int) -> bytes:
+    """Return the body, or as much of it as has at least ``size`` bytes.
+
+    Raises:
+        Rejected: It has not arrived in ``BODY_WITHIN``.
+        _ClientGone: The client hung up.
+    """
     try:
         async with asyncio.timeout(BODY_WITHIN):
             message = await receive()
@@ -116,11 +124,10 @@ async def _read(receive: Receive, size: int) -> bytes:
 
 
 def _headers(answer: Answer, head: Head) -> list[tuple[bytes, bytes]]:
-    """Return the headers that Django's views send, and the length, without which a server sends chunks."""
+    """Return the headers that Django's views send."""
     now = int(time.time())
     headers = [
         (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(answer.frame)),
         (b"expires", _date(now)),
         (b"cache-control", b"max-age=0, no-cache, no-store, must-revalidate, private"),
     ]
