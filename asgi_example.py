@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
 # imported below needs them.
 http = get_asgi_application()
 
-from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E402
+from djinsight.routing import HTTPFallback, OriginValidator, websocket_urlpatterns  # noqa: E402
 
 # The development server serves static files by itself, Daphne does not. In production your web server does.
 if settings.DEBUG:
@@ -26,7 +26,8 @@ if settings.DEBUG:
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        # This answers the fallback before your middleware runs, and passes everything else on.
+        "http": HTTPFallback(http),
         # Browsers let pages of any site open a socket here: only this site's own are let in.
         "websocket": OriginValidator(URLRouter(websocket_urlpatterns)),
     }

@@ -9,10 +9,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 http = ASGIStaticFilesHandler(get_asgi_application())
 
-from djinsight.routing import OriginValidator, websocket_urlpatterns  # noqa: E402
+from djinsight.routing import HTTPFallback, OriginValidator, websocket_urlpatterns  # noqa: E402
 
+before_django = HTTPFallback(http)
 sockets = URLRouter(websocket_urlpatterns)
-application = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(sockets)})
+application = ProtocolTypeRouter({"http": before_django, "websocket": OriginValidator(sockets)})
 
 
 async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -21,10 +22,11 @@ async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
 
-without_sockets = ProtocolTypeRouter({"http": http, "websocket": refuse})
+without_sockets = ProtocolTypeRouter({"http": before_django, "websocket": refuse})
+without_sockets_by_django = ProtocolTypeRouter({"http": http, "websocket": refuse})
 
 # A site whose developer forgot the route of the socket.
-without_route = ProtocolTypeRouter({"http": http, "websocket": OriginValidator(URLRouter([]))})
+without_route = ProtocolTypeRouter({"http": before_django, "websocket": OriginValidator(URLRouter([]))})
 
 
 async def nothing(scope: dict[str, Any], receive: Any, send: Any) -> None:

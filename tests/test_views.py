@@ -1,4 +1,4 @@
-"""Views: the HTTP fallback takes beacons and gives counters, under WSGI and ASGI."""
+"""Views: the HTTP fallback takes beacons and gives counters, under WSGI, under ASGI and before Django."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from djinsight.counting import connections, entries
 from djinsight.counting.entries import Detail
 from djinsight.counting.snapshot import Snapshot
 from djinsight.live import hub
+from djinsight.live.answers import MAX_BODY
 from djinsight.tracked.refs import ObjectRef
-from djinsight.views import MAX_BODY
+from tests.support.asgi_client import FallbackClient
 from tests.support.loop_iterations import settled
 from tests.support.sockets import BROWSER, WITHIN, view_id
 
@@ -36,9 +37,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Site:
-    """The fallback as a page uses it, through WSGI or ASGI."""
+    """The fallback as a page uses it, through WSGI, through ASGI, or through ``HTTPFallback`` before Django."""
 
-    def __init__(self, client: Client | AsyncClient) -> None:
+    def __init__(self, client: Client | AsyncClient | FallbackClient) -> None:
         self.client = client
 
     async def ask(self, url: str, body: Any, **options: Any) -> tuple[int, dict[str, Any]]:
@@ -47,10 +48,10 @@ class Site:
         options = {"content_type": "application/json", **options}
         options["headers"] = {"user-agent": BROWSER, "origin": "http://testserver"} | options.get("headers", {})
         answer: HttpResponse
-        if isinstance(self.client, AsyncClient):
-            answer = await self.client.post(url, data, **options)
-        else:
+        if isinstance(self.client, Client):
             answer = await sync_to_async(self.client.post)(url, data, **options)
+        else:
+            answer = await self.client.post(url, data, **options)
         assert answer["Content-Type"] == "application/json"
         assert "no-store" in answer["Cache-Control"]
         return answer.status_code, json.loads(answer.content)
@@ -64,7 +65,7 @@ class Site:
         return {counter["ref"]: counter for counter in frame["counters"]}
 
 
-@pytest.fixture(params=[Client, AsyncClient], ids=["WSGI", "ASGI"])
+@pytest.fixture(params=[Client, AsyncClient, FallbackClient], ids=["WSGI", "ASGI", "before Django"])
 async def site(request: pytest.FixtureRequest, settings: Any) -> AsyncIterator[Site]:
     settings.MIDDLEWARE = ["django.middleware.csrf.CsrfViewMiddleware", *settings.MIDDLEWARE]
     yield Site(request.param(enforce_csrf_checks=True))
@@ -125,7 +126,7 @@ async def test_the_answer_gives_the_id(secure: bool, site: Site, view_token: str
     assert await site.ask(VIEW, frame, secure=secure, headers=origin) == counted(1)
     given = site.client.cookies["djinsight_visitor"]
     assert ids.read(given.value)
-    assert (given["path"], given["samesite"], given["max-age"]) == ("/", "Lax", 31_536_000)
+    assert (given["path"], given["samesite"], int(given["max-age"])) == ("/", "Lax", 31_536_000)
     assert (bool(given["secure"]), bool(given["httponly"]), given["domain"]) == (secure, False, "")
     site.client.cookies["other"] = "cookie"
     again = await site.ask(VIEW, {**frame, "id": view_id(2)}, secure=secure, headers=origin)

@@ -1,4 +1,4 @@
-"""Handshakes: read the handshake of a WebSocket as a Django request."""
+"""Handshakes: read the handshake of a WebSocket, or the head of an HTTP request, as a Django request."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from django.http import HttpRequest
 _KEPT = "djinsight.handshake"  # its key in the scope
 
 
-class Handshake(HttpRequest):
-    """The request of a WebSocket handshake (an ASGI scope).
+class Head(HttpRequest):
+    """The head of an HTTP request (an ASGI scope).
 
     It has ``META``, so its host and scheme follow the site's proxy settings. It has no body and no method.
     """
 
+    tls = "https"  # the scheme of a connection with TLS
     method = None  # for its repr
 
     @classmethod
@@ -29,8 +30,8 @@ class Handshake(HttpRequest):
 
     # HttpRequest.__init__ prepares forms and files, and takes longer than all of this. ASGIRequest skips it, too.
     def __init__(self, scope: Mapping[str, Any]) -> None:
-        # Daphne sets no scheme for a WebSocket; ASGI's default is ws, the one without TLS.
-        self._own_scheme = "https" if scope.get("scheme", "ws") == "wss" else "http"
+        # A server may leave the scheme out. ASGI's defaults are those without TLS.
+        self._own_scheme = "https" if scope.get("scheme") == self.tls else "http"
         self.META = _meta(scope.get("headers", ()))
         host, port = scope.get("server") or ("unknown", 0)
         client = scope.get("client")
@@ -39,6 +40,12 @@ class Handshake(HttpRequest):
 
     def _get_scheme(self) -> str:
         return self._own_scheme
+
+
+class Handshake(Head):
+    """The request of a WebSocket handshake (an ASGI scope)."""
+
+    tls = "wss"  # Daphne sets no scheme for a WebSocket
 
 
 def _meta(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
@@ -58,8 +65,11 @@ def _meta(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
     return meta
 
 
-# Browsers send the same dozen headers with each handshake.
+# Browsers send the same dozen headers with each handshake and request.
 @lru_cache(maxsize=256)
 def _name(header: bytes) -> str:
+    if b"_" in header:
+        return ""
     # bytes.upper(), as str.upper() turns ß into SS, so that a client could forge a header that a proxy sets.
-    return "" if b"_" in header else "HTTP_" + header.upper().replace(b"-", b"_").decode("latin-1")
+    name = header.upper().replace(b"-", b"_").decode("latin-1")
+    return name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"

@@ -1,4 +1,4 @@
-"""Handshakes: they become the request that Django would make, and no header passes for another."""
+"""Handshakes and heads of requests become the request that Django would make, and no header passes for another."""
 
 from __future__ import annotations
 
@@ -7,24 +7,49 @@ from typing import Any
 import pytest
 from django.core.handlers.asgi import ASGIRequest
 
-from djinsight.beacons.handshakes import Handshake
+from djinsight.beacons.handshakes import Handshake, Head
 
 
 def handshake(*headers: tuple[bytes, bytes], **scope: Any) -> Handshake:
     return Handshake({"type": "websocket", "headers": headers, **scope})
 
 
-def test_the_same_as_of_a_request() -> None:
+@pytest.mark.parametrize("kind", [Head, Handshake])
+def test_the_same_as_of_a_request(kind: type[Head]) -> None:
     scope = {
-        "headers": [(b"host", b"testserver:8000"), (b"cookie", b"a=b"), (b"user-agent", b"\xe9"), (b"DNT", b"1")],
+        "headers": [
+            (b"host", b"testserver:8000"),
+            (b"cookie", b"a=b"),
+            (b"user-agent", b"\xe9"),
+            (b"DNT", b"1"),
+            (b"content-length", b"5"),
+            (b"content-type", b"text/plain"),
+        ],
         "server": ("192.0.2.1", 8000),
         "client": ("198.51.100.9", 50_000),
     }
-    ours = Handshake(scope)
+    ours = kind(scope)
     request = ASGIRequest({**scope, "type": "http", "method": "GET", "path": "/"}, None)
     for name, value in ours.META.items():
         assert request.META[name] == value
     assert (ours.scheme, ours.get_host(), ours.get_port()) == ("http", request.get_host(), request.get_port())
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme", "secure"),
+    [
+        (Head, {"scheme": "https"}, True),
+        (Head, {"scheme": "http"}, False),
+        (Head, {"scheme": "wss"}, False),
+        (Head, {}, False),
+        (Handshake, {"scheme": "wss"}, True),
+        (Handshake, {"scheme": "ws"}, False),
+        (Handshake, {"scheme": "https"}, False),
+        (Handshake, {}, False),
+    ],
+)
+def test_tls(kind: type[Head], scheme: dict[str, str], secure: bool) -> None:
+    assert kind({"headers": [], **scheme}).is_secure() is secure
 
 
 def test_nothing_at_all() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.core import checks
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, RequestFactory
 
 from djinsight.beacons.handshakes import Handshake
 from djinsight.beacons.origins import permitted
 from tests.asgi import application
+from tests.support.asgi_client import FallbackClient
 from tests.support.sockets import BROWSER, WITHIN, view_id
 
 FOREIGN: dict[str, dict[str, str]] = {
@@ -168,15 +170,19 @@ async def opens(headers: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("path", ["record-view", "page-stats"])
-def test_nothing_comes_of_a_foreign_request(
-    path: str, headers: dict[str, str], view_token: str, watch_token: str, redis_client: redis.Redis
+@pytest.mark.parametrize("client", [AsyncClient, FallbackClient], ids=["Django", "before Django"])
+async def test_nothing_comes_of_a_foreign_request(
+    client: Any, path: str, headers: dict[str, str], view_token: str, watch_token: str, redis_client: redis.Redis
 ) -> None:
     frame = {"type": "view", "id": view_id(), "token": view_token, "tokens": [watch_token]}
-    answer = Client(headers={"user-agent": BROWSER, **headers}).post(
-        f"/djinsight/{path}/", json.dumps(frame), content_type="application/json"
+    answer = await client().post(
+        f"/djinsight/{path}/",
+        json.dumps(frame),
+        content_type="application/json",
+        headers={"user-agent": BROWSER, **headers},
     )
-    assert (answer.status_code, answer.json()) == (403, {"type": "error", "reason": "origin"})
-    assert redis_client.keys("djinsight:*counter:*") == []
+    assert (answer.status_code, json.loads(answer.content)) == (403, {"type": "error", "reason": "origin"})
+    assert await sync_to_async(redis_client.keys)("djinsight:*counter:*") == []
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)

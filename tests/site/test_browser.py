@@ -98,10 +98,11 @@ async def test_a_view_is_counted_once_across_a_lost_answer(
         assert count() == (1, 1)
 
 
+@pytest.mark.parametrize("application", ["without_sockets", "without_sockets_by_django"])
 async def test_without_sockets_the_view_counts_and_the_number_moves(
-    daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
+    application: str, daphne: Daphne, visitor: BrowserContext, article: Article, count: Count
 ) -> None:
-    url = f"http://{daphne('without_sockets')}/articles/{article.pk}/"
+    url = f"http://{daphne(application)}/articles/{article.pk}/"
     first, second = await visitor.new_page(), await visitor.new_page()
     await first.goto(f"{url}?refresh=1")
     await expect(first.locator("html")).to_have_attribute("data-djinsight-state", "polling")

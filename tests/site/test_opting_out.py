@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.sessions.models import Session
-from django.test import Client
+from django.test import AsyncClient, Client
 from playwright.async_api import BrowserContext, expect
 
 from tests.blog.models import Article
+from tests.support.asgi_client import FallbackClient
 from tests.support.open_pages import TOTAL
 from tests.support.sockets import BROWSER, Page, view_id
 
@@ -47,13 +48,16 @@ async def test_over_a_socket(
 
 @pytest.mark.parametrize("respected", [True, False])
 @pytest.mark.parametrize(("headers", "asks"), ASKS.values(), ids=ASKS)
-def test_over_http(headers: dict[str, str], asks: bool, respected: bool, view_token: str, settings: Any) -> None:
+@pytest.mark.parametrize("client", [AsyncClient, FallbackClient], ids=["Django", "before Django"])
+async def test_over_http(
+    client: Any, headers: dict[str, str], asks: bool, respected: bool, view_token: str, settings: Any
+) -> None:
     settings.DJINSIGHT_RESPECT_DNT = respected
-    client = Client(headers={"user-agent": BROWSER, "origin": "http://testserver", **headers})
+    sent = {"user-agent": BROWSER, "origin": "http://testserver", **headers}
     frame = json.dumps({"type": "view", "id": view_id(), "token": view_token})
-    answer = client.post("/djinsight/record-view/", frame, content_type="application/json")
+    answer = await client().post("/djinsight/record-view/", frame, content_type="application/json", headers=sent)
     assert answer.status_code == (403 if asks and respected else 200)
-    assert answer.json().get("reason") == ("dnt" if asks and respected else None)
+    assert json.loads(answer.content).get("reason") == ("dnt" if asks and respected else None)
     assert ("djinsight_visitor" in answer.cookies) is not (asks and respected)
 
 

@@ -28,6 +28,7 @@ NAMES = [
     ("djinsight.models", "RefusalCount"),
     ("djinsight.routing", "websocket_urlpatterns"),
     ("djinsight.routing", "OriginValidator"),
+    ("djinsight.routing", "HTTPFallback"),
     ("djinsight.urls", "urlpatterns"),
     ("djinsight.daphne", "Server"),
     ("djinsight.schedule", "beat_schedule"),

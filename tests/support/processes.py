@@ -109,6 +109,18 @@ def daphne(
     return process, f"127.0.0.1:{port}"
 
 
+def uvicorn(application: str = "application", *options: str, **settings: Any) -> tuple[Process, str]:
+    """Start uvicorn on a free port, with ``settings`` of its own, and return it with its ``host:port``."""
+    own = {"TEST_SETTINGS": json.dumps(settings)}
+    process = Process("-m", "uvicorn", "--port", "0", "--lifespan", "off", *options, f"tests.asgi:{application}", **own)
+    try:
+        host = process.wait_for(r"running on http://(127\.0\.0\.1:\d+)")[1]
+    except AssertionError:
+        process.stop()
+        raise
+    return process, host
+
+
 def celery_worker() -> Process:
     """Start a Celery worker and return it when it takes tasks."""
     process = Process("-m", "celery", "-A", "tests.celery", "worker", "--pool", "solo", "--loglevel", "INFO")
