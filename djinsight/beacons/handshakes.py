@@ -20,14 +20,6 @@ class Head(HttpRequest):
     tls = "https"  # the scheme of a connection with TLS
     method = None  # for its repr
 
-    @classmethod
-    def of(cls, scope: MutableMapping[str, Any]) -> Handshake:
-        """Return the handshake of ``scope``, which is read once: the first call keeps it in the scope."""
-        handshake = scope.get(_KEPT)
-        if handshake is None:
-            handshake = scope[_KEPT] = cls(scope)
-        return handshake
-
     # HttpRequest.__init__ prepares forms and files, and takes longer than all of this. ASGIRequest skips it, too.
     def __init__(self, scope: Mapping[str, Any]) -> None:
         # A server may leave the scheme out. ASGI's defaults are those without TLS.
@@ -46,6 +38,14 @@ class Handshake(Head):
     """The request of a WebSocket handshake (an ASGI scope)."""
 
     tls = "wss"  # Daphne sets no scheme for a WebSocket
+
+    @classmethod
+    def of(cls, scope: MutableMapping[str, Any]) -> Handshake:
+        """Return the handshake of ``scope``, which is read once: the first call keeps it in the scope."""
+        handshake: Handshake | None = scope.get(_KEPT)
+        if handshake is None:
+            handshake = scope[_KEPT] = cls(scope)
+        return handshake
 
 
 def _meta(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
