@@ -1,4 +1,7 @@
-"""Supervisor: ``python -m demo`` starts Redis, the site, a worker and a beat, and ends them together."""
+"""Supervisor: ``python -m demo`` starts Redis, the site, and a worker with a beat, and ends them together.
+
+It imports neither Django nor a client of Redis or of WebSockets, which would take three times its memory.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
-
+from demo import handshake
 from demo import options as command_line
 from demo.options import MAX_PORT, Options
 from demo.processes import Process
@@ -70,20 +71,15 @@ def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
 
     environment = _environment(options, redis)
 
-    def start(name: str, *arguments: str) -> Process:
-        process = Process(name, *arguments, log=options.data / f"{name}.log", environment=environment)
+    def start(name: str, *arguments: str, **own: str) -> Process:
+        process = Process(name, *arguments, log=options.data / f"{name}.log", environment={**environment, **own})
         stack.callback(process.stop)
         return process
 
     _finish(start("prepare", "-m", "demo.prepare"), stop)
     if options.history:
         _finish(start("past", "-m", "demo.past", str(options.history)), stop)
-    celery = ("-m", "celery", "-A", "demo.celery")
-    children = [
-        start("worker", *celery, "worker", "--pool", "solo", "--loglevel", "WARNING", "--without-mingle"),
-        start("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),
-        start(options.server, *_server(options)),
-    ]
+    children = [start("worker", "-m", "demo.worker", DEMO_WORKER="1"), start(options.server, *_server(options))]
     _wait_for_socket(options, children, stop)
     print(f"Admin: {options.url}admin/ as {USERNAME}, password {PASSWORD}", flush=True)
     if options.cms:
@@ -200,12 +196,9 @@ def _wait_for_socket(options: Options, children: list[Process], stop: threading.
         CannotRun: If no socket opens in time, or a child has ended by itself.
     """
     for _ in range(round(READY_WITHIN / LOOK_EVERY)):
-        try:
-            origin = options.url.rstrip("/")
-            with connect(f"ws://{options.address}/ws/djinsight/", origin=origin, proxy=None, open_timeout=5):
-                return
-        except (OSError, WebSocketException):
-            _look(children, stop)
+        if handshake.opens(options.address, "/ws/djinsight/", options.url.rstrip("/")):
+            return
+        _look(children, stop)
     raise CannotRun(f"The site does not answer at {options.url}; see {children[-1].log}.")
 
 
