@@ -1,7 +1,7 @@
 """Worker: ``python -m demo.worker`` runs the tasks, with beat in a thread.
 
-``celery worker --beat`` forks a process for beat, which comes to need memory of its own, and Celery's command line loads
-a shell that nothing uses here. A thread shares the memory of the worker, and ends with it.
+``celery worker --beat`` forks a process for beat, which comes to need memory of its own, and Celery's command line
+loads a shell that nothing uses here. A thread shares the memory of the worker, and ends with it.
 """
 
 from __future__ import annotations
