@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,31 +28,38 @@ KINDS = {
     "demo.worker": "worker and beat",
     "djinsight.daphne": "server",
 }
+ByKind = dict[str, float]  # a number for each kind of process
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def stack(run: Run) -> list[Figure]:
     """Measure the idle demo, and the demo with views."""
     calm, held, loaded = run.size(10, 0), run.size(30, 1), run.size(20, 1)
-    port, memory, idle, view = processes.free_port(), [], 0.0, 0.0
+    port = processes.free_port()
+    memory: list[ByKind] = []
+    idle, view = ByKind(), ByKind()
     for _ in range(run.rounds):
         with _demo(run, port) as pid:
             time.sleep(calm)
-            memory.append(_memory(pid))
+            memory.append(_by_kind(pid, _pss))
             if len(memory) == run.rounds:
                 idle = _idle(pid, held)
                 view = _view(port, pid, loaded, idle)
-    by_kind = {f"{kind} MiB": [each[kind] for each in memory] for kind in memory[0]}
     whole = medians.middle([sum(each.values()) for each in memory])
     name = "the demo's whole stack"
     return [
         Figure(
-            f"memory of {name}, idle", "", whole, "MiB", most=MOST, samples=by_kind,
-            note=f"PSS, {calm} s after it is ready; Redis, server, worker with beat, and supervisor",
+            f"memory of {name}, idle", "", whole, "MiB", most=MOST,
+            samples={f"{kind} MiB": [each[kind] for each in memory] for kind in memory[0]},
+            note=f"PSS, {calm} s after it is ready",
         ),
-        Figure(f"processor time of {name}, idle", "one core", 100 * idle, "%", note=f"over {held} s"),
         Figure(
-            f"processor time of {name}, a view", "", 1e6 * view, "us",
+            f"processor time of {name}, idle", "one core", 100 * sum(idle.values()), "%",
+            samples={f"{kind} %": [100 * value] for kind, value in idle.items()}, note=f"over {held} s",
+        ),
+        Figure(
+            f"processor time of {name}, a view", "", 1e6 * sum(view.values()), "us",
+            samples={f"{kind} us": [1e6 * value] for kind, value in view.items()},
             note=f"{RATE} views a second for {loaded} s, until they are in the database, less the idle stack's",
         ),
     ]  # fmt: skip
@@ -91,39 +98,38 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _tree(int(child)))]
 
 
-def _memory(pid: int) -> dict[str, float]:
-    """Return the proportional set size of each kind of process, in MiB."""
-    found = {"supervisor": _pss(pid)}
+def _by_kind(pid: int, measure: Callable[[int], float]) -> ByKind:
+    """Return the sum of ``measure`` for each kind of process, of the demo whose first process is ``pid``."""
+    found = {"supervisor": measure(pid)}
     for each in _tree(pid)[1:]:
         command = Path(f"/proc/{each}/cmdline").read_text()
         kind = next(kind for name, kind in KINDS.items() if name in command)
-        found[kind] = found.get(kind, 0.0) + _pss(each)
+        found[kind] = found.get(kind, 0.0) + measure(each)
     return found
 
 
 def _pss(pid: int) -> float:
+    """Return the proportional set size of a process, in MiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _used(pid: int) -> float:
-    """Return the seconds of processor time that the process and its descendants have used."""
-    used = 0
-    for each in _tree(pid):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        used += int(fields[11]) + int(fields[12])
-    return used / _TICKS
+    """Return the seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _idle(pid: int, seconds: float) -> float:
-    """Return the share of a core that the stack uses."""
-    before, began = _used(pid), time.perf_counter()
+def _idle(pid: int, seconds: float) -> ByKind:
+    """Return the share of a core that each kind of process uses."""
+    before, began = _by_kind(pid, _used), time.perf_counter()
     time.sleep(seconds)
-    return (_used(pid) - before) / (time.perf_counter() - began)
+    after, took = _by_kind(pid, _used), time.perf_counter() - began
+    return {kind: (after[kind] - before[kind]) / took for kind in before}
 
 
-def _view(port: int, pid: int, seconds: float, idle: float) -> float:
-    """Return the seconds of processor time that a view takes, beyond the share ``idle`` of a core."""
+def _view(port: int, pid: int, seconds: float, idle: ByKind) -> ByKind:
+    """Return the seconds of processor time that a view takes, beyond the shares ``idle`` of a core."""
     pages = find_pages(f"http://127.0.0.1:{port}/")
     counted = [0]
 
@@ -133,14 +139,14 @@ def _view(port: int, pid: int, seconds: float, idle: float) -> float:
     sent = round(RATE * seconds)
     with Clients() as clients:
         opened = clients.open(port, SOCKET_PATH, SOCKETS, views.visitor)
-        before, began = _used(pid), time.perf_counter()
+        before, began = _by_kind(pid, _used), time.perf_counter()
         for number in range(sent):
             page = pages[number % len(pages)]
             view = {"type": "view", "id": secrets.token_urlsafe(16), "token": page.token, "url": page.path}
             opened[number % SOCKETS].send(wire.text({**view, "referrer": views.REFERRER}))
             clients.drain(began + (number + 1) / RATE - time.perf_counter(), take)
         clients.drain(PERSISTED_WITHIN, take)
-        used = _used(pid) - before - idle * (time.perf_counter() - began)
+        after, took = _by_kind(pid, _used), time.perf_counter() - began
     if counted[0] != sent:
         raise RuntimeError(f"expected {sent} counted views but got {counted[0]}")
-    return used / sent
+    return {kind: (after[kind] - before[kind] - idle[kind] * took) / sent for kind in before}

@@ -17,6 +17,8 @@ from urllib.request import urlopen
 import pytest
 import redis
 from django.conf import settings
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from demo import redis_server
 from demo.redis_server import RedisUnavailable, start_redis
@@ -133,7 +135,9 @@ def persisted(demo: Process, database: Path) -> tuple[int, int, int]:
 def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> None:
     """The worker writes the views of simulated visitors while the demo runs on uvicorn."""
     demo = start("--port", free_port(), "--server", "uvicorn", "--simulate", "20")
-    ready(demo)
+    host = ready(demo)
+    with connect(f"ws://{host}/ws/djinsight/", origin=Origin(f"http://{host}"), proxy=None) as socket:
+        assert socket.protocol.extensions == []  # the client offers compression
     views, total, _ = persisted(demo, tmp_path / "data" / "db.sqlite3")
     assert views >= 1
     assert views == total
