@@ -1,4 +1,4 @@
-"""Handshake: try if a page can open its socket, without a WebSocket library, which would take 15 MiB."""
+"""Handshake: try if a page can open its socket, without a WebSocket library, which would take 5 MiB."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def start_private(*, data: Path, options: Sequence[str] = (), port: int | None =
 
 
 def _reach(url: str) -> RedisServer:
-    import redis  # here, as it takes 18 MiB of the demo's smallest process
+    import redis  # here, as it takes 11 MiB of the demo's smallest process
 
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:

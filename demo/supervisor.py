@@ -1,6 +1,6 @@
 """Supervisor: ``python -m demo`` starts Redis, the site, and a worker with a beat, and ends them together.
 
-It imports neither Django nor a client of Redis or of WebSockets, which would take three times its memory.
+It imports neither Django nor a client of Redis or of WebSockets, which would take more memory than it.
 """
 
 from __future__ import annotations
