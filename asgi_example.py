@@ -2,7 +2,8 @@
 
 python -m djinsight.daphne asgi_example:application
 
-It also runs under plain Daphne (``daphne asgi_example:application``), uvicorn, Hypercorn and Granian.
+It also runs under plain Daphne (``daphne asgi_example:application``), Hypercorn, Granian, and uvicorn
+(``uvicorn --ws-per-message-deflate false asgi_example:application``, as frames are too short to gain from compression).
 """
 
 import os

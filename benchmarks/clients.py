@@ -18,11 +18,12 @@ _PING = b'{"type":"ping","n":'
 class Client:
     """One open socket."""
 
-    __slots__ = ("buffer", "sock")
+    __slots__ = ("buffer", "inflate", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = b""
+        self.inflate: Callable[[bytes], bytes] | None = None  # if the server compresses its frames
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``, and wait if the kernel has no room for it."""
@@ -37,7 +38,7 @@ class Client:
         data = self.sock.recv(262_144)
         if not data:
             raise EOFError("the server closed a connection")
-        payloads, pings, self.buffer = wire.read(self.buffer + data if self.buffer else data)
+        payloads, pings, self.buffer = wire.read(self.buffer + data if self.buffer else data, self.inflate)
         for ping in pings:
             self.send(wire.pong(ping))
         if payloads and any(payload.startswith(_PING) for payload in payloads):
@@ -111,11 +112,14 @@ class Clients:
                 if any(payload.startswith(begin) for payload in client.receive()):
                     missing.discard(client)
 
-    def open(self, port: int, path: str, number: int, visitor: Callable[[int], str]) -> list[Client]:
-        """Open ``number`` sockets on ``path``, ``AT_ONCE`` at a time."""
+    def open(
+        self, port: int, path: str, number: int, visitor: Callable[[int], str], *, deflate: bool = False
+    ) -> list[Client]:
+        """Open ``number`` sockets on ``path``, ``AT_ONCE`` at a time; with ``deflate`` they offer compression."""
         opened: list[Client] = []
         for start in range(0, number, AT_ONCE):
-            part = [connect(port, path, visitor(n)) for n in range(start, min(start + AT_ONCE, number))]
+            numbers = range(start, min(start + AT_ONCE, number))
+            part = [connect(port, path, visitor(n), deflate=deflate) for n in numbers]
             for client in part:
                 accepted(client)
                 self.add(client)
@@ -123,11 +127,11 @@ class Clients:
         return opened
 
 
-def connect(port: int, path: str, visitor: str) -> Client:
+def connect(port: int, path: str, visitor: str, *, deflate: bool = False) -> Client:
     """Return a client that has sent its handshake."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_WITHIN)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.sendall(wire.handshake(port, path, visitor))
+    sock.sendall(wire.handshake(port, path, visitor, deflate=deflate))
     return Client(sock)
 
 
@@ -141,4 +145,6 @@ def accepted(client: Client) -> None:
     head, _, client.buffer = client.buffer.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 101"):
         raise EOFError(f"a handshake was refused: {head[:200]!r}")
+    if wire.DEFLATE.encode() in head:
+        client.inflate = wire.inflater()
     client.sock.setblocking(False)

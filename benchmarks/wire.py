@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import zlib
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 BROWSER = (
@@ -17,14 +19,20 @@ TEXT = 0x1
 CLOSE = 0x8
 PING = 0x9
 PONG = 0xA
+COMPRESSED = 0x40
+DEFLATE = "permessage-deflate"
 
 
-def handshake(port: int, path: str, visitor: str) -> bytes:
-    """Return the request that opens a socket, as a browser with a session sends it."""
+def handshake(port: int, path: str, visitor: str, *, deflate: bool = False) -> bytes:
+    """Return the request that opens a socket, as a browser with a session sends it.
+
+    With ``deflate`` it offers compression, as all browsers do. Frames of the client may be plain then, too.
+    """
     host = f"127.0.0.1:{port}"
+    offer = f"Sec-WebSocket-Extensions: {DEFLATE}; client_max_window_bits\r\n" if deflate else ""
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {b64encode(secrets.token_bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: {b64encode(secrets.token_bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n{offer}"
         f"Origin: http://{host}\r\nUser-Agent: {BROWSER}\r\nCookie: sessionid={visitor}\r\n\r\n"
     ).encode()
 
@@ -54,8 +62,18 @@ def _frame(kind: int, data: bytes) -> bytes:
     return head + mask + (int.from_bytes(data, "big") ^ key).to_bytes(length, "big")
 
 
-def read(buffer: bytes) -> tuple[list[bytes], list[bytes], bytes]:
+def inflater() -> Callable[[bytes], bytes]:
+    """Return a function that decompresses the frames of one server's socket, each with the window of those before."""
+    window = zlib.decompressobj(-zlib.MAX_WBITS)
+    return lambda payload: window.decompress(payload + b"\0\0\xff\xff")
+
+
+def read(buffer: bytes, inflate: Callable[[bytes], bytes] | None = None) -> tuple[list[bytes], list[bytes], bytes]:
     """Return the payloads of text frames and of pings in ``buffer``, and the rest of it.
+
+    Args:
+        buffer: The bytes that have arrived.
+        inflate: The function that decompresses a frame, if compression was agreed on.
 
     Raises:
         EOFError: If there is a close frame.
@@ -76,10 +94,10 @@ def read(buffer: bytes) -> tuple[list[bytes], list[bytes], bytes]:
             raise ValueError("expected a frame of less than 64 KiB")
         if end - begin < length:
             break
-        kind = buffer[at] & 0x0F
+        kind, compressed = buffer[at] & 0x0F, buffer[at] & COMPRESSED
         at = begin + length
         if kind == TEXT:
-            payloads.append(buffer[begin:at])
+            payloads.append(inflate(buffer[begin:at]) if inflate and compressed else buffer[begin:at])
         elif kind == PING:
             pings.append(buffer[begin:at])
         elif kind == CLOSE:

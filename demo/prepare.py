@@ -18,6 +18,7 @@ def main() -> None:
     from demo import content
     from demo.staff import PASSWORD, USERNAME
 
+    call_command("check")  # the worker leaves the checks out
     call_command("migrate", verbosity=0)
     content.create()
     if settings.CMS:

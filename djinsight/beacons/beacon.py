@@ -20,6 +20,7 @@ from djinsight.tracked.refs import ObjectRef
 
 MAX_FRAME = 4096  # bytes of UTF-8
 MAX_URL = 2048  # characters of the URL, and of the referrer
+MAX_USER_AGENT = 512  # characters; longer ones take up to 430 ms to match against the list, and tell nothing more
 MAX_TOKENS = 100  # in one subscribe message
 
 _VIEW_ID = re.compile(r"[A-Za-z0-9_-]{16,36}", re.ASCII)

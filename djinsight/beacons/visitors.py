@@ -17,7 +17,8 @@ from django.core.signals import setting_changed
 from django.http import parse_cookie
 
 from djinsight.beacons import addresses, ids
-from djinsight.beacons.bots import MAX_USER_AGENT, is_crawler
+from djinsight.beacons.beacon import MAX_USER_AGENT
+from djinsight.beacons.bots import is_crawler
 from djinsight.beacons.handshakes import Handshake
 from djinsight.beacons.unprintable import UNPRINTABLE
 from djinsight.conf import conf

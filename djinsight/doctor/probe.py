@@ -218,8 +218,8 @@ class Probe:
             yield fine("database", f"The view is in the database after {time.monotonic() - began:.1f} s.")
             return
         text = f"The view was not in the database after {self.wait:.0f} s,"
-        text += " because no Celery worker or no Celery beat is running."
-        yield problem("worker", text, "Start both.")
+        text += " because no Celery worker or no Celery beat is running, or cron runs process_pageviews less often."
+        yield problem("worker", text, "Start both, or give --wait 90 if cron runs process_pageviews each minute.")
         persist()  # no worker does it, and the probe must not stay in Redis
         if rows.exists():
             yield fine("database", "This command wrote the view itself, with all other pending views.")

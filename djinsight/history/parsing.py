@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from djinsight.beacons import beacon, bots
+from djinsight.beacons import beacon
 from djinsight.counting import entries
 from djinsight.counting.entries import Detail
 from djinsight.exceptions import InvalidRef
@@ -124,7 +124,7 @@ def _check_text(name: str, text: str, limit: int) -> None:
 @lru_cache(maxsize=4096)
 def _check_visitor(visitor: str, user_agent: str, ip_address: str | None) -> None:
     _check_text("visitor", visitor, 22)
-    _check_text("user agent", user_agent, bots.MAX_USER_AGENT)
+    _check_text("user agent", user_agent, beacon.MAX_USER_AGENT)
     if ip_address is not None:
         _check_address(ip_address)
 

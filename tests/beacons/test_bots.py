@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from djinsight.beacons import bots
+from djinsight.beacons.beacon import MAX_USER_AGENT
 from tests.support.sockets import BROWSER
 
 BROWSERS = {
@@ -51,13 +52,13 @@ def test_crawler(user_agent: str) -> None:
 def test_only_the_beginning_is_looked_at() -> None:
     """Longer user agents would take up to 430 ms to match."""
     crawler = CRAWLERS["Google"]
-    padding = "x " * bots.MAX_USER_AGENT
-    assert bots.is_crawler(padding[: bots.MAX_USER_AGENT - len(crawler)] + crawler)
-    assert not bots.is_crawler(padding[: bots.MAX_USER_AGENT] + crawler)
+    padding = "x " * MAX_USER_AGENT
+    assert bots.is_crawler(padding[: MAX_USER_AGENT - len(crawler)] + crawler)
+    assert not bots.is_crawler(padding[:MAX_USER_AGENT] + crawler)
 
 
 def test_a_verdict_is_kept_for_the_beginning() -> None:
-    user_agent = BROWSER.ljust(bots.MAX_USER_AGENT, ".")
+    user_agent = BROWSER.ljust(MAX_USER_AGENT, ".")
     bots.is_crawler(user_agent)
     misses = bots._verdict.cache_info().misses
     for n in range(100):

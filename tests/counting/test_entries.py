@@ -7,8 +7,7 @@ import zlib
 
 import pytest
 
-from djinsight.beacons.beacon import Beacon
-from djinsight.beacons.bots import MAX_USER_AGENT
+from djinsight.beacons.beacon import MAX_USER_AGENT, Beacon
 from djinsight.beacons.visitors import Visitor
 from djinsight.counting import entries
 from djinsight.counting.entries import Detail

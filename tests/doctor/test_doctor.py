@@ -110,6 +110,7 @@ def test_no_worker(daphne: Daphne, redis_client: redis.Redis, article: Article) 
     status, said = doctor(daphne(), "--wait", "1")
     assert status == 1
     assert "The view was not in the database after 1 s, because no Celery worker or no Celery beat" in said
+    assert "or give --wait 90 if cron runs process_pageviews each minute" in said
     assert said.endswith("1 problem found.")
     assert PageViewLog.objects.count() == 3
     assert_nothing_is_left(redis_client)
@@ -353,7 +354,9 @@ def test_schedule() -> None:
     create_periodic_tasks(using="default")
     assert codes(services.schedule()) == []
     PeriodicTask.objects.filter(name="djinsight.persist").update(enabled=False)
-    assert codes(services.schedule()) == ["schedule"]
+    (found,) = services.schedule()
+    assert (found.level, found.code) == (Level.ADVICE, "schedule")
+    assert "unless cron runs process_pageviews" in str(found)
     PeriodicTask.objects.filter(name="djinsight.persist").delete()
     assert codes(services.schedule()) == ["schedule"]
 

@@ -20,6 +20,7 @@ from djinsight.models import PageViewHour, PageViewLog, PageViewStatistics, Page
 from djinsight.tasks import cleanup
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article, Product, Term
+from tests.support.commands import run
 from tests.support.counted_views import count_views
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +69,18 @@ def test_the_nightly_task(redis_client: redis.Redis) -> None:
     cleanup()
     assert left(redis_client) == ([0, 0, 0], 0)
     assert PageViewLog.objects.count() == 3  # deleted when they are older than the retention
+
+
+def test_the_command(redis_client: redis.Redis) -> None:
+    """Without Celery, cron runs the command in place of the task. A dry run deletes nothing."""
+    article = Article.objects.create(title="x")
+    seen(article)
+    delete_in_sql(article)
+    run("cleanup_pageviews", "--dry-run")
+    assert left(redis_client) == ([1, 1, 1], 2)
+    said = run("cleanup_pageviews", "--yes")
+    assert said.splitlines()[-1] == "Deleted the statistics of 1 objects that are gone."
+    assert left(redis_client) == ([0, 0, 0], 0)
 
 
 def test_counters_without_rows(redis_client: redis.Redis) -> None:

@@ -38,6 +38,22 @@ def test_a_quick_run(tmp_path: Path) -> None:
     assert found["views"]["machine"]["processor"]
 
 
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [
+        ("deflate", ["us", "us without"]),
+        ("stack", ["supervisor MiB", "Redis MiB", "worker and beat MiB", "server MiB"]),
+    ],
+)
+def test_a_quick_run_of_others(name: str, samples: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    done = run("--quick", "--json", str(file), name)
+    assert done.returncode == 0, done.stderr
+    figure, *_ = json.loads(file.read_text())[name]["figures"]
+    assert sorted(figure["samples"]) == sorted(samples)
+    assert figure["value"] > 0
+
+
 def test_the_list() -> None:
     done = run("--list")
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(BENCHMARKS)

@@ -16,6 +16,9 @@ from urllib.request import urlopen
 
 import pytest
 import redis
+from django.conf import settings
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from demo import redis_server
 from demo.redis_server import RedisUnavailable, start_redis
@@ -85,7 +88,7 @@ async def test_from_the_first_view_to_the_next_start(start: Start, tmp_path: Pat
     demo = start("--port", port)
     host = ready(demo)
     children = descendants(demo.popen.pid)
-    assert len(children) >= 4  # Redis, worker, beat, Daphne
+    assert len(children) == 3  # Redis, the worker with its beat, Daphne
     assert [line for line in demo.lines if line.startswith("ready")] == [f"ready http://{host}/"]
 
     page = next(each for each in find_pages(f"http://{host}/") if each.path.startswith("/articles/"))
@@ -132,7 +135,9 @@ def persisted(demo: Process, database: Path) -> tuple[int, int, int]:
 def test_the_beat_brings_views_to_the_database(start: Start, tmp_path: Path) -> None:
     """The worker writes the views of simulated visitors while the demo runs on uvicorn."""
     demo = start("--port", free_port(), "--server", "uvicorn", "--simulate", "20")
-    ready(demo)
+    host = ready(demo)
+    with connect(f"ws://{host}/ws/djinsight/", origin=Origin(f"http://{host}"), proxy=None) as socket:
+        assert socket.protocol.extensions == []  # the client offers compression
     views, total, _ = persisted(demo, tmp_path / "data" / "db.sqlite3")
     assert views >= 1
     assert views == total
@@ -307,6 +312,17 @@ def test_a_child_that_ends_by_itself(start: Start) -> None:
     assert descendants(demo.popen.pid) == []
 
 
+@pytest.mark.usefixtures("redis_client", "db")
+def test_a_beat_that_fails_ends_the_worker(tmp_path: Path) -> None:
+    """Without tables beat cannot run, and a worker alone would write no views."""
+    redis_url = str(settings.DJINSIGHT_REDIS_URL)
+    environment = {"DJANGO_SETTINGS_MODULE": "demo.settings", "DEMO_DATA": str(tmp_path), "REDIS_URL": redis_url}
+    worker = Process("-m", "demo.worker", **environment)
+    worker.wait_for("no such table: django_celery_beat")
+    assert worker.popen.wait(60) == 0
+    worker.stop()
+
+
 @pytest.mark.parametrize("options", [("--port", "0"), ("--port", "x"), ("--simulate", "-1"), ("--server", "other")])
 def test_bad_options(options: tuple[str, ...]) -> None:
     done = run(*options)
@@ -351,7 +367,7 @@ def test_without_a_program_on_the_path(tmp_path: Path, monkeypatch: pytest.Monke
 def test_without_any_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in says that it is one, and names the command that installs a server."""
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(redis_server.testing, "packaged_server", lambda: None)
+    monkeypatch.setattr(redis_server.valkey, "packaged_server", lambda: None)
     server = start_redis(data=tmp_path)
     server.stop()
     assert server.kind == "fakeredis"
@@ -360,7 +376,7 @@ def test_without_any_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_the_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(redis_server.testing, "packaged_server", lambda: None)
+    monkeypatch.setattr(redis_server.valkey, "packaged_server", lambda: None)
     monkeypatch.setattr(redis_server, "find_spec", lambda name: None)
     command = "`sudo apt-get install redis-server`|`brew install redis`"
     with pytest.raises(RedisUnavailable, match=rf"^No Redis was found\. Install one with ({command}), or give the URL"):

@@ -145,5 +145,27 @@ async def test_an_origin_of_another_scheme_is_refused(site: str, article: Articl
     assert refused.value.response.status_code == 403
 
 
+async def test_uvicorn_does_not_compress(db: None) -> None:
+    (line,) = (
+        line
+        for block in blocks(ROOT / "docs" / "how-to" / "deployment.md")
+        for line in block.text.splitlines()
+        if line.startswith("$ uvicorn ")
+    )
+    command = replaced(line, {"$ ": "", "--port 8000": "--port 0", "mysite.asgi": "tests.asgi"})
+    process = Process("-m", *command.split())
+    try:
+        host = process.wait_for(r"Uvicorn running on http://(127\.0\.0\.1:\d+)")[1]
+        async with connect(
+            f"ws://{host}/ws/djinsight/",
+            compression="deflate",
+            additional_headers={"origin": f"http://{host}"},
+            proxy=None,
+        ) as connection:
+            assert connection.protocol.extensions == []
+    finally:
+        process.stop()
+
+
 def test_nginx_sends_the_static_files(site: str) -> None:
     assert get(site, "/static/collected.txt") == "sent by nginx"
