@@ -141,10 +141,10 @@ class PageViewLog(OfObject):
         verbose_name_plural = _("logged views")
         indexes: ClassVar = [
             models.Index(fields=["timestamp"], name="djinsight_log_time"),
-            models.Index(fields=["content_type", "object_id", "timestamp"], name="djinsight_log_object_time"),
+            models.Index(fields=["content_type", "object_id", "timestamp", "id"], name="djinsight_log_object_list"),
             models.Index(fields=["content_type", "timestamp"], name="djinsight_log_model_time"),
             models.Index(fields=["view_id"], name="djinsight_log_view_id"),
-            models.Index(fields=["visitor"], name="djinsight_log_visitor"),
+            models.Index(fields=["visitor", "timestamp", "id"], name="djinsight_log_visitor_list"),
         ]
 
     def __str__(self) -> str:
@@ -207,6 +207,10 @@ class DataLoss(models.Model):
     class Meta:
         verbose_name = _("data loss")
         verbose_name_plural = _("data losses")
+        indexes: ClassVar = [
+            models.Index(fields=["happened_at", "id"], name="djinsight_losses_list"),
+            models.Index(fields=["kind", "happened_at", "id"], name="djinsight_losses_kind"),
+        ]
 
     def __str__(self) -> str:
         return self.get_kind_display() if self.views is None else f"{self.get_kind_display()} ({localize(self.views)})"
@@ -224,6 +228,10 @@ class DeadLetter(models.Model):
     class Meta:
         verbose_name = _("dead letter")
         verbose_name_plural = _("dead letters")
+        indexes: ClassVar = [
+            models.Index(fields=["arrived_at", "id"], name="djinsight_letters_list"),
+            models.Index(fields=["entry_id"], name="djinsight_letters_entry_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.entry_id}: {self.error}"

@@ -50,6 +50,7 @@ BENCHMARKS = {
     "tags": Benchmark("pages:tags", "a page of fifty objects with six tags each"),
     "ranking": Benchmark("pages:ranking", "the top ten of a million objects, PostgreSQL", postgresql=True),
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
+    "admin": Benchmark("admin_lists:pages", "pages of the admin beside a log of five million rows", postgresql=True),
     "backlog": Benchmark("backlog:reads", "pages of objects that Redis has no counter of, while a million views wait"),
     "stack": Benchmark("stack:stack", "memory and processor time of the demo's whole stack"),
     "script": Benchmark("script:size", "the size of djinsight.js"),

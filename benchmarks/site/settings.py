@@ -17,20 +17,24 @@ STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "channels",
     "djinsight",
     "benchmarks.site",
 ]
+CONTEXT = ["template.context_processors.request", "contrib.auth.context_processors.auth"]
+CONTEXT.append("contrib.messages.context_processors.messages")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [Path(__file__).parent / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {"context_processors": [f"django.{each}" for each in CONTEXT]},
     }
 ]
 

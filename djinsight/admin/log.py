@@ -9,8 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from djinsight import database
-from djinsight.admin.base import ModelFilter, OfObjectAdmin
+from djinsight.admin.base import ModelFilter, OfObjectAdmin, among_newest
 from djinsight.models import PageViewLog
 
 URLS = 20_000  # newest views whose URLs a search compares, in 20 ms
@@ -24,6 +23,7 @@ class PageViewLogAdmin(OfObjectAdmin):
     list_display_links = ("timestamp",)  # the name of the object links to the object
     list_filter = (ModelFilter, "timestamp", "is_unique")
     exact_fields = ("view_id", "visitor")
+    time_field = "timestamp"
     search_help_text = _("The name of an object, its id, a view id, a visitor, or the beginning of a recent view's URL")
     ordering = ("-timestamp", "-pk")
     # A sort of a large log by a column without an index would read all of it.
@@ -39,7 +39,4 @@ class PageViewLogAdmin(OfObjectAdmin):
         term = search_term.strip()
         if not term.startswith("/") and "://" not in term:
             return super().get_search_results(request, queryset, search_term)
-        newest = database.rows(PageViewLog).order_by("-timestamp").values_list("timestamp", flat=True)
-        oldest = newest[URLS - 1 : URLS].first()
-        recent = queryset if oldest is None else queryset.filter(timestamp__gte=oldest)
-        return recent.filter(url__startswith=term), False
+        return among_newest(queryset, "timestamp", URLS).filter(url__startswith=term), False

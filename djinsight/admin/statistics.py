@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from djinsight.admin.base import ModelFilter, OfObjectAdmin
 from djinsight.metrics import COUNTS, TIMES, names
@@ -27,6 +28,12 @@ class PageViewStatisticsAdmin(OfObjectAdmin):
     fields = ("tracked", "content_type", "object_id", *_TOTALS)
     readonly_fields = ("tracked",)
 
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Sort by the last view if the list is filtered by it, because no index has a period in another order."""
+        if any(name.startswith("last_viewed_at") for name in request.GET):
+            return "-last_viewed_at", "-pk"
+        return self.ordering
+
 
 @admin.register(PageViewSummary)
 class PageViewSummaryAdmin(OfObjectAdmin):
@@ -35,6 +42,7 @@ class PageViewSummaryAdmin(OfObjectAdmin):
     list_display = ("tracked", "model_name", "date", *_OF_DAY)
     list_display_links = ("date",)  # the name of the object links to the object
     list_filter = (ModelFilter, "date")
+    time_field = "date"
     ordering = ("-date", "-total_views", "-pk")
     sortable_by = ("date",)
     fields = ("tracked", "content_type", "object_id", "date", *_OF_DAY)

@@ -113,7 +113,7 @@ def _load_part(shard: int, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Snapsho
 
 
 def _store(shard: int, refs: Sequence[ObjectRef], persisted: Persistence, moment: days.Moment) -> Any:
-    keys = Keys(shard)
+    keys, stamp = Keys(shard), moment.stamp
     cursor = [new_epoch(), persisted.epoch, persisted.last_seq, persisted.last_id]
     day = [moment.number, moment.day_began_ms, moment.day_ends_ms, day_lifetime(), *moment.window()]
     of_refs: list[Any] = []
@@ -125,7 +125,7 @@ def _store(shard: int, refs: Sequence[ObjectRef], persisted: Persistence, moment
         connections.sync_client(shard),
         [
             *(keys.events, keys.meta, keys.shed, keys.pending),
-            *(key for ref in refs for key in keys.of_ref(ref, moment.stamp)),
+            *(key for ref in refs for key in keys.of_ref(ref, stamp)),
         ],
         [*cursor, *day, *of_refs],
     )

@@ -89,11 +89,15 @@ def _totals(refs: Sequence[ObjectRef], moment: days.Moment) -> dict[ObjectRef, P
         .filter(where)
         .values_list("content_type_id", "object_id", *metrics.names((*TIMES, *COUNTS)))
     )
+    known = []
     for type_id, object_id, first, last, total, unique, *more in rows:
+        known.append(by_row[type_id, object_id])
         each = totals[by_row[type_id, object_id]]
         each.total_views, each.unique_views, each.more = total, unique, tuple(more)
         each.first_viewed_ms, each.last_viewed_ms = days.to_ms(first), days.to_ms(last)
-    today = database.rows(PageViewSummary).filter(where, date=moment.day)
+    if not known:  # an object with a daily sum has totals, which are written with it
+        return totals
+    today = database.rows(PageViewSummary).filter(rows_of(known)[1], date=moment.day)
     for type_id, object_id, total in today.values_list("content_type_id", "object_id", "total_views"):
         totals[by_row[type_id, object_id]].views_today = total
     return totals

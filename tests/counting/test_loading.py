@@ -9,6 +9,7 @@ import pytest
 import redis
 from django.db import connection
 
+from djinsight import days
 from djinsight.counting import baseline, live_numbers, loading, sites
 from djinsight.history.persist import persist
 from djinsight.models import PageViewStatistics
@@ -71,6 +72,31 @@ def test_cold_ones_are_loaded_together(
     assert {snapshot.total_views for snapshot in loading.load(cold).values()} == {1}
     stats = redis_client.info("commandstats")
     assert stats["cmdstat_evalsha"]["calls"] == scripts
+
+
+def test_many_cold_ones_take_few_calls(transactional_db: None, redis_client: redis.Redis) -> None:
+    """While a script runs, all other callers of Redis wait for it, and a call in it takes longer than its command."""
+    cold = [ObjectRef("blog", "article", str(n)) for n in range(50)]
+    count(view(ref) for ref in cold[:10])
+    redis_client.delete(
+        "djinsight:none", *(name for ref in cold for name in redis_client.scan_iter(f"djinsight:*{ref}"))
+    )
+    sites.check_database(0)
+    redis_client.config_resetstat()
+    found = live_numbers.read(cold)
+    assert [found[ref].total_views for ref in cold] == [1] * 10 + [0] * 40
+    assert redis_client.info("commandstats")["cmdstat_mget"]["calls"] == 1
+
+
+def test_objects_without_totals_need_no_query_of_days(refs: list[ObjectRef], django_assert_num_queries: Any) -> None:
+    moment = days.now()
+    baseline.read(0, refs, moment)  # fills the caches
+    with django_assert_num_queries(3):  # the cursor, the totals, and the cursor again
+        assert baseline.read(0, refs, moment).totals[refs[0]].views_today == 0
+    count_views(refs[0], 2)
+    persist()
+    with django_assert_num_queries(4):
+        assert baseline.read(0, refs, moment).totals[refs[0]].views_today == 2
 
 
 def test_deleted_keys_of_an_object(refs: list[ObjectRef], redis_client: redis.Redis) -> None:

@@ -294,16 +294,19 @@ if not done or not known or not add_shed() then
 end
 
 -- Another process may have loaded it meanwhile. Take the larger number, unless it belongs to a data set that is gone.
-local function store(object, counter, unique_counter, day, viewed)
+-- `had` has the numbers that Redis has: total, unique and today from place `at` on.
+local function store(object, counter, unique_counter, day, viewed, had, at)
   local before = redis.pcall('HMGET', viewed, 'epoch', 'day', unpack(MORE_FIELDS))
   if before.err then
     redis.call('DEL', viewed)
     before = { false, false }
   end
   local current = not before[1] or before[1] == epoch
-  local numbers = current and redis.call('MGET', counter, unique_counter, day) or {}
-  local total, unique = math.max(object.total, whole(numbers[1]) or 0), math.max(object.unique, whole(numbers[2]) or 0)
-  local today = math.max(object.today, whole(numbers[3]) or 0)
+  local total, unique, today = object.total, object.unique, object.today
+  if current then
+    total, unique = math.max(total, whole(had[at]) or 0), math.max(unique, whole(had[at + 1]) or 0)
+    today = math.max(today, whole(had[at + 2]) or 0)
+  end
   if total == 0 then  -- never viewed, or deleted while a page shows it: its keys expire
     redis.call('SET', counter, '0', 'EX', lifetime)
     redis.call('SET', unique_counter, text(unique), 'EX', lifetime)
@@ -327,10 +330,16 @@ local function store(object, counter, unique_counter, day, viewed)
   return numbers_of(total, unique, today, object.first, object.last, object.more)
 end
 
-local stored = {}
+local names, stored = {}, {}
+for i = 1, #objects do
+  local k = 1 + 4 * i
+  names[3 * i - 2], names[3 * i - 1], names[3 * i] = KEYS[k], KEYS[k + 1], KEYS[k + 2]
+end
+-- One call for all objects, because a call takes longer than reading a number.
+local had = #names > 0 and redis.call('MGET', unpack(names)) or {}
 for i, object in ipairs(objects) do
   local k = 1 + 4 * i
-  stored[i] = store(object, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3])
+  stored[i] = store(object, KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], had, 3 * i - 2)
 end
 stored[#objects + 1] = blocks_lack and 1 or 0
 return stored

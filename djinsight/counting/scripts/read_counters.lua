@@ -22,13 +22,16 @@ local epoch = redis.call('HGET', KEYS[1], 'epoch')
 
 local function read(k)
   local times = redis.call('HMGET', KEYS[k + 3], 'epoch', 'first', 'last', 'day', unpack(MORE_FIELDS))
+  if not epoch or times[1] ~= epoch then
+    return ''
+  end
   local numbers = redis.call('MGET', KEYS[k], KEYS[k + 1], KEYS[k + 2])
   local total, unique, today = whole(numbers[1]), whole(numbers[2]), whole(numbers[3] or 0)
   if not numbers[3] and (whole(times[4]) or 0) >= today_number then
     return ''  -- not a new day: its counter was evicted
   end
   local more = more_read(times, 5)
-  if epoch and times[1] == epoch and total and unique and today and more then
+  if total and unique and today and more then
     return numbers_of(total, unique, today, time_of(times[2]), time_of(times[3]), more)
   end
   return ''
