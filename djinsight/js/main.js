@@ -19,8 +19,8 @@ function lives({ type, persisted }) {
   if (type === "pagehide" || !awake()) return leave();
   if (persisted) seen.clear(); // a return from the back/forward cache is a new view with a new id
   if (type === "online") disconnect();
-  left = core.failures = 0;
-  core.views.forEach((view) => (view.sent = type === "online" ? 0 : Date.now()));
+  left = core.failures_ = 0;
+  core.views_.forEach((view) => (view.sent_ = type === "online" ? 0 : Date.now()));
   scan();
 }
 
@@ -30,9 +30,9 @@ function leave() {
   dropOld();
   // The frame has the same id as over the socket, so the view counts once.
   const url = config.djinsightHttp;
-  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${core.origin + url}record-view/${core.query}`, frame));
+  if (url) core.views_.forEach(({ frame }) => navigator.sendBeacon(`${core.origin_ + url}record-view/${core.query_}`, frame));
   disconnect();
-  core.polling = 0;
+  core.polling_ = 0;
   setState("paused");
 }
 

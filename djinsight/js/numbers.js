@@ -3,10 +3,11 @@
 import { group } from "./format.js";
 import { withMore } from "./loader.js";
 import { all, config, core } from "./page.js";
-import { write } from "./text.js";
+import { texts, write } from "./text.js";
 
-export const counters = (core.counters = new Map()); // ref -> newest counter
-const known = (core.known = {}); // "ref stat" -> [order, value] of the newest value
+export const counters = (core.counters_ = new Map()); // ref -> newest counter
+const known = (core.known_ = {}); // "ref stat" -> [order, value] of the newest value
+const formats = {}; // ref and kind -> the format that its elements had last, in the order of the page
 
 let newer; // set by learn if a value was newer
 
@@ -35,23 +36,37 @@ export function apply(list) {
 }
 
 // First learn from all elements, then show, because a later element may have a newer number than an earlier one.
-export const showAll = (core.showAll = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
+export const showAll = (core.showAll_ = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
 
-function learnElement({ dataset: data }) {
-  return learn(data.djinsightRef, data.djinsightStat, +data.djinsightValue, data.djinsightOrder);
+// Return a function that writes the digits of a text as `element` does. If it has no format, it stands beside another
+// element of its object that has one, and that was visited just before it.
+function formOf({ dataset: { djinsightRef: ref, djinsightStat: stat, djinsightFormat: format } }) {
+  const kind = ref + /_at$/.test(stat); // numbers and times have formats of their own
+  formats[kind] = format = format || formats[kind] || config.djinsightNumber || ":";
+  return (text) => group(text.replace(/\D/g, ""), format);
+}
+
+function learnElement(element) {
+  const { djinsightRef: ref, djinsightStat: stat, djinsightOrder: order } = element.dataset;
+  let value = element.dataset.djinsightValue;
+  const text = element.textContent.trim();
+  if (!value && formOf(element)(text) === text) {
+    value = text.replace(/\D/g, "");
+    texts.set(element, text); // as if it was written here, so that another text of the site's own stays
+  }
+  return learn(ref, stat, parseInt(value), order);
 }
 
 function show(element) {
   const data = element.dataset;
+  const form = formOf(element);
   // A bar of a chart, a number of a period, or a time.
-  if (data.djinsightDay || /week|month|_at$/.test(data.djinsightStat)) withMore((more) => more && more.show(element, core));
-  else put(element, learnElement(element));
+  if (data.djinsightDay || /week|month|_at$/.test(data.djinsightStat)) withMore((more) => more && more.show(element, core, form));
+  else put(element, learnElement(element), form);
 }
 
-const put = (core.put = (element, value) => {
-  const data = element.dataset;
-  const digits = (text) => group(text.replace(/\D/g, ""), data.djinsightFormat || config.djinsightNumber || ":");
+const put = (core.put_ = (element, value, form) => {
   // A template of the site may format the number in its own way. Its text stays until the number changes.
-  if (value >= 0) write(element, digits(`${value}`), digits, value == data.djinsightValue);
+  if (value >= 0) write(element, form(`${value}`), form, value == element.dataset.djinsightValue);
 });
 

@@ -5,12 +5,12 @@ import { core } from "./page.js";
 
 const LIVE = "[aria-live],[role=status],output"; // live regions, which screen readers read out when they change
 
-const texts = (core.texts = new WeakMap()); // element -> the text that was last written to it
+export const texts = (core.texts_ = new WeakMap()); // element -> the text that was last written to it
 
 // Write `text`, unless the element already has it, or was rendered with it in another form. A text that another program
 // changed later, such as a translator, stays. But if that text is in our form, a library has put back an older number,
 // and it is replaced.
-export const write = (core.write = (element, text, asWeDo, isRendered) => {
+export const write = (core.write_ = (element, text, asWeDo, isRendered) => {
   const shown = element.textContent.trim();
   const last = texts.get(element);
   if (shown === text.trim() || (last === text && asWeDo(shown) !== shown) || (isRendered && last === undefined)) return;

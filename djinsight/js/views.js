@@ -40,12 +40,12 @@ export function findViews() {
     // Both are cut so that the frame fits. URLs are ASCII, one byte a character.
     const frame = JSON.stringify({ type: "view", id, token, url: path.slice(0, 1500), referrer: referrer.slice(0, 1500) });
     const now = Date.now();
-    const view = { id, frame, made: now, sent: core.polling ? 0 : now };
-    core.views.set(id, view);
+    const view = { id, frame, made_: now, sent_: core.polling_ ? 0 : now };
+    core.views_.set(id, view);
     sendView(view);
   });
 }
 
-export const dropOld = (core.dropOld = () => {
-  core.views.forEach((view, id) => Math.abs(Date.now() - view.made) > FORGOTTEN && core.views.delete(id));
+export const dropOld = (core.dropOld_ = () => {
+  core.views_.forEach((view, id) => Math.abs(Date.now() - view.made_) > FORGOTTEN && core.views_.delete(id));
 });
