@@ -32,6 +32,8 @@ export function post(core, view) {
     },
     () => {
       view.sent_ = Date.now() - 10000 + backOff(view.tries_);
+      if (view.tries_ > 1) core.blocked_ = 1; // requests do not get through, so a socket is tried as well
+      core.connect_();
       core.tick_();
     },
   );

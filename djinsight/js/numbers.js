@@ -1,13 +1,12 @@
 // Numbers: the newest value of each, from counters and from rendered elements, and the elements that show it.
 
-import { group } from "./format.js";
+import { formOf } from "./format.js";
 import { withMore } from "./loader.js";
 import { all, config, core } from "./page.js";
 import { texts, write } from "./text.js";
 
 export const counters = (core.counters_ = new Map()); // ref -> newest counter
 const known = (core.known_ = {}); // "ref stat" -> [order, value] of the newest value
-const formats = {}; // ref and kind -> the format that its elements had last, in the order of the page
 
 let newer; // set by learn if a value was newer
 
@@ -15,12 +14,11 @@ let newer; // set by learn if a value was newer
 // down at midnight, so its order begins with its day.
 function learn(ref, stat, value, order = value) {
   const place = `${ref} ${stat}`;
-  known[place] = known[place] || [-1];
-  if (order > known[place][0]) {
-    known[place] = [order, value];
-    newer = 1;
-  }
-  return known[place][1];
+  const [before, last] = known[place] || [-1];
+  if (!(order > before)) return last;
+  known[place] = [order, value];
+  newer = 1;
+  return value;
 }
 
 export function apply(list) {
@@ -37,14 +35,6 @@ export function apply(list) {
 
 // First learn from all elements, then show, because a later element may have a newer number than an earlier one.
 export const showAll = (core.showAll_ = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
-
-// Return a function that writes the digits of a text as `element` does. If it has no format, it stands beside another
-// element of its object that has one, and that was visited just before it.
-function formOf({ dataset: { djinsightRef: ref, djinsightStat: stat, djinsightFormat: format } }) {
-  const kind = ref + /_at$/.test(stat); // numbers and times have formats of their own
-  formats[kind] = format = format || formats[kind] || config.djinsightNumber || ":";
-  return (text) => group(text.replace(/\D/g, ""), format);
-}
 
 function learnElement(element) {
   const { djinsightRef: ref, djinsightStat: stat, djinsightOrder: order } = element.dataset;

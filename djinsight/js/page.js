@@ -3,8 +3,8 @@
 export let script; // the script element whose data attributes are the configuration
 export let config = {};
 
-// Shared with the second file, which is a bundle of its own and shares no variables with the first. The build shortens
-// all names of properties that end with an underscore, in both files alike.
+// Shared with the second file, which is a bundle of its own and shares no variables with the first. The build replaces
+// names of properties that end with an underscore with those of names.json, in both files alike.
 export const core = {
   views_: new Map(), // id -> view without an acknowledgement
   watched_: new Map(), // ref -> token
@@ -30,12 +30,10 @@ export function configure() {
 
 export const log = (what) => "djinsightDebug" in config && console.debug("djinsight:", what);
 export const awake = () => document.visibilityState === "visible"; // a prerendered page is hidden
+export const recordUrl = () => `${core.origin_ + config.djinsightHttp}record-view/${core.query_}`;
 export const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);
 
 export const setState = (core.setState_ = (name) => {
   const { dataset } = document.documentElement;
   if (dataset.djinsightState !== name) log((dataset.djinsightState = name));
 });
-
-// The browser is asked as well, because a cached page was rendered for another visitor.
-export const optedOut = () => "djinsightDnt" in config && (navigator.globalPrivacyControl || navigator.doNotTrack === "1");

@@ -9,6 +9,7 @@ const SOON = 1000; // ms between two checks while a view waits, or before the fi
 const CALM = 5000; // ms between two checks otherwise
 
 let timer;
+let retry; // the timer of the next socket
 let refused; // the tokens on the page when the server refused one, or closed the socket for good
 let refusedBy; // the socket on which it refused one
 
@@ -22,13 +23,18 @@ export function supervise(core, frame) {
   core.tick_();
 }
 
-// Handle an answer that rejects a view, a token or a frame.
-export function heed(core, { type, id, reason }) {
+// Handle an answer that rejects a view, a token or a frame, the end of a socket, or a view whose request has failed.
+export function heed(core, { type, id, reason, lost, code }) {
   const view = core.views_.get(id);
+  if (lost) {
+    core.failures_++;
+    core.stopped_ = code >= 4400 && code < 4500;
+    if (core.stopped_) core.lost_ = 0; // no other socket is opened
+  }
   if (/^(token|expired|scope)$/.test(reason)) refuse(core);
-  if (view && /^(busy|unavailable|rate)$/.test(reason)) {
+  if (view && (!type || /^(busy|unavailable|rate)$/.test(reason))) {
     view.via_ = 0;
-    view.sent_ = Date.now() - WITHIN + backOff(2);
+    view.sent_ = Date.now() - WITHIN + backOff(type ? 2 : 0);
   } else if (type === "rejected") core.views_.delete(id);
 }
 
@@ -48,15 +54,29 @@ function tokens(core) {
 function look(core) {
   clearTimeout(timer);
   if (document.visibilityState !== "visible") return stopAsking();
-  if (core.socket_ && since(core.heard_) >= (core.proven_ ? SILENT : WITHIN)) core.lose_(0, core.proven_ ? 1 : 2);
-  const { socket_: socket, views_: views } = core;
+  if (core.socket_ && since(core.heard_) >= (core.proven_ ? SILENT : WITHIN)) {
+    core.disconnect_();
+    core.lost_ = 1;
+    core.failures_ += core.proven_ ? 1 : 2;
+  }
   if (core.stopped_) refused = refused || tokens(core);
   // The page has other tokens now, which the server may accept.
-  if (refused && [...tokens(core)].some((token) => !refused.has(token))) refused = core.denied_ = core.stopped_ = 0;
+  if (refused && [...tokens(core)].some((token) => !refused.has(token))) {
+    refused = core.denied_ = core.stopped_ = 0;
+  }
+  if (!core.lost_) retry = clearTimeout(retry);
+  else if (!retry) {
+    retry = setTimeout(() => {
+      retry = core.lost_ = 0;
+      core.connect_();
+    }, backOff(core.failures_));
+  }
+  const { socket_: socket, views_: views } = core;
   if (socket && core.proven_ && socket !== refusedBy) core.denied_ = 0;
   core.dropOld_();
   const isOpen = socket && socket.readyState === 1;
-  const isLost = core.stopped_ || core.failures_ > 1;
+  const isIdle = !socket && !core.blocked_ && !core.watched_.size && core.config_.djinsightHttp; // needs no socket
+  const isLost = !isIdle && (core.stopped_ || core.failures_ > 1);
   core.doubt_ = core.denied_;
   views.forEach((view) => {
     if (since(view.made_) >= WITHIN) core.doubt_ = 1;
@@ -69,6 +89,10 @@ function look(core) {
     if (!core.polling_) ask(core, views.size);
     core.polling_ = 1;
     core.setState_(core.denied_ ? "refused" : core.config_.djinsightHttp ? "polling" : "closed");
+  } else if (isIdle) {
+    stopAsking();
+    core.polling_ = 0;
+    core.setState_(core.denied_ ? "refused" : views.size ? "connecting" : "idle");
   } else if (isOpen && core.proven_) {
     stopAsking();
     core.polling_ = 0;

@@ -3,8 +3,6 @@
 import { withMore } from "./loader.js";
 import { core } from "./page.js";
 
-const LIVE = "[aria-live],[role=status],output"; // live regions, which screen readers read out when they change
-
 export const texts = (core.texts_ = new WeakMap()); // element -> the text that was last written to it
 
 // Write `text`, unless the element already has it, or was rendered with it in another form. A text that another program
@@ -19,7 +17,8 @@ export const write = (core.write_ = (element, text, asWeDo, isRendered) => {
     // Set the existing text node, so that elements which another program wrapped around it stay.
     (document.createTreeWalker(element, 4).nextNode() || element).textContent = text;
   };
-  const region = element.closest(LIVE);
+  // A live region, which screen readers read out when it changes
+  const region = element.closest("[aria-live],[role=status],output");
   if (region) withMore((more) => (more ? more.announce(element, region, text, set) : set()));
   else set();
 });

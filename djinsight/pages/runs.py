@@ -77,8 +77,9 @@ def place_of(parser: Parser, token: Token, tags: Container[str]) -> Place:
     return place
 
 
-def _following(parser: Parser, tags: Container[str]) -> Token | None:
+def _following(parser: Any, tags: Container[str]) -> Token | None:
     """Return the token of the next tag of the package, or None if something parts it from this one."""
+    token: Token
     for token in reversed(parser.tokens):  # the parser takes them from the end
         if token.token_type is TokenType.BLOCK:
             command = token.contents.partition(" ")[0]
@@ -115,11 +116,10 @@ def extend(state: dict[str, Any], place: Place, ref: ObjectRef, number: str) -> 
         ref: The object that the tag shows.
         number: The format of its numbers, or an empty string if it shows only times.
     """
-    carried = state.get(_CARRIED)
-    token = carried is not None and carried.ref == ref
-    before = carried.number if token else ""
-    state[_CARRIED] = _Carried(place, ref, number or before)
-    return token, before == number
+    carried: _Carried | None = state.get(_CARRIED)
+    before = carried.number if carried is not None and carried.ref == ref else None
+    state[_CARRIED] = _Carried(place, ref, number or before or "")
+    return before is not None, before == number
 
 
 def declare_times(state: dict[str, Any], time: str) -> None:
