@@ -21,9 +21,13 @@ def article(request: HttpRequest, pk: int) -> HttpResponse:
         "article": get_object_or_404(Article, pk=pk),
         "refresh": int(request.GET.get("refresh", 30)),
         "twice": "twice" in request.GET,
+        "bare": "bare" in request.GET,
     }
+    response = render(request, "article.html", context)
+    if "without_http" in request.GET:  # as if djinsight.urls was not included
+        response.content = response.content.replace(b'data-djinsight-http="/djinsight/"', b'data-djinsight-http=""')
     # A policy with the scheme of a page, as some sites write it, permits no socket.
-    return _strict(render(request, "article.html", context), request.GET.get("connect-src", "'self'"))
+    return _strict(response, request.GET.get("connect-src", "'self'"))
 
 
 def numbers(request: HttpRequest, pk: int) -> HttpResponse:

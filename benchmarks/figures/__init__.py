@@ -48,6 +48,7 @@ BENCHMARKS = {
     "persist-older": Benchmark("older:persisted", "views persisted a second, against djinsight 0.4.2"),
     "redis-memory": Benchmark("redis_memory:bytes_each", "bytes of Redis a pending view and a visitor-page pair"),
     "tags": Benchmark("pages:tags", "a page of fifty objects with six tags each"),
+    "html": Benchmark("pages:html", "the HTML of two hundred objects with six tags each"),
     "ranking": Benchmark("pages:ranking", "the top ten of a million objects, PostgreSQL", postgresql=True),
     "charts": Benchmark("pages:charts", "charts beside a log of ten million rows, PostgreSQL", postgresql=True),
     "admin": Benchmark("admin_lists:pages", "pages of the admin beside a log of five million rows", postgresql=True),

@@ -1,7 +1,8 @@
-"""Pages: the cost of fifty objects with six tags each, of rankings and of charts."""
+"""Pages: the cost of fifty objects with six tags each, their HTML, and the cost of rankings and of charts."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,6 +27,7 @@ from djinsight.models import PageViewStatistics, PageViewSummary
 from djinsight.statistics import periods
 
 OBJECTS = 50
+MANY = 200
 TOP = 10
 WEEK = 7
 LOG = "djinsight_pageviewlog"
@@ -54,6 +56,29 @@ def tags(run: Run) -> list[Figure]:
         Figure(f"{page}: Redis round trips", "", trips, "", most=1),
         Figure(f"{page}: SQL queries", "", len(queries), "", most=1),
     ]
+
+
+def html(run: Run) -> list[Figure]:
+    """Measure the HTML of two hundred objects with six tags each, against the part of it whose names are public."""
+    empty()
+    articles = make_articles(MANY)
+    pending(run, 20 * MANY, MANY)
+    persist()
+    whole = _render("fifty.html", articles)
+    public = _ADDED.sub("", whole)
+    note = f"{len(whole.encode()):,} B, of which {len(public.encode()):,} B are elements with class, ref, stat and text"
+    more = len(whole.encode()) / len(public.encode())
+    page = f"{MANY} objects x 6 tags"
+    return [
+        Figure(f"{page}: HTML", "", len(whole.encode()), "B", most=400_000, note=note),
+        Figure(f"{page}: HTML", "elements with class, ref, stat and text only", more, most=1.2, note=note),
+    ]
+
+
+# Everything that is there for the script alone.
+_ADDED = re.compile(
+    r'<script.*?</script>\n?| data-djinsight-(?:format|watch|order|refresh|value|total|began)="[^"]*"', re.DOTALL
+)
 
 
 def _render(name: str, articles: list[Any]) -> str:

@@ -13,26 +13,28 @@ let misses = 0; // requests in a row without an answer
 export const backOff = (tries) => Math.min(60, 2 ** tries) * (500 + Math.random() * 1000);
 
 function request(core, path, body) {
-  return fetch(core.origin + core.config.djinsightHttp + path, { method: "POST", body, keepalive: true })
+  return fetch(core.origin_ + core.config_.djinsightHttp + path, { method: "POST", body, keepalive: true })
     .then((answer) => answer.json())
     .then((frame) => (frame.type ? frame : Promise.reject(frame)));
 }
 
 // Send a view, and retry until an answer comes.
 export function post(core, view) {
-  if (!core.config.djinsightHttp) return;
-  view.tries = (view.tries || 0) + 1;
-  view.sent = Date.now() + ANSWERED;
-  request(core, `record-view/${core.query}`, view.frame).then(
+  if (!core.config_.djinsightHttp) return;
+  view.tries_ = (view.tries_ || 0) + 1;
+  view.sent_ = Date.now() + ANSWERED;
+  request(core, `record-view/${core.query_}`, view.frame).then(
     ({ type, reason }) => {
-      if (type === "counted") core.views.delete(view.id);
+      if (type === "counted") core.views_.delete(view.id);
       else heed(core, { type: "rejected", id: view.id, reason });
-      if (core.polling) ask(core);
-      core.tick();
+      if (core.polling_) ask(core);
+      core.tick_();
     },
     () => {
-      view.sent = Date.now() - 10000 + backOff(view.tries);
-      core.tick();
+      view.sent_ = Date.now() - 10000 + backOff(view.tries_);
+      if (view.tries_ > 1) core.blocked_ = 1; // requests do not get through, so a socket is tried as well
+      core.connect_();
+      core.tick_();
     },
   );
 }
@@ -47,19 +49,19 @@ export function ask(core, later) {
     poll = setTimeout(ask, ms, core);
   };
   again(wait);
-  const asked = [...core.watched].filter(([, token]) => !dead.has(token)).slice(0, MAX_REFS);
-  if (later || !asked.length || !core.config.djinsightHttp) return;
+  const asked = [...core.watched_].filter(([, token]) => !dead.has(token)).slice(0, MAX_REFS);
+  if (later || !asked.length || !core.config_.djinsightHttp) return;
   const body = JSON.stringify({ tokens: asked.map(([, token]) => token) });
   request(core, "page-stats/", body).then(({ counters }) => {
     if (!counters) throw counters;
     misses = 0;
-    core.apply(counters);
+    core.apply_(counters);
     const left = asked.filter(([ref]) => !counters.some((counter) => counter.ref === ref));
     if (!left.length) return;
     refuse(core);
-    if (core.stopped) left.forEach(([, token]) => dead.add(token));
-    core.tick();
-  }).catch(() => core.polling && again(Math.min(wait, backOff(++misses))));
+    if (core.stopped_) left.forEach(([, token]) => dead.add(token));
+    core.tick_();
+  }).catch(() => core.polling_ && again(Math.min(wait, backOff(++misses))));
 }
 
 export function stopAsking() {

@@ -2,25 +2,22 @@
 
 import { config, script } from "./page.js";
 
-let loaded, trusted;
+let loaded, policy;
 
-// Return `url` as a trusted URL, for a page whose policy requires trusted types.
-function trust(url) {
-  const types = window.trustedTypes;
-  return types ? types.createPolicy("djinsight", { createScriptURL: (text) => text }).createScriptURL(url) : url;
-}
-
-// Call `use` with the exports of the second file, or with undefined if it cannot be loaded. The next call tries again.
+// Call `use` with the exports of the second file, or with undefined if it cannot be loaded. The next call tries again,
+// unless the page's policy forbids to load it.
 export function withMore(use) {
   loaded =
     loaded ||
     new Promise((done, failed) => {
       const element = document.createElement("script");
       element.onload = () => done(element.djinsight); // more.js puts its exports there
-      element.onerror = failed;
+      element.onerror = () => failed((loaded = 0));
       element.nonce = script.nonce;
-      element.src = trusted = trusted || trust(config.djinsightMore);
+      // A page's policy may require trusted types.
+      if (window.trustedTypes) policy = policy || trustedTypes.createPolicy("djinsight", { createScriptURL: (url) => url });
+      element.src = policy ? policy.createScriptURL(config.djinsightMore) : config.djinsightMore;
       document.head.append(element);
     });
-  loaded.then(use, () => use((loaded = undefined)));
+  loaded.then(use, () => use());
 }

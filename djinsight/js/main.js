@@ -1,11 +1,11 @@
-// djinsight: sends this page's view, and keeps its numbers live, over one WebSocket.
+// djinsight: sends this page's view, and keeps its numbers live, over one WebSocket; a page without numbers needs none.
 //
 // Configured by data attributes on its script element and on the elements that the template tags render. It has no
 // dependencies and no inline code. Public are window.djinsight, "djinsight:counters" events on document, and
-// data-djinsight-state on the document element: connecting, live, polling, refused, paused or closed.
+// data-djinsight-state on the document element: connecting, live, idle, polling, refused, paused or closed.
 
 import { counters } from "./numbers.js";
-import { all, awake, config, configure, core, setState } from "./page.js";
+import { all, awake, config, configure, core, recordUrl, setState } from "./page.js";
 import { scan } from "./scan.js";
 import { disconnect } from "./socket.js";
 import { dropOld, seen } from "./views.js";
@@ -16,24 +16,24 @@ const STARTED = Symbol.for("djinsight");
 let scanning, root, left;
 
 function lives({ type, persisted }) {
-  if (type === "pagehide" || !awake()) return leave();
-  if (persisted) seen.clear(); // a return from the back/forward cache is a new view with a new id
-  if (type === "online") disconnect();
-  left = core.failures = 0;
-  core.views.forEach((view) => (view.sent = type === "online" ? 0 : Date.now()));
-  scan();
-}
-
-function leave() {
-  if (left) return; // a page is hidden before it is unloaded
-  left = 1;
-  dropOld();
-  // The frame has the same id as over the socket, so the view counts once.
-  const url = config.djinsightHttp;
-  if (url) core.views.forEach(({ frame }) => navigator.sendBeacon(`${core.origin + url}record-view/${core.query}`, frame));
-  disconnect();
-  core.polling = 0;
-  setState("paused");
+  if (type !== "pagehide" && awake()) {
+    if (persisted) seen.clear(); // a return from the back/forward cache is a new view with a new id
+    if (type === "online") disconnect();
+    left = core.failures_ = 0;
+    core.views_.forEach((view) => (view.sent_ = type === "online" ? (view.via_ = null) : Date.now()));
+    scan();
+  } else if (!left) {
+    left = 1; // a page is hidden before it is unloaded
+    dropOld();
+    core.views_.forEach((view) => {
+      view.via_ = null;
+      // The frame has the same id as before, so the view counts once.
+      if (config.djinsightHttp) navigator.sendBeacon(recordUrl(), view.frame);
+    });
+    disconnect();
+    core.polling_ = 0;
+    setState("paused");
+  }
 }
 
 function scanSoon() {

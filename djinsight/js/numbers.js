@@ -1,12 +1,12 @@
 // Numbers: the newest value of each, from counters and from rendered elements, and the elements that show it.
 
-import { group } from "./format.js";
+import { formOf } from "./format.js";
 import { withMore } from "./loader.js";
 import { all, config, core } from "./page.js";
-import { write } from "./text.js";
+import { texts, write } from "./text.js";
 
-export const counters = (core.counters = new Map()); // ref -> newest counter
-const known = (core.known = {}); // "ref stat" -> [order, value] of the newest value
+export const counters = (core.counters_ = new Map()); // ref -> newest counter
+const known = (core.known_ = {}); // "ref stat" -> [order, value] of the newest value
 
 let newer; // set by learn if a value was newer
 
@@ -14,12 +14,11 @@ let newer; // set by learn if a value was newer
 // down at midnight, so its order begins with its day.
 function learn(ref, stat, value, order = value) {
   const place = `${ref} ${stat}`;
-  known[place] = known[place] || [-1];
-  if (order > known[place][0]) {
-    known[place] = [order, value];
-    newer = 1;
-  }
-  return known[place][1];
+  const [before, last] = known[place] || [-1];
+  if (!(order > before)) return last;
+  known[place] = [order, value];
+  newer = 1;
+  return value;
 }
 
 export function apply(list) {
@@ -35,23 +34,29 @@ export function apply(list) {
 }
 
 // First learn from all elements, then show, because a later element may have a newer number than an earlier one.
-export const showAll = (core.showAll = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
+export const showAll = (core.showAll_ = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
 
-function learnElement({ dataset: data }) {
-  return learn(data.djinsightRef, data.djinsightStat, +data.djinsightValue, data.djinsightOrder);
+function learnElement(element) {
+  const { djinsightRef: ref, djinsightStat: stat, djinsightOrder: order } = element.dataset;
+  let value = element.dataset.djinsightValue;
+  const text = element.textContent.trim();
+  if (!value && formOf(element)(text) === text) {
+    value = text.replace(/\D/g, "");
+    texts.set(element, text); // as if it was written here, so that another text of the site's own stays
+  }
+  return learn(ref, stat, parseInt(value), order);
 }
 
 function show(element) {
   const data = element.dataset;
+  const form = formOf(element);
   // A bar of a chart, a number of a period, or a time.
-  if (data.djinsightDay || /week|month|_at$/.test(data.djinsightStat)) withMore((more) => more && more.show(element, core));
-  else put(element, learnElement(element));
+  if (data.djinsightDay || /week|month|_at$/.test(data.djinsightStat)) withMore((more) => more && more.show(element, core, form));
+  else put(element, learnElement(element), form);
 }
 
-const put = (core.put = (element, value) => {
-  const data = element.dataset;
-  const digits = (text) => group(text.replace(/\D/g, ""), data.djinsightFormat || config.djinsightNumber || ":");
+const put = (core.put_ = (element, value, form) => {
   // A template of the site may format the number in its own way. Its text stays until the number changes.
-  if (value >= 0) write(element, digits(`${value}`), digits, value == data.djinsightValue);
+  if (value >= 0) write(element, form(`${value}`), form, value == element.dataset.djinsightValue);
 });
 

@@ -10,10 +10,12 @@ const BEGAN = {
 };
 const known = new Map(); // place -> its newest value
 const before = new WeakMap(); // element of a time -> its first text
+const written = new WeakMap(); // element of a time -> the format of its text
 
-// Show in `element` the newest value of `counter` and of the rendered page. `core` is the state of the first file.
-export function show(element, core) {
-  const { config, counters, known: totals, put, write } = core;
+// Show in `element` the newest value of its counter and of the rendered page. `core` is the state of the first file, and
+// `form` writes a number as the element does.
+export function show(element, core, form) {
+  const { config_: config, counters_: counters, known_: totals, put_: put, write_: write } = core;
   const data = element.dataset;
   const { djinsightRef: ref, djinsightStat: stat, djinsightDay: day } = data;
   const counter = counters.get(ref);
@@ -23,20 +25,33 @@ export function show(element, core) {
     if (!data.djinsightTotal) return; // a template of the site does not say what the total was when the period began
     const began = sinceBegan(at, BEGAN[stat], data, counter);
     const [total] = totals[`${ref} total_views`] || [0];
-    put(element, began + Math.max(newest(ref, +data.djinsightTotal, +data.djinsightTotal), total));
+    put(element, began + Math.max(newest(ref, +data.djinsightTotal, +data.djinsightTotal), total), form);
   } else if (day) {
     const value = newest(at, +data.djinsightValue, +data.djinsightValue);
     const today = counter?.day === +day ? newest(at, counter.views_today, counter.views_today) : value;
     if (element.localName === "rect") grow(element, today);
-    else put(element, today);
+    else put(element, today, form);
   } else if (/_at$/.test(stat)) {
-    const format = data.djinsightFormat ?? config.djinsightTime ?? "";
+    const format = data.djinsightFormat ?? formatOf(element, config.djinsightTime ?? "");
     for (const time of [element.getAttribute("datetime"), counter?.[stat]]) {
       // The first view never becomes later, and the last one never earlier.
       if (time) newest(at, Date.parse(time) * (stat[0] === "f" ? -1 : 1), time);
     }
     showTime(element, known.get(at)?.value, (time) => formatTime(time, format), write);
   }
+}
+
+// Return the format of the time in `element`, which has none of its own: that of a script element, `first` if there is
+// none. If they differ, as some come from a cache or from another page, it is one that gives the element's text.
+function formatOf(element, first) {
+  const scripts = [...document.querySelectorAll("[data-djinsight-time]")];
+  const before = scripts.filter((each) => each.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const formats = [...before.reverse(), ...scripts].map(({ dataset }) => dataset.djinsightTime).concat(first);
+  if (new Set(formats).size === 1) return first;
+  const [time, shown] = [element.getAttribute("datetime"), element.textContent.trim()];
+  const own = time ? formats.find((format) => formatTime(time, format) === shown) : first;
+  if (own !== undefined) written.set(element, own);
+  return written.get(element) ?? "";
 }
 
 // Return the newest value of a place after `value` was added. The value with the greatest `order` is the newest.

@@ -8,9 +8,9 @@ export function watchTexts(core) {
   watching = 1;
   const isForeign = ({ target }) => {
     const element = target.parentElement && target.parentElement.closest("[data-djinsight-stat]");
-    return element && core.texts.get(element) !== target.data;
+    return element && core.texts_.get(element) !== target.data;
   };
-  const observer = new MutationObserver((records) => records.some(isForeign) && core.showAll());
+  const observer = new MutationObserver((records) => records.some(isForeign) && core.showAll_());
   observer.observe(document, { subtree: true, characterData: true });
-  setTimeout(core.showAll); // for changes before the observer was there
+  setTimeout(core.showAll_); // for changes before the observer was there
 }

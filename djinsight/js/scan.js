@@ -5,18 +5,19 @@ import { showAll } from "./numbers.js";
 import { connect, watch } from "./socket.js";
 import { findViews } from "./views.js";
 
+const tokens = new Map(); // ref -> the last token that the page had
+
 export function scan() {
   if (!(config.djinsightSocket || configure()) || !awake() || document.querySelector("html[data-turbo-preview]")) return;
   findViews();
-  const gone = new Set(core.watched.keys());
-  all("watch").forEach((element) => {
-    const { djinsightRef: ref, djinsightWatch: token } = element.dataset;
-    gone.delete(ref);
-    core.watched.set(ref, token);
+  // Not each element has a token, and the one that has it may be gone, or come later than the others.
+  all("watch").forEach(({ dataset }) => tokens.set(dataset.djinsightRef, dataset.djinsightWatch));
+  core.watched_.clear();
+  [...all("stat"), ...all("watch")].forEach(({ dataset: { djinsightRef: ref } }) => {
+    if (tokens.has(ref)) core.watched_.set(ref, tokens.get(ref));
   });
   showAll();
-  gone.forEach((ref) => core.watched.delete(ref));
-  watch([...gone]);
-  if (core.tick) core.tick();
+  watch();
+  if (core.tick_) core.tick_();
   connect();
 }

@@ -1,117 +1,114 @@
-// The socket: one connection for all views and counters of the page.
+// The connection: one socket for all views and counters of the page, or a request for each view if it has no counters.
 
 import { withMore } from "./loader.js";
 import { apply } from "./numbers.js";
-import { awake, config, core, log, setState } from "./page.js";
+import { awake, config, core, log, recordUrl, setState } from "./page.js";
 import { dropOld } from "./views.js";
 
-const MAX_SENT = 2048; // characters in a frame, half of the server's limit
-const MAX_REFS = 100; // objects of a socket, the limit of the server
+core.apply_ = apply;
 
-core.apply = apply;
+let subscribed; // ref -> token that was sent over this socket, if it is open
 
-let subscribed; // ref -> token that was sent over this socket
-let reconnect;
-
-const isOpen = () => core.socket && core.socket.readyState === 1;
-
-// The second file supervises the connection, and falls back to HTTP if there is none.
+// The second file supervises the connection, opens another one, and falls back to HTTP if there is none. If it cannot be
+// loaded, it is tried again.
 const help = (frame) => withMore((more) => more && more.supervise(core, frame));
+setInterval(() => core.views_.size + core.watched_.size && help(), 5000); // a page whose view is counted may need no more
 
-export const sendView = (core.sendView = (view) => {
-  if (!isOpen()) return;
-  view.via = core.socket;
-  view.sent = Date.now();
-  core.socket.send(view.frame);
+export const sendView = (core.sendView_ = (view) => {
+  if (!subscribed) return;
+  view.via_ = core.socket_;
+  view.sent_ = Date.now();
+  core.socket_.send(view.frame);
 });
 
 function send(type, key, value) {
   const frame = JSON.stringify({ type, [key]: value });
   const half = value.length >> 1;
-  if (half && frame.length > MAX_SENT) {
+  // Half of the server's limit in bytes, as a character may have two or three
+  if (half && frame.length > 2048) {
     send(type, key, value.slice(0, half));
     send(type, key, value.slice(half));
-  } else if (value.length !== 0) core.socket.send(frame);
+  } else if (value.length !== 0) core.socket_.send(frame);
 }
 
-export function watch(gone) {
-  if (!isOpen()) return;
-  send("unsubscribe", "refs", gone.filter((ref) => subscribed.delete(ref)));
-  const more = [...core.watched].filter(([ref, token]) => subscribed.get(ref) !== token).slice(0, MAX_REFS - subscribed.size);
+export function watch() {
+  if (!subscribed) return;
+  send("unsubscribe", "refs", [...subscribed.keys()].filter((ref) => !core.watched_.has(ref) && subscribed.delete(ref)));
+  // The server's limit is a hundred objects a socket.
+  const more = [...core.watched_].filter(([ref, token]) => subscribed.get(ref) !== token).slice(0, 100 - subscribed.size);
   send("subscribe", "tokens", more.map(([ref, token]) => subscribed.set(ref, token) && token));
 }
 
 function live() {
-  core.heard = Date.now();
+  core.heard_ = Date.now();
   // After a failure the page is not live until a message has arrived.
-  if (!core.failures && !core.doubt) setState("live");
+  if (!core.failures_ && !core.doubt_) setState("live");
 }
 
-export function connect() {
-  if (core.socket || reconnect || !awake() || !(core.views.size + core.watched.size)) return;
-  if (core.stopped) return help();
-  if (!core.polling) setState("connecting");
-  setTimeout(help, 5000);
+export const connect = (core.connect_ = () => {
+  if (core.socket_ || core.lost_ || !awake()) return;
+  if (!core.watched_.size && !core.blocked_ && (config.djinsightHttp || !core.views_.size)) {
+    // Nothing is to be kept live. The views go one after the other, as the first answer brings a new visitor's cookie.
+    const view = [...core.views_.values()].find(({ via_ }) => via_ !== 0);
+    if (!core.tick_) setState(core.views_.size ? "connecting" : "idle");
+    if (!view || view.via_) return;
+    view.via_ = 1;
+    fetch(recordUrl(), { method: "POST", body: view.frame, keepalive: true })
+      .then((answer) => answer.json())
+      .then(receive, () => help(view));
+    return;
+  }
+  if (core.stopped_) return;
+  if (!core.polling_) setState("connecting");
   let socket;
   try {
-    socket = core.socket = new WebSocket(new URL(config.djinsightSocket + core.query, location.href.replace(/^http/, "ws")));
+    socket = core.socket_ = new WebSocket(new URL(config.djinsightSocket + core.query_, location.href.replace(/^http/, "ws")));
   } catch (error) {
-    core.failures = 2; // WebSockets are forbidden to this page, or do not exist
+    core.failures_ = 2; // WebSockets are forbidden to this page, or do not exist
     return help();
   }
-  core.proven = 0;
-  core.heard = Date.now();
+  core.proven_ = 0;
+  core.heard_ = Date.now();
   socket.onopen = () => {
-    if (core.socket !== socket) return;
+    if (core.socket_ !== socket) return;
     live();
     subscribed = new Map();
     dropOld();
-    core.views.forEach(sendView);
-    watch([]);
+    core.views_.forEach(sendView);
+    watch();
   };
   socket.onmessage = ({ data }) => {
-    if (core.socket !== socket) return;
-    core.failures = 0;
-    core.proven = 1;
+    if (core.socket_ !== socket) return;
+    core.failures_ = 0;
+    core.proven_ = 1;
     live();
     receive(JSON.parse(data));
   };
   // If the page's policy forbids the socket, there is an error event and no close event.
-  socket.onclose = socket.onerror = ({ code }) => core.socket === socket && core.lose(code, 1);
-}
+  socket.onclose = socket.onerror = ({ code }) => {
+    if (core.socket_ !== socket) return;
+    disconnect();
+    core.lost_ = 1; // until the second file connects again
+    if (!core.polling_) setState("connecting");
+    help({ lost: 1, code });
+  };
+});
 
 function receive(frame) {
   const { type, id } = frame;
   log(frame);
   if (type === "counters") apply(frame.counters);
   else if (type === "ping") send("pong", "n", frame.n);
-  else if (type === "counted") core.views.delete(id);
-  else if (type === "visitor" && config.djinsightCookie) keepVisitor(frame);
+  else if (type === "counted") core.views_.delete(id), connect();
+  else if (type === "visitor" && config.djinsightCookie) {
+    const cookie = `${config.djinsightCookie}=${frame.visitor};path=/;max-age=${frame.max_age};samesite=lax`;
+    document.cookie = location.protocol === "https:" ? cookie + ";secure" : cookie;
+  }
   else help(frame);
 }
 
-function keepVisitor({ visitor, max_age }) {
-  const secure = location.protocol === "https:" ? ";secure" : "";
-  document.cookie = `${config.djinsightCookie}=${visitor};path=/;max-age=${max_age};samesite=lax${secure}`;
-}
-
-// Give up this socket, add `failures` to those in a row, and connect again later unless `code` forbids it.
-core.lose = (code, failures) => {
-  disconnect();
-  core.failures += failures;
-  core.stopped = code >= 4400 && code < 4500;
-  if (!core.stopped)
-    reconnect = setTimeout(() => {
-      reconnect = 0;
-      connect();
-    }, Math.min(60, 2 ** core.failures) * (500 + Math.random() * 1000));
-  if (core.stopped || core.failures > 1) help();
-  else setState("connecting");
-};
-
-export function disconnect() {
-  const { socket } = core;
-  clearTimeout(reconnect);
-  reconnect = core.socket = 0;
+export const disconnect = (core.disconnect_ = () => {
+  const { socket_: socket } = core;
+  core.lost_ = subscribed = core.socket_ = 0;
   if (socket) socket.close(); // its close event comes later, and is ignored
-}
+});

@@ -3,14 +3,12 @@
 import { withMore } from "./loader.js";
 import { core } from "./page.js";
 
-const LIVE = "[aria-live],[role=status],output"; // live regions, which screen readers read out when they change
-
-const texts = (core.texts = new WeakMap()); // element -> the text that was last written to it
+export const texts = (core.texts_ = new WeakMap()); // element -> the text that was last written to it
 
 // Write `text`, unless the element already has it, or was rendered with it in another form. A text that another program
 // changed later, such as a translator, stays. But if that text is in our form, a library has put back an older number,
 // and it is replaced.
-export const write = (core.write = (element, text, asWeDo, isRendered) => {
+export const write = (core.write_ = (element, text, asWeDo, isRendered) => {
   const shown = element.textContent.trim();
   const last = texts.get(element);
   if (shown === text.trim() || (last === text && asWeDo(shown) !== shown) || (isRendered && last === undefined)) return;
@@ -19,7 +17,8 @@ export const write = (core.write = (element, text, asWeDo, isRendered) => {
     // Set the existing text node, so that elements which another program wrapped around it stay.
     (document.createTreeWalker(element, 4).nextNode() || element).textContent = text;
   };
-  const region = element.closest(LIVE);
+  // A live region, which screen readers read out when it changes
+  const region = element.closest("[aria-live],[role=status],output");
   if (region) withMore((more) => (more ? more.announce(element, region, text, set) : set()));
   else set();
 });

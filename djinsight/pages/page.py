@@ -48,6 +48,7 @@ class Page:
         self.has_script = False
         self.script_is_placed = False  # by hand, so no later tag renders another one
         self.precompiled: dict[Any, Precompiled | None] = {}  # the cache of precompiled.render
+        self.own: dict[str, bool] = {}  # if the template of a tag is the package's own, by the tag's name
         self._formats: dict[Any, Formats] = {}
         self._read: dict[ObjectRef, Snapshot] = {}
         self._views: dict[ObjectRef, Views] = {}
@@ -212,10 +213,15 @@ class Page:
             number = (number * 31 + ord(character)) % 1_000_003
         return str(number)
 
+    @cached_property
+    def is_part(self) -> bool:
+        """Return if this response is put into a page that the browser already shows."""
+        return is_part(self.request)
+
     def is_foreign(self) -> bool:
         """Return if the browser would refuse a script of this response, as it goes into a page with another nonce."""
         names = ("csp_nonce", "_csp_nonce")
-        return any(getattr(self.request, name, None) is not None for name in names) and is_part(self.request)
+        return any(getattr(self.request, name, None) is not None for name in names) and self.is_part
 
     def _nonce(self) -> str:
         """Return the nonce of this response's Content-Security-Policy, django-csp's or Django's, or ``""``.

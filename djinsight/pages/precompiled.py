@@ -19,6 +19,7 @@ from django.template import Context, TemplateSyntaxError
 from django.utils import translation
 from django.utils.safestring import SafeString
 
+from djinsight.pages.runs import Known
 from djinsight.pages.values import Values
 
 # The fields of each statistic. An empty string means that there is no value. Other types are for templates that
@@ -108,7 +109,13 @@ def _place(stat: str, field: str) -> str:
 
 
 def render(
-    find: Callable[[], Any], name: Any, values: Values, stats: tuple[str, ...], options: Mapping[str, Any], cache: Cache
+    find: Callable[[], Any],
+    name: Any,
+    values: Values,
+    stats: tuple[str, ...],
+    options: Mapping[str, Any],
+    known: Known | None,
+    cache: Cache,
 ) -> SafeString:
     """Return the template that ``find`` returns, rendered with ``values`` of ``stats`` and with ``options``.
 
@@ -118,19 +125,21 @@ def render(
         values: The strings of one object.
         stats: The statistics that the template shows.
         options: Further variables of the template.
+        known: The attributes that the template leaves out, or None for a site's template, which has all values.
         cache: A cache of the caller's, which keeps it for as long as ``name`` means the same template.
     """
     # A template renders something else if a time or a period is missing.
-    shape = stats, values.shape_of(stats), *options.values()
+    shape = stats, values.shape_of(stats), known, *options.values()
     try:
         precompiled = cache[name, shape]
     except KeyError:
         template = find()
-        precompiled = kept(template, shape, lambda: Precompiled.of(template, values.fields_of(stats), options))
+        fields = values.fields_of(stats, known)
+        precompiled = kept(template, shape, lambda: Precompiled.of(template, fields, options))
         cache[name, shape] = precompiled
     if precompiled is not None:
         return precompiled.fill(values)
-    html: SafeString = find().render(Context({"values": values.fields_of(stats), **options}))
+    html: SafeString = find().render(Context({"values": values.fields_of(stats, known), **options}))
     return html
 
 
@@ -139,7 +148,7 @@ def kept(template: Any, shape: Any, make: Callable[[], Precompiled | None]) -> P
 
     The output of our own templates depends only on ``shape`` and the language. A site's template may depend on more.
     """
-    if not _is_own(template):
+    if not is_own(template):
         return make()
     key = template, shape, translation.get_language()
     try:
@@ -152,7 +161,7 @@ def kept(template: Any, shape: Any, make: Callable[[], Precompiled | None]) -> P
 
 
 @lru_cache(maxsize=64)
-def _is_own(template: Any) -> bool:
+def is_own(template: Any) -> bool:
     """Return if ``template`` is the package's own, and ``value.html``, which all of them include, is, too."""
     both = template, template.engine.get_template("djinsight/value.html")
     return all(_OWN in Path(each.origin.name).parents for each in both)

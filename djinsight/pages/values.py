@@ -9,6 +9,7 @@ from djinsight import days, metrics
 from djinsight.counting.snapshot import Snapshot
 from djinsight.metrics import METRICS, Kind
 from djinsight.pages.formats import Formats
+from djinsight.pages.runs import Known
 from djinsight.statistics.periods import Period, Views, began
 
 PERIODS = ("views_week", "views_month")
@@ -36,7 +37,7 @@ class Values(dict[str, str]):
             periods: Reads the views of the week and the month.
         """
         self.ref = snapshot.ref
-        self._formats = formats
+        self.formats = formats
         self._periods = periods
         self._today = days.date_of(snapshot.day)
         strings = {"ref": str(self.ref), "watch": watch, "views_today.order": str(snapshot.order_of_today)}
@@ -62,8 +63,8 @@ class Values(dict[str, str]):
             first = days.number_of(began(period, self._today))
             # If they are not known, there are no digits and no total, so the script leaves the text as it is.
             self[f"views_{period}.digits"] = str(number) if views.known else ""
-            self[f"views_{period}.text"] = self._formats.number(number) if views.known else UNKNOWN
-            self[f"views_{period}.format"] = self._formats.of_numbers
+            self[f"views_{period}.text"] = self.formats.number(number) if views.known else UNKNOWN
+            self[f"views_{period}.format"] = self.formats.of_numbers
             self[f"views_{period}.total"] = self["total_views.digits"] if views.known else ""
             self[f"views_{period}.began"] = str(first)
         return self[place]
@@ -73,7 +74,7 @@ class Values(dict[str, str]):
         periods = (self[f"{stat}.digits"] != "" for stat in stats if stat in PERIODS)
         return *self.times, *periods
 
-    def fields_of(self, stats: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def fields_of(self, stats: Iterable[str], known: Known | None = None) -> dict[str, dict[str, Any]]:
         """Return the variables of a template, by statistic.
 
         Each statistic has the ``ref``, its name as ``stat``, the token as ``watch``, the ``text``, and:
@@ -84,8 +85,16 @@ class Values(dict[str, str]):
           its first day;
         - for today's views, besides: ``order``, which is greater for a newer number, as the number itself may go down;
         - for a time: ``datetime``, in ISO 8601; it is empty, like the text, if there was no view.
+
+        Args:
+            stats: The statistics of the template.
+            known: What the script knows already. If it is given, ``watch`` and ``format`` are empty if the script knows
+                them, also from an earlier statistic of the template.
         """
-        return {stat: self._fields(stat) for stat in stats}
+        fields = {stat: self._fields(stat) for stat in stats}
+        if known is not None:
+            _leave_out(fields, known)
+        return fields
 
     def _fields(self, stat: str) -> dict[str, Any]:
         fields: dict[str, Any] = {"stat": stat, "text": self[f"{stat}.text"]}
@@ -96,3 +105,19 @@ class Values(dict[str, str]):
         if "digits" in fields:
             fields["number"] = int(fields["digits"]) if fields["digits"] else ""
         return fields
+
+
+def _leave_out(fields: dict[str, dict[str, Any]], known: Known) -> None:
+    """Empty the fields of an element's attributes that the script knows without it."""
+    token, number, time = known
+    for stat, field in fields.items():
+        if token:
+            field["watch"] = ""
+        token = True
+        if stat in TIMES:
+            if time and field["datetime"]:  # from a text without a time, the script could not tell the format
+                field["format"] = ""
+        else:
+            if number:
+                field["format"] = ""
+            number = True

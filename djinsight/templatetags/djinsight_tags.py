@@ -24,7 +24,7 @@ from djinsight.pages import chart, rendering, values
 from djinsight.pages.finding import UNSET, Unset, find_object
 from djinsight.pages.numbers import abbreviate
 from djinsight.pages.page import Page
-from djinsight.pages.script import place_tags
+from djinsight.pages.places import place_tags
 from djinsight.tracked.refs import ref_of_saved
 from djinsight.tracked.registry import is_tracked_model
 
@@ -124,7 +124,8 @@ def page_analytics_widget(context: Context, obj: Model | Unset | None = UNSET, p
     if shown is None:
         return rendering.unfound(context, obj, "page_analytics_widget")
     drawn = chart.draw(page, shown.ref, period, context)
-    fields = shown.fields_of(values.ALL)
+    known = rendering.known_to_script(context, page, "page_analytics_widget", shown, values.ALL)
+    fields = shown.fields_of(values.ALL, known)
     more = [(metric.label, fields[metric.name]) for metric in MORE]
     data = {"values": fields, "more": more, "period": period, "chart": drawn}
     return rendering.render(context, "page_analytics_widget", data) + rendering.script(context, page)
@@ -179,9 +180,10 @@ def views_month_stat(context: Context, obj: Model | Unset | None = UNSET) -> Saf
 def djinsight_script(context: Context) -> SafeString:
     """Place the script by hand. No later tag of the page renders it then."""
     page = Page.of(context)
-    data = {} if page.script_is_placed else {"script": page.script()}
+    if page.script_is_placed:
+        return rendering.render(context, "djinsight_script", {})
     page.script_is_placed = True
-    return rendering.render(context, "djinsight_script", data)
+    return rendering.script_element(context, page, "djinsight_script")
 
 
 @register.simple_tag(takes_context=True)

@@ -17,7 +17,7 @@ from djinsight.pages.formats import Formats
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
 from tests.support.counted_views import count_views
-from tests.support.rendered_pages import render, viewed
+from tests.support.rendered_pages import part, render, viewed
 
 PRAGUE = ZoneInfo("Europe/Prague")
 LANGUAGES = [code for code, _ in global_settings.LANGUAGES]
@@ -100,7 +100,7 @@ def test_names_of_a_zone(settings: Any) -> None:
 
 @pytest.mark.django_db
 def test_a_block_around_a_tag() -> None:
-    """Each tag uses its language and zone, and has a format for the script. Other tags are not changed."""
+    """Each tag uses its language and zone. Its format is in each element of a part that is fetched."""
     article = Article.objects.create(title="x")
     viewed(article, 1_234_567, 3)
     source = """{% load i18n tz l10n %}{% total_views_stat %}
@@ -108,7 +108,7 @@ def test_a_block_around_a_tag() -> None:
         {% endlanguage %}{% timezone "Asia/Tokyo" %}{% last_viewed_stat %}{% endtimezone %}{% last_viewed_stat %}
         {% localize off %}{% total_views_stat %}{% endlocalize %}{% total_views_stat %}"""
     count_views(ObjectRef.of(article), 1)
-    page = render(source, article=article)
+    page = render(source, part(), article=article)
     shown = [
         (each["data-djinsight-stat"], text.strip(), each["data-djinsight-format"])
         for _, each, text in page.found

@@ -25,7 +25,7 @@ from djinsight.templatetags.djinsight_tags import register
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article, Comment, News, Product, Term
 from tests.support import users
-from tests.support.rendered_pages import Elements, html, render, request, viewed
+from tests.support.rendered_pages import Elements, html, part, render, request, viewed
 
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 # Each tag, with the statistics that it shows
@@ -231,8 +231,8 @@ def test_numbers(tag: str, texts: dict[str, str], read: Article) -> None:
     assert page.texts == texts
     for element in page.having("data-djinsight-stat"):
         assert element["class"] == "djinsight-stat-value"
-        assert element["data-djinsight-value"] == texts[str(element["data-djinsight-stat"])].replace(",", "")
-        assert tokens.read(str(element["data-djinsight-watch"]), "watch") == ObjectRef.of(read)
+    (watched,) = page.having("data-djinsight-watch")
+    assert tokens.read(str(watched["data-djinsight-watch"]), "watch") == ObjectRef.of(read)
 
 
 @pytest.mark.parametrize("tag", NUMBERS)
@@ -251,7 +251,6 @@ def test_numbers_in_the_language_of_the_page(language: str, text: str, read: Art
         page = render("{% live_stats_counter refresh_interval=1500 %}", article=read)
     assert page.texts["total_views"].replace("\u202f", "\xa0") == text.replace("\u202f", "\xa0")
     for element in page.having("data-djinsight-stat"):
-        assert str(element["data-djinsight-value"]).isdigit()
         assert element["data-djinsight-refresh"] == "1500"
 
 
@@ -285,7 +284,7 @@ def test_format_view_count(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize("tag", NUMBERS)
 def test_statistics(tag: str, read: Article) -> None:
-    page = render(f"{{% {tag} %}}", article=read)
+    page = render(f"{{% {tag} %}}", part(), article=read)
     shown = [str(element["data-djinsight-stat"]) for element in page.having("data-djinsight-watch")]
     assert shown == STATS[tag]
     for element in page.having("data-djinsight-watch"):

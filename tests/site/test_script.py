@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support import node
 pytestmark = pytest.mark.once
 
 STATIC = Path(djinsight.__file__).parent / "static" / "djinsight"
+SOURCES = Path(djinsight.__file__).parent / "js"
 MAX_LOADED = 3072  # gzipped bytes of the script that every page loads
 
 
@@ -25,6 +27,15 @@ def test_the_script_is_built_from_its_sources(tmp_path: Path) -> None:
     built = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert built
     assert built == {name: (STATIC / name).read_text() for name in built}
+
+
+def test_both_files_share_the_short_names() -> None:
+    """The build makes each file alone. So each property has a name in ``names.json``, and no two have the same."""
+    sources = "".join(path.read_text() for path in SOURCES.glob("*.js"))
+    code = re.sub(r"//[^\n]*|/[^/\n]+/[.)]", "", sources)
+    names = json.loads((SOURCES / "names.json").read_text())
+    assert set(re.findall(r"\b[a-zA-Z]+_\b", code)) == set(names)
+    assert len(set(names.values())) == len(names)
 
 
 @pytest.mark.parametrize("name", ["djinsight.js", "more.js"])

@@ -65,6 +65,11 @@ def request(user_agent: str = BROWSER, **attributes: Any) -> HttpRequest:
     return made
 
 
+def part() -> HttpRequest:
+    """Return a request whose response becomes a part of a page that the browser already shows."""
+    return RequestFactory().get("/", headers={"user-agent": BROWSER, "sec-fetch-dest": "empty"})
+
+
 def html(source: str, made: HttpRequest | None = None, **context: Any) -> str:
     template = Template("{% load djinsight_tags %}" + source)
     return template.render(RequestContext(made, context) if made else Context(context))
