@@ -146,24 +146,6 @@ def test_as_a_walk(
         as_a_walk(history, redis_client)
 
 
-# Histories that a counter could once not be loaded after: the size of segments and of blocks, and what happens.
-ONCE_WRONG: list[tuple[int, int, list[tuple[str, int]]]] = [
-    (
-        16,
-        3,
-        [("persist", 333), ("shed", 2), ("evict counters", 2), ("count", 414), ("lose the stream", 0), ("shed", 20)],
-    ),
-]
-
-
-@pytest.mark.parametrize(("segment", "block", "history"), ONCE_WRONG)
-def test_once_wrong(
-    segment: int, block: int, history: list[tuple[str, int]], transactional_db: None, redis_client: redis.Redis
-) -> None:
-    with sizes(segment, block):
-        as_a_walk(history, redis_client)
-
-
 def as_a_walk(history: list[tuple[str, int]], redis_client: redis.Redis) -> None:
     redis_client.flushall()
     for model in (PageViewStatistics, PageViewSummary, PersistCursor, DataLoss, Article):
