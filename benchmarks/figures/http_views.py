@@ -1,0 +1,153 @@
+"""HTTP views: a server's processor time for a view that comes over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from benchmarks import medians, processes, views, wire
+from benchmarks.clients import Clients
+from benchmarks.figure import Figure
+from benchmarks.figures.counting import BARE, SITE
+from benchmarks.meter import Meter
+from benchmarks.posts import Posts
+from benchmarks.processes import Server
+from benchmarks.run import SOCKET_PATH, Run
+
+THROUGH_DJANGO = "benchmarks.site.through_django:application"
+PATH = "/djinsight/record-view/"
+VIEWS = 3000
+WARM = 100  # views that load the counters of all objects, and let each thread of a server begin
+COUNTED = b'"counted"'
+BARE_POSTS = 1.6  # in the bound of a view
+SOCKETS = 200  # of lone views
+A_SECOND = 1000
+
+Make = Callable[[int, int], list[bytes]]  # the port and a number -> that many requests
+
+
+def http_view(run: Run) -> list[Figure]:
+    """Measure views over HTTP under our Daphne server class and under uvicorn, and a bare POST under both."""
+    number = run.size(VIEWS, 400)
+    with (
+        processes.daphne(SITE, log=run.log) as daphne,
+        processes.daphne(THROUGH_DJANGO, log=run.log) as daphne_django,
+        processes.daphne(BARE, log=run.log) as daphne_bare,
+        processes.uvicorn(SITE, log=run.log) as uvicorn,
+        processes.uvicorn(THROUGH_DJANGO, log=run.log) as uvicorn_django,
+        processes.uvicorn(BARE, log=run.log) as uvicorn_bare,
+    ):
+
+        def view(server: Server) -> Callable[[], float]:
+            return posted(run, Meter(run, server), number, requests, COUNTED)
+
+        def bare(server: Server) -> Callable[[], float]:
+            return posted(run, Meter(run, server), number, requests, b"HTTP/1.1 204 ")
+
+        samples = medians.in_turn(
+            {
+                "daphne": view(daphne),
+                "daphne django": view(daphne_django),
+                "daphne bare": bare(daphne_bare),
+                "uvicorn": view(uvicorn),
+                "uvicorn django": view(uvicorn_django),
+                "uvicorn bare": bare(uvicorn_bare),
+                "lone": lone(run, uvicorn),
+            },
+            run.rounds,
+        )
+    bounds = [BARE_POSTS * post + view for post, view in zip(samples["uvicorn bare"], samples["lone"], strict=True)]
+    samples["bound"] = bounds
+    name, note = "server time of a view over HTTP", "Django without any middleware"
+    return [
+        Figure(
+            f"{name}, our Daphne server class", "", medians.middle(samples["daphne"]), "us", most=600,
+            samples=_named(samples, "daphne"), note=note,
+        ),
+        Figure(
+            f"{name}, uvicorn", f"{BARE_POSTS} bare POSTs and a view that comes alone on an open socket, same uvicorn",
+            medians.ratio(samples, "uvicorn", "bound"), most=1,
+            samples={**_named(samples, "uvicorn"), "view alone us": samples["lone"]},
+            note=f"{medians.spread(samples, 'uvicorn', 'bound')}; {note}",
+        ),
+    ]  # fmt: skip
+
+
+def _named(samples: dict[str, list[float]], server: str) -> dict[str, list[float]]:
+    names = {"us": server, "through Django us": f"{server} django", "bare POST us": f"{server} bare"}
+    return {name: samples[key] for name, key in names.items()}
+
+
+def requests(port: int, number: int) -> list[bytes]:
+    """Return the requests of ``number`` views, each of a visitor of its own, as the page's script sends them."""
+    content = {"Content_Type": "text/plain;charset=UTF-8"}
+    return [
+        wire.post(port, PATH, body, views.visitor(n), **content) for n, body in enumerate(views.payloads(number), 1)
+    ]
+
+
+def posted(
+    run: Run,
+    meter: Meter,
+    number: int,
+    make: Make,
+    expected: bytes,
+    take: Callable[[bytes], None] | None = None,
+) -> Callable[[], float]:
+    """Return a function that measures the processor time of a server for a view over HTTP, in microseconds.
+
+    Args:
+        run: The run that it belongs to.
+        meter: The meter of the server.
+        number: How many views are measured.
+        make: Makes the requests.
+        expected: Bytes that are in each answer.
+        take: Gets each answer that is measured.
+    """
+
+    def measure() -> float:
+        run.flush()  # all visitors are new
+        made = make(meter.server.port, WARM + number)
+        with Posts(meter.server.port) as posts:
+            posts.finish(made[:WARM], expected)
+            with meter.over(number):
+                posts.finish(made[WARM:], expected, take)
+        return meter.us
+
+    return measure
+
+
+def lone(run: Run, server: Server) -> Callable[[], float]:
+    """Return a function that measures the processor time for a view that comes alone, of many open sockets."""
+    number = run.size(3 * A_SECOND, 100)
+    warm = run.size(A_SECOND, 100)
+
+    def measure() -> float:
+        run.flush()
+        frames = views.beacons(warm + number)
+        meter = Meter(run, server)
+        with Clients() as clients:
+            clients.open(server.port, SOCKET_PATH, run.size(SOCKETS, 10), views.visitor)
+            _send(clients, frames[:warm])
+            with meter.over(number):
+                _send(clients, frames[warm:])
+        return meter.us
+
+    return measure
+
+
+def _send(clients: Clients, frames: list[bytes]) -> None:
+    """Send ``frames`` at ``A_SECOND``, each on the next socket, and wait until all views are counted."""
+    sockets = list(clients)
+    began, counted = time.perf_counter(), 0
+    for n, frame in enumerate(frames):
+        while (wait := began + n / A_SECOND - time.perf_counter()) > 0:
+            counted += _counted(clients, wait)
+        sockets[n % len(sockets)].send(frame)
+    while counted < len(frames):
+        counted += _counted(clients, 1.0)
+
+
+def _counted(clients: Clients, within: float) -> int:
+    ready = clients.ready(within)
+    return sum(COUNTED in payload for client in ready for payload in client.receive())
