@@ -84,18 +84,20 @@ def peers(run: Run) -> list[Figure]:
         value, spread = medians.ratio(*compare), medians.spread(*compare)
         return Figure(f"{name}, {what}", f"django-hitcount {VERSION} over HTTP, gunicorn", value, note=spread)
 
-    ours = f"the view in Redis ({REDIS}); a row in the database follows within 5 s, from a worker that is not measured"
+    ours = (
+        f"the view in Redis ({REDIS}); a row in the database follows within 5 s, from a worker that `persist` measures"
+    )
     return [
         figure("djinsight over a socket", "socket", "Redis", ours),
         figure("djinsight over HTTP", "HTTP", "Redis", ours),
         figure(
             f"djinsight {older.VERSION} over HTTP, gunicorn", "older", "Redis",
-            f"the view in Redis ({REDIS}); a row follows with its task, which is not measured",
+            f"the view in Redis ({REDIS}); a row follows with its task, which `persist-older` measures",
         ),
         figure(
             f"django-hitcount {VERSION} over HTTP, gunicorn", "hitcount", "SQLite",
             "a committed row in the database (SQLite with a write-ahead log, on the disk at its next checkpoint), "
-            "whose time is part of the server's",
+            "whose time is part of the server's; each view has a new session, and the CSRF token that its script sends",
         ),
         figure("a bare POST, uvicorn", "bare", "", "nothing"),
         compared("djinsight over a socket", "socket"),
