@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -76,13 +77,26 @@ class Server:
                 self._process.wait()
 
     def cpu(self) -> float:
-        """Return the seconds of processor time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Return the seconds of processor time that it and its worker processes have used."""
+        ticks = 0
+        for pid in _with_children(self.pid):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / _TICKS
 
     def memory(self) -> int:
         """Return the bytes of its resident memory."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def _with_children(pid: int) -> list[int]:
+    """Return ``pid`` and the processes that it has started, and so on."""
+    found = [pid]
+    for each in found:  # grows meanwhile
+        for listed in Path(f"/proc/{each}/task").glob("*/children"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+                found += map(int, listed.read_text().split())
+    return found
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections import deque
@@ -26,13 +27,18 @@ def ref(number: int) -> ObjectRef:
 
 def beacons(number: int, articles: Sequence[int] = range(1, OBJECTS + 1)) -> list[bytes]:
     """Return ``number`` view frames of these articles in rotation, each with an id of its own."""
+    return [wire.text(payload) for payload in payloads(number, articles)]
+
+
+def payloads(number: int, articles: Sequence[int] = range(1, OBJECTS + 1)) -> list[str]:
+    """Return the payloads of such frames, which are also the bodies of the HTTP fallback."""
     of = [(tokens.mint("view", ref(pk)), f"/articles/a-title-of-usual-length-{pk}/") for pk in articles]
-    frames = []
+    found = []
     for n in range(number):
         token, url = of[n % len(of)]
         view = {"type": "view", "id": secrets.token_urlsafe(16), "token": token, "url": url, "referrer": REFERRER}
-        frames.append(wire.text(view))
-    return frames
+        found.append(json.dumps(view, separators=(",", ":")))
+    return found
 
 
 def visitor(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Wire: WebSocket frames of clients as bytes, made before they are needed.
+"""Wire: WebSocket frames and HTTP requests of clients as bytes, made before they are needed.
 
 The load uses plain sockets, as a WebSocket library for Python is slower than the servers that are measured.
 """
@@ -34,6 +34,25 @@ def handshake(port: int, path: str, visitor: str, *, deflate: bool = False) -> b
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {b64encode(secrets.token_bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n{offer}"
         f"Origin: http://{host}\r\nUser-Agent: {BROWSER}\r\nCookie: sessionid={visitor}\r\n\r\n"
+    ).encode()
+
+
+def post(port: int, path: str, body: str, visitor: str, **headers: str) -> bytes:
+    """Return a POST request, as a browser with a session sends it.
+
+    Args:
+        port: The port of the server.
+        path: The path.
+        body: The body.
+        visitor: The session key.
+        headers: More headers, with an underscore for each hyphen; a ``Cookie`` is added to that of the session.
+    """
+    host = f"127.0.0.1:{port}"
+    cookie = "; ".join(filter(None, (f"sessionid={visitor}", headers.pop("Cookie", ""))))
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {BROWSER}\r\nOrigin: http://{host}\r\n"
+        f"Accept: */*\r\nCookie: {cookie}\r\n{more}Content-Length: {len(body.encode())}\r\n\r\n{body}"
     ).encode()
 
 

@@ -28,6 +28,10 @@ class Benchmark:
 BENCHMARKS = {
     "page-load": Benchmark("page_load:daphne", "the server's time for a page load, our Daphne server class"),
     "page-load-uvicorn": Benchmark("page_load:uvicorn", "the server's time for a page load, uvicorn"),
+    "http-view": Benchmark("http_views:http_view", "the server's time for a view over HTTP"),
+    "peers": Benchmark("peers:peers", "the server's time for a page's view, and that of 0.4.2 and django-hitcount"),
+    "low-rate": Benchmark("low_rate:daphne", "the server's time for a view that comes alone, our Daphne server class"),
+    "low-rate-uvicorn": Benchmark("low_rate:uvicorn", "the server's time for a view that comes alone, uvicorn"),
     "views": Benchmark("counting:daphne", "views counted a second, Daphne"),
     "views-least": Benchmark("counting:least", "views counted a second, against the least that counts at all"),
     "views-uvicorn": Benchmark("counting:uvicorn", "views counted a second, uvicorn"),

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
-import venv
 from collections.abc import Callable
-from pathlib import Path
 
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Client, Clients
+from benchmarks.environments import GUNICORN, Environment
 from benchmarks.figure import Figure
 from benchmarks.figures import history
 from benchmarks.figures.counting import SITE, compared, rate, rounds, seconds
@@ -21,54 +17,20 @@ from benchmarks.processes import ROOT, Server
 from benchmarks.run import SOCKET_PATH, Run
 
 VERSION = "0.4.2"
-REQUIREMENTS = (f"djinsight[redis]=={VERSION}", "gunicorn")
 SOCKETS = 50
-SITE_OF_OLDER = ROOT / "benchmarks" / "older"
-
-
-def python() -> str:
-    """Return the interpreter of the older package's environment, which the first call creates."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / f"djinsight-benchmarks-{VERSION}-py{sys.version_info[0]}{sys.version_info[1]}"
-    interpreter = home / "bin" / "python"
-    if not (home / "ready").exists():
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([interpreter, "-m", "pip", "install", "-q", *REQUIREMENTS], check=True, env=_environment())
-        (home / "ready").touch()
-    return str(interpreter)
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment variables of the older site, in which the present package cannot be imported."""
-    return {
-        **os.environ,
-        "PYTHONPATH": str(SITE_OF_OLDER),
-        "DJANGO_SETTINGS_MODULE": "older_settings",
-        "VIRTUAL_ENV": "",
-    }
-
-
-def run_django(*arguments: str) -> str:
-    """Run a management command of the older site and return its output."""
-    done = subprocess.run(
-        [python(), "-m", "django", *arguments],
-        env=_environment(), cwd=SITE_OF_OLDER, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return done.stdout
-
-
-def gunicorn(run: Run) -> Server:
-    port = processes.free_port()
-    options = ("--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
-    # Not in the root of this repository, where it would import the present djinsight.
-    command = (python(), "-m", "gunicorn", *options, "older_wsgi:application")
-    return Server(command, port, log=run.log, cwd=SITE_OF_OLDER, **_environment())
+OLDER = Environment(
+    VERSION,
+    (f"djinsight[redis]=={VERSION}", GUNICORN),
+    ROOT / "benchmarks" / "older",
+    "older_settings",
+    "older_wsgi:application",
+)
 
 
 def views_a_second(run: Run) -> list[Figure]:
     """Measure views counted a second, against its HTTP view under gunicorn with one worker of four threads."""
-    run_django("migrate", "-v", "0")
-    with processes.daphne(SITE, log=run.log) as site, gunicorn(run) as older:
+    OLDER.run_django("migrate", "-v", "0")
+    with processes.daphne(SITE, log=run.log) as site, OLDER.gunicorn(run) as older:
         samples = medians.in_turn(
             {"views/s": rate(run, site, SOCKET_PATH), "older views/s": _posted(run, older)}, rounds(run)
         )
@@ -76,12 +38,17 @@ def views_a_second(run: Run) -> list[Figure]:
     return [compared("views counted a second", against, samples, "views/s", "older views/s", 35)]
 
 
+def view(article: int) -> str:
+    """Return the body of a request that counts a view."""
+    return json.dumps(
+        {"object_id": article, "content_type": "site.article", "url": f"/articles/{article}/",
+         "referrer": views.REFERRER, "user_agent": wire.BROWSER}
+    )  # fmt: skip
+
+
 def _posted(run: Run, server: Server) -> Callable[[], float]:
     def measure() -> float:
-        body = json.dumps(
-            {"object_id": 1, "content_type": "site.article", "url": "/articles/1/", "referrer": views.REFERRER,
-             "user_agent": wire.BROWSER}
-        )  # fmt: skip
+        body = view(1)
         with Clients() as clients:
             for _ in range(SOCKETS):
                 clients.add(_connected(server.port))
@@ -137,11 +104,11 @@ def _answered(run: Run, server: Server, clients: Clients, requests: dict[Client,
 
 def persisted(run: Run) -> list[Figure]:
     """Measure views persisted a second, against its ``process_page_views``, on SQLite."""
-    run_django("migrate", "-v", "0")
+    OLDER.run_django("migrate", "-v", "0")
     number, older_number = run.size(100_000, 2000), run.size(20_000, 1000)
 
     def older() -> float:
-        return float(run_django("persist_older", str(older_number), str(min(1000, older_number))))
+        return float(OLDER.run_django("persist_older", str(older_number), str(min(1000, older_number))))
 
     samples = medians.in_turn({"views/s": history.persisted(run, number), "older views/s": older}, run.size(5, 1))
     value = medians.ratio(samples, "views/s", "older views/s")

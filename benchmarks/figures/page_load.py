@@ -10,6 +10,7 @@ from benchmarks.clients import Client, Clients, accepted, connect
 from benchmarks.figure import Figure
 from benchmarks.figures.counting import BARE, SITE
 from benchmarks.figures.fanout import BEGIN, subscribers
+from benchmarks.meter import Meter
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
 from djinsight.beacons import tokens
@@ -62,8 +63,16 @@ def whole(samples: dict[str, list[float]], server: str) -> Figure:
     return Figure(f"server time of a page load, {server}", "", medians.middle(samples["us"]), "us", samples=samples)
 
 
-def loads(run: Run, server: Server, path: str) -> Callable[[], float]:
-    """Return a function that measures the processor time of ``server`` for a page load, in microseconds."""
+def loads(run: Run, server: Server, path: str, meter: Meter | None = None) -> Callable[[], float]:
+    """Return a function that measures the processor time of ``server`` for a page load, in microseconds.
+
+    Args:
+        run: The run that it belongs to.
+        server: The server that is measured.
+        path: The path of its socket.
+        meter: A meter of this server, if the time of Redis is asked for as well.
+    """
+    meter = meter or Meter(run, server)
     number = run.size(LOADS, 20)
     subscribe = [
         wire.text({"type": "subscribe", "tokens": [tokens.mint("watch", views.ref(1 + n))]}) for n in range(OBJECTS)
@@ -74,9 +83,9 @@ def loads(run: Run, server: Server, path: str) -> Callable[[], float]:
         frames = [beacon + subscribe[n % OBJECTS] for n, beacon in enumerate(views.beacons(number + OBJECTS))]
         with Loads(server.port, path, answers) as loads:
             loads.finish(frames[:OBJECTS])  # loads the counters of all objects
-            before = server.cpu()
-            loads.finish(frames[OBJECTS:])
-        return 1e6 * (server.cpu() - before) / number
+            with meter.over(number):
+                loads.finish(frames[OBJECTS:])
+        return meter.us
 
     return measure
 

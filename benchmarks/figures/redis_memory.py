@@ -5,16 +5,16 @@ from __future__ import annotations
 import redis
 
 from benchmarks.figure import Figure
-from benchmarks.figures import older
 from benchmarks.figures.history import PAGES_A_VISITOR, pending
+from benchmarks.figures.older import OLDER
 from benchmarks.run import Run
 
 
 def bytes_each(run: Run) -> list[Figure]:
     """Measure the bytes of a pending view and of a visitor-page pair, against the older layout."""
     number = run.size(100_000, 5000)
-    older.run_django("migrate", "-v", "0")
-    said = older.run_django("persist_older", str(run.size(20_000, 1000)), "1000", "--memory").split()
+    OLDER.run_django("migrate", "-v", "0")
+    said = OLDER.run_django("persist_older", str(run.size(20_000, 1000)), "1000", "--memory").split()
     older_view, older_pair = map(float, said)
     pending(run, number)
     with redis.Redis.from_url(run.redis.url) as client:

@@ -15,6 +15,9 @@ import pytest
 from benchmarks import report, views
 from benchmarks.figure import Figure
 from benchmarks.figures import BENCHMARKS
+from benchmarks.figures.older import OLDER
+from benchmarks.figures.peers import HITCOUNT
+from tests.support.servers import cannot_run
 
 pytestmark = pytest.mark.once
 
@@ -52,6 +55,41 @@ def test_a_quick_run_of_others(name: str, samples: list[str], tmp_path: Path) ->
     figure, *_ = json.loads(file.read_text())[name]["figures"]
     assert sorted(figure["samples"]) == sorted(samples)
     assert figure["value"] > 0
+
+
+def quick_figures(name: str, file: Path) -> list[dict[str, Any]]:
+    """Run a benchmark quickly, and return its figures, which it has also printed."""
+    done = run("--quick", "--json", str(file), name)
+    assert done.returncode == 0, done.stderr
+    figures: list[dict[str, Any]] = json.loads(file.read_text())[name]["figures"]
+    for figure in figures:
+        assert figure["name"] in done.stdout
+        assert all(value > 0 for values in [[figure["value"]], *figure["samples"].values()] for value in values)
+    return figures
+
+
+def test_a_quick_run_of_views_over_http(tmp_path: Path) -> None:
+    daphne, uvicorn = quick_figures("http-view", tmp_path / "found.json")
+    of_each = ["us", "through Django us", "bare POST us"]
+    assert (list(daphne["samples"]), list(uvicorn["samples"])) == (of_each, [*of_each, "view alone us"])
+    (view,), _, (bare,), (alone,) = uvicorn["samples"].values()
+    assert uvicorn["value"] == view / (1.6 * bare + alone)
+
+
+def test_a_quick_run_of_peers(tmp_path: Path) -> None:
+    for each in (OLDER, HITCOUNT):
+        try:
+            each.python()
+        except subprocess.CalledProcessError:
+            cannot_run(f"pip cannot install {', '.join(each.requirements)}")
+    figures = quick_figures("peers", tmp_path / "found.json")
+    inside = ["Redis us", "Redis us", "Redis us", "SQLite us", None]
+    for figure, store in zip(figures, inside, strict=False):
+        assert list(figure["samples"]) == ["us", *filter(None, [store])]
+        assert figure["note"].startswith("stored when it answers: ")
+    ratios = figures[len(inside) :]
+    socket, http, _, hitcount, _ = (figure["value"] for figure in figures[: len(inside)])
+    assert [each["value"] for each in ratios] == [socket / hitcount, http / hitcount]
 
 
 def test_the_list() -> None:
