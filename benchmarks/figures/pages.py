@@ -70,7 +70,7 @@ def html(run: Run) -> list[Figure]:
     more = len(whole.encode()) / len(public.encode())
     page = f"{MANY} objects x 6 tags"
     return [
-        Figure(f"{page}: HTML", "", len(whole.encode()), "B", most=400_000, note=note),
+        Figure(f"{page}: HTML", "", len(whole.encode()), "B", most=120_000, note=note),
         Figure(f"{page}: HTML", "elements with class, ref, stat and text only", more, most=1.2, note=note),
     ]
 
