@@ -13,11 +13,10 @@ let newer; // set by learn if a value was newer
 // Return the newest value. A total is newer if it is greater, so it never goes down on a screen. Today's number may go
 // down at midnight, so its order begins with its day.
 function learn(ref, stat, value, order = value) {
-  const place = `${ref} ${stat}`;
+  const place = ref + " " + stat;
   const [before, last] = known[place] || [-1];
   if (!(order > before)) return last;
-  known[place] = [order, value];
-  newer = 1;
+  newer = known[place] = [order, value];
   return value;
 }
 
@@ -26,8 +25,7 @@ export function apply(list) {
     const { ref, day } = counter;
     newer = !counters.has(ref);
     for (const stat in counter) learn(ref, stat, counter[stat], counter[stat] + (stat === "views_today" && day * 1e11));
-    if (newer) counters.set(ref, counter);
-    return newer;
+    return newer && counters.set(ref, counter);
   });
   all("stat").forEach((element) => changed.includes(counters.get(element.dataset.djinsightRef)) && show(element));
   if (changed.length) document.dispatchEvent(new CustomEvent("djinsight:counters", { detail: changed }));
@@ -37,14 +35,14 @@ export function apply(list) {
 export const showAll = (core.showAll_ = () => [learnElement, show].forEach((each) => all("stat").forEach(each)));
 
 function learnElement(element) {
-  const { djinsightRef: ref, djinsightStat: stat, djinsightOrder: order } = element.dataset;
-  let value = element.dataset.djinsightValue;
+  let { djinsightRef: ref, djinsightStat: stat, djinsightOrder: order, djinsightValue: value } = element.dataset;
   const text = element.textContent.trim();
   if (!value && formOf(element)(text) === text) {
-    value = text.replace(/\D/g, "");
     texts.set(element, text); // as if it was written here, so that another text of the site's own stays
+    value = text.replace(/\D/g, "");
   }
-  return learn(ref, stat, parseInt(value), order);
+  // The parser may still write the text in the state "loading", the only one with less than eight letters.
+  return document.readyState[7] && learn(ref, stat, parseInt(value), order);
 }
 
 function show(element) {
@@ -57,6 +55,6 @@ function show(element) {
 
 const put = (core.put_ = (element, value, form) => {
   // A template of the site may format the number in its own way. Its text stays until the number changes.
-  if (value >= 0) write(element, form(`${value}`), form, value == element.dataset.djinsightValue);
+  if (value >= 0) write(element, form(value + ""), form, value == element.dataset.djinsightValue);
 });
 

@@ -28,7 +28,7 @@ export function configure() {
   return script;
 }
 
-export const log = (what) => "djinsightDebug" in config && console.debug("djinsight:", what);
+export const log = (what) => "djinsightDebug" in config && console.debug("djinsight", what);
 export const awake = () => document.visibilityState === "visible"; // a prerendered page is hidden
 export const recordUrl = () => `${core.origin_ + config.djinsightHttp}record-view/${core.query_}`;
 export const all = (what) => document.querySelectorAll(`[data-djinsight-${what}]`);

@@ -17,7 +17,7 @@ export function findViews() {
     visit++;
   }
   // The number by which the server marks the trackers of a page with this path and query
-  const number = `${[...path].reduce((sum, each) => (sum * 31 + each.charCodeAt()) % 1000003, 0)}`;
+  const number = [...path].reduce((sum, each) => (sum * 31 + each.charCodeAt()) % 1000003, 0) + "";
   const present = new Map(); // token -> the pages that its trackers were rendered for
   all("view").forEach(({ dataset: { djinsightView: token, djinsightPage: page } }) => {
     present.set(token, [page].concat(present.get(token)));
@@ -34,7 +34,7 @@ export function findViews() {
     if ("djinsightDnt" in config && (navigator.globalPrivacyControl || navigator.doNotTrack === "1")) return;
     seen.set(token, [visit, pages[0]]);
     // 18 to 36 characters: each byte in base 36.
-    const id = [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(36)).join("");
+    const id = crypto.getRandomValues(new Uint8Array(18)).reduce((text, byte) => text + byte.toString(36), "");
     // Both are cut so that the frame fits. URLs are ASCII, one byte a character.
     const frame = JSON.stringify({ type: "view", id, token, url: path.slice(0, 1500), referrer: referrer.slice(0, 1500) });
     const now = Date.now();

@@ -102,6 +102,34 @@ async def test_every_language(daphne: Daphne, visitor: BrowserContext, articles:
     assert {lang for lang, _, _ in await page.evaluate(TEXTS)} == set(LANGUAGES)
 
 
+# Write the page again in two parts, the second one when the script has seen the first.
+IN_PARTS = """async (cut) => {
+    const html = await (await fetch(location)).text();
+    const at = html.indexOf(cut, html.indexOf(cut) + 1) + cut.length;
+    const end = html.indexOf(">", at) + 1; // the second element of the object has no text yet
+    document.open();
+    document.write(html.slice(0, end));
+    djinsight.scan();
+    document.write(html.slice(end));
+    document.close();
+    djinsight.scan();
+}"""
+
+
+async def test_a_page_that_arrives_in_parts(
+    daphne: Daphne, visitor: BrowserContext, articles: list[Article], view: Any
+) -> None:
+    """The text of an element comes after its tag. The script knows its number from another element by then."""
+    page, host = await visitor.new_page(), daphne()
+    await page.goto(f"http://{host}/languages/?in=en&in=ca")
+    await page.wait_for_selector("[data-djinsight-state=live]")
+    ref = ObjectRef.of(articles[2])
+    await page.evaluate(IN_PARTS, f'data-djinsight-ref="{ref}" data-djinsight-stat="total_views"')
+    assert await settled(page) == []
+    await view(host, articles)
+    assert await settled(page) == []
+
+
 SITES: dict[str, dict[str, Any]] = {
     "its own separators": {"USE_THOUSAND_SEPARATOR": True},
     "no groups": {"LANGUAGE_CODE": "en", "NUMBER_GROUPING": 0, "FORMAT_MODULE_PATH": "tests.formats.plain"},

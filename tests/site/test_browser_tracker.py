@@ -15,6 +15,7 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 from djinsight.beacons import tokens
 from djinsight.tracked.refs import ObjectRef
 from tests.blog.models import Article
+from tests.support.hubs import until
 from tests.support.open_pages import SHOWN, TOTAL, VIEWED_AGAIN, Count, counting, with_more
 from tests.support.proxy import Proxy
 from tests.support.sockets import WITHIN
@@ -70,7 +71,7 @@ async def test_one_request_and_no_socket(
     await opened.page.goto(bare(daphne(), article))
     await opened.state("idle")
     await opened.page.clock.run_for(60_000)
-    assert count() == (1, 1)
+    await until(lambda: count() == (1, 1))
     assert (len(opened.posts), opened.sockets) == (1, [])
     assert set(opened.scripts) == {"djinsight.js"}
     assert [each["name"] for each in await visitor.cookies()] == ["djinsight_visitor"]

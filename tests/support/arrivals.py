@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_queries_and_corrections(article: Article, ref: ObjectRef) -> None:
 def test_the_tag(article: Article, ref: ObjectRef) -> None:
     count_arrivals(ref, views=5, arrivals=2)
     html = Template("{% load djinsight_tags %}{% arrivals_stat obj=article %}").render(Context({"article": article}))
-    assert 'data-djinsight-stat="arrivals" data-djinsight-value="2"' in html
+    assert re.search(r'data-djinsight-stat="arrivals"[^>]*>2<', html)
     assert "Arrivals" in html
 
 
