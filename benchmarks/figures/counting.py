@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from benchmarks import medians, processes, views
 from benchmarks.clients import Clients
@@ -79,6 +80,17 @@ def rate_of(run: Run, server: Server, path: str, objects: int) -> Callable[[], f
     return rate(run, server, path, read=read)
 
 
+@contextmanager
+def three_daphnes(run: Run) -> Iterator[tuple[Server, Server, Server]]:
+    """Start the site, and a bare application under plain Daphne and under our server class."""
+    with (
+        processes.daphne(SITE, log=run.log) as site,
+        processes.plain_daphne(BARE, log=run.log) as bare,
+        processes.daphne(BARE, log=run.log) as tuned,
+    ):
+        yield site, bare, tuned
+
+
 def echo(run: Run, server: Server, beside: Server | None = None) -> Callable[[], float]:
     return rate(run, server, "/echo", b'{"type":"view"', beside=beside)
 
@@ -93,11 +105,7 @@ def compared(
 
 def daphne(run: Run) -> list[Figure]:
     """Measure views counted a second under Daphne."""
-    with (
-        processes.daphne(SITE, log=run.log) as site,
-        processes.plain_daphne(BARE, log=run.log) as bare,
-        processes.daphne(BARE, log=run.log) as tuned,
-    ):
+    with three_daphnes(run) as (site, bare, tuned):
         samples = medians.in_turn(
             {
                 "views/s": rate(run, site, SOCKET_PATH),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Client, Clients, accepted, connect
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, SITE
+from benchmarks.figures.counting import BARE, SITE, three_daphnes
 from benchmarks.figures.fanout import BEGIN, subscribers
 from benchmarks.meter import Meter
 from benchmarks.processes import Server
@@ -25,12 +25,7 @@ ANSWERED = (b'{"type":"counted"', BEGIN)
 
 def daphne(run: Run) -> list[Figure]:
     """Measure page loads under our Daphne server class, against a bare application under plain Daphne."""
-    with (
-        processes.daphne(SITE, log=run.log) as site,
-        processes.plain_daphne(BARE, log=run.log) as bare,
-        processes.daphne(BARE, log=run.log) as tuned,
-        subscribers(site, 1),
-    ):
+    with three_daphnes(run) as (site, bare, tuned), subscribers(site, 1):
         samples = medians.in_turn(
             {
                 "us": loads(run, site, SOCKET_PATH),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from benchmarks import medians, processes, views, wire
 from benchmarks.clients import Clients, accepted, connect
 from benchmarks.figure import Figure
-from benchmarks.figures.counting import BARE, SITE, compared, rounds
+from benchmarks.figures.counting import BARE, SITE, compared, rounds, three_daphnes
 from benchmarks.figures.fanout import BEGIN, subscribers
 from benchmarks.processes import Server
 from benchmarks.run import SOCKET_PATH, Run
@@ -40,12 +40,7 @@ def handshakes(run: Run) -> list[Figure]:
         return measure
 
     # Another socket watches, so the server has the object's snapshot, as it has that of a popular page.
-    with (
-        processes.daphne(SITE, log=run.log) as site,
-        processes.plain_daphne(BARE, log=run.log) as bare,
-        processes.daphne(BARE, log=run.log) as tuned,
-        subscribers(site, 1),
-    ):
+    with three_daphnes(run) as (site, bare, tuned), subscribers(site, 1):
         samples = medians.in_turn(
             {
                 "subscribed/s": opened(site, SOCKET_PATH, subscribe),

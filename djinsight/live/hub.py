@@ -31,7 +31,6 @@ REREAD_EVERY = 30.0  # seconds until every page has an update that pub/sub lost
 REREAD_AT_ONCE = 500  # objects in one round trip
 BEAT_EVERY = 2.0  # seconds between two checks of which sockets need a ping
 PING_AT_ONCE = 25  # sockets in one loop iteration: about 1 ms under Daphne
-LEAVE_AFTER = 10.0  # seconds without a watched object until the hub leaves the group
 RETRY_AFTER = 1.0  # seconds after an error of the channel layer
 CLOSE_WITHIN = 5.0  # seconds to finish counting and broadcasting when the hub closes
 
@@ -50,7 +49,6 @@ class Hub:
         self._group = Membership()
         self._corrected: set[str] = set()  # objects to read again with the next beat, even if the numbers are smaller
         self._changed = asyncio.Event()  # set if the group must be joined or left, or if a socket waits for counters
-        self._empty_since = 0.0  # in seconds of the event loop's clock
         self._outflow = Outflow()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -103,7 +101,7 @@ class Hub:
                 del self.topics[ref]
                 self._outflow.remove(topic)
                 if not self.topics:
-                    self._empty_since = asyncio.get_running_loop().time()
+                    self._group.empty()
 
     def answer(self, socket: Socket) -> None:
         """Read the counters that ``socket`` waits for from Redis, because counting its view did not bring them."""
@@ -164,7 +162,7 @@ class Hub:
         self._changed.clear()
         try:
             try:
-                while self._group.joined is not self._needs_group() or self._group.is_elsewhere():
+                while self._group.is_due(bool(self.topics)) or self._group.is_elsewhere():
                     await self._join_or_leave()
             except (redis.RedisError, OSError):
                 await self._answer_all()
@@ -173,13 +171,6 @@ class Hub:
         except BaseException:
             self._changed.set()
             raise
-
-    def _needs_group(self) -> bool:
-        """Return whether an object is watched, or was a short time ago, as on a site with few visitors."""
-        if self.topics:
-            return True
-        since = asyncio.get_running_loop().time() - self._empty_since
-        return self._group.joined and since < LEAVE_AFTER
 
     async def _join_or_leave(self) -> None:
         if self._group.is_elsewhere():
@@ -266,7 +257,7 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_EVERY)
-        if self._group.is_elsewhere() or self._group.joined is not self._needs_group():
+        if self._group.is_elsewhere() or self._group.is_due(bool(self.topics)):
             self._changed.set()
         elif any(topic.waiting for topic in self.topics.values()):
             self._changed.set()  # the counters of a view did not come, as Redis did not have them

@@ -12,11 +12,12 @@ from djinsight.live import broadcasts
 from djinsight.live.publisher import channel_layer
 
 JOIN_WITHIN = 5.0  # seconds one join or leave may take
+LEAVE_AFTER = 10.0  # seconds without a watched object until the hub leaves
 NO_CHANNEL_YET = 0.05  # seconds between two checks for a channel
 
 
 class Membership:
-    """The hub's channel, which is in the site's group while any object is watched.
+    """The hub's channel, which is in the site's group while any object is watched, and ``LEAVE_AFTER`` seconds longer.
 
     Errors of the channel layer pass through.
     """
@@ -24,8 +25,25 @@ class Membership:
     def __init__(self) -> None:
         self.joined = False
         self._site = ""  # the id of the site whose group it joined
+        self._empty_since = 0.0  # in seconds of the event loop's clock
         self._channel = ""
         self._layer: Any = None
+
+    def empty(self) -> None:
+        """Note that no object is watched from now on."""
+        self._empty_since = asyncio.get_running_loop().time()
+
+    def is_due(self, watched: bool) -> bool:
+        """Return whether to join or leave.
+
+        The hub leaves some time after the last object, so that a site with few visitors does not join with each.
+
+        Args:
+            watched: True if any object is watched.
+        """
+        if watched or not self.joined:
+            return watched is not self.joined
+        return asyncio.get_running_loop().time() - self._empty_since >= LEAVE_AFTER
 
     def is_elsewhere(self) -> bool:
         """Return whether this site has got another id since the hub joined, because Redis lost its data."""

@@ -93,7 +93,7 @@ def _following(parser: Any, tags: Container[str]) -> Token | None:
 
 
 class _Carried(NamedTuple):
-    """What the elements of a run carry so far."""
+    """The token and the format of numbers that the elements of a run carry so far."""
 
     place: Place  # of the last tag
     ref: ObjectRef

@@ -17,7 +17,7 @@ from djinsight.beacons import tokens
 from djinsight.counting import live_numbers, sites
 from djinsight.counting.keys import group_name
 from djinsight.counting.snapshot import Snapshot
-from djinsight.live import hub, publisher, sockets, topics
+from djinsight.live import hub, membership, publisher, sockets, topics
 from djinsight.live.frames import CloseCode
 from djinsight.tracked.refs import ObjectRef
 from tests.support.counted_views import count_views, view
@@ -41,7 +41,7 @@ async def test_many_sockets_and_objects_share_one_subscription(
     redis_client: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hub, "LEAVE_AFTER", 0.0)
+    monkeypatch.setattr(membership, "LEAVE_AFTER", 0.0)
     monkeypatch.setattr(hub, "BEAT_EVERY", 0.05)
     pages = [await open_socket() for _ in range(20)]
     for n, page in enumerate(pages):
@@ -383,7 +383,7 @@ async def test_a_page_that_opens_while_the_group_is_left(
     open_socket: Open, watch_token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hub joins the group again before it reads, or it would miss what other processes count in between."""
-    monkeypatch.setattr(hub, "LEAVE_AFTER", 0.0)
+    monkeypatch.setattr(membership, "LEAVE_AFTER", 0.0)
     monkeypatch.setattr(hub, "BEAT_EVERY", 0.05)
     first, local, done = await open_socket(), hub.get(), []
     leaving = asyncio.Event()
